@@ -1,0 +1,116 @@
+#include "ir/verifier.h"
+
+#include <limits>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "ir/text.h"
+
+namespace weft::ir {
+namespace {
+
+absl::Status CheckAttrs(const Node& node) {
+  const OpInfo& info = GetInfo(node.op);
+  for (Attr attr : info.required) {
+    if (!node.Has(attr))
+      return absl::InvalidArgumentError(absl::StrCat("lacks the attribute '", Name(attr), "'"));
+  }
+  for (const auto& [attr, value] : node.attrs) {
+    if (!Accepts(node.op, attr)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Name(node.op), " has no attribute '", Name(attr), "'"));
+    }
+    if (value.index() != static_cast<size_t>(GetInfo(attr).kind)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("attribute '", Name(attr), "' must be of kind ", Name(GetInfo(attr).kind)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTensor(const SourceTensor& tensor) {
+  const absl::StatusOr<uint64_t> bytes = TensorBytes(tensor.dtype, tensor.dims);
+  if (!bytes.ok()) return bytes.status();
+  if (*bytes != tensor.bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has ", tensor.bytes, " bytes, but its dims give ", *bytes));
+  }
+  if (tensor.file < 0) return absl::InvalidArgumentError("files count from 0");
+  if (tensor.offset > std::numeric_limits<uint64_t>::max() - tensor.bytes) {
+    return absl::InvalidArgumentError("ends beyond 2^64 bytes");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNode(const Module& module, NodeId id, const std::vector<bool>& defined) {
+  const Node& node = module.node(id);
+  for (size_t i = 0; i < node.operands.size(); ++i) {
+    const NodeId operand = node.operands[i];
+    if (operand < 0 || operand >= module.id_bound() || !defined[operand]) {
+      return absl::InvalidArgumentError(absl::StrCat("operand ", i, " is not defined before it"));
+    }
+  }
+  const absl::StatusOr<Type> type = InferType(module, node);
+  if (!type.ok()) return type.status();
+  if (*type != node.type) {
+    return absl::InvalidArgumentError(absl::StrCat("has type ", ToString(node.type),
+                                                   ", but its operands give ", ToString(*type)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckAgainstTable(const Module& module, const Node& node) {
+  const OpInfo& info = GetInfo(node.op);
+  const int count = static_cast<int>(node.operands.size());
+  if (count < info.min_operands || (info.max_operands >= 0 && count > info.max_operands)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        info.name, " has ", count, " operands, not ", info.min_operands,
+        info.max_operands < 0                    ? " or more"
+        : info.max_operands == info.min_operands ? ""
+                                                 : absl::StrCat(" to ", info.max_operands)));
+  }
+  for (size_t i = 0; i < node.operands.size(); ++i) {
+    if (node.operands[i] < 0 || node.operands[i] >= module.id_bound()) {
+      return absl::InvalidArgumentError(absl::StrCat("operand ", i, " does not exist"));
+    }
+  }
+  return CheckAttrs(node);
+}
+
+absl::Status Verify(const Module& module, NodeId* culprit) {
+  absl::flat_hash_set<absl::string_view> names;
+  for (const SourceTensor& tensor : module.tensors) {
+    if (!names.insert(tensor.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", tensor.name, "' is declared twice"));
+    }
+    if (absl::Status status = CheckTensor(tensor); !status.ok()) {
+      return absl::Status(status.code(),
+                          absl::StrCat("tensor '", tensor.name, "': ", status.message()));
+    }
+  }
+  std::vector<bool> defined(module.id_bound(), false);
+  for (NodeId id : module.order()) {
+    if (defined[id])
+      return absl::InvalidArgumentError(absl::StrCat("%", id, " stands twice in the order"));
+    if (absl::Status status = CheckNode(module, id, defined); !status.ok()) {
+      if (culprit != nullptr) *culprit = id;
+      return absl::Status(status.code(),
+                          absl::StrCat("'", PrintNode(module, id), "': ", status.message()));
+    }
+    defined[id] = true;
+  }
+  if (module.outputs.empty())
+    return absl::InvalidArgumentError("a module returns at least one value");
+  for (size_t i = 0; i < module.outputs.size(); ++i) {
+    const NodeId id = module.outputs[i];
+    if (id < 0 || id >= module.id_bound() || !defined[id]) {
+      return absl::InvalidArgumentError(absl::StrCat("output ", i, " is not defined"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weft::ir
