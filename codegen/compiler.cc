@@ -1,0 +1,137 @@
+#include "codegen/compiler.h"
+
+#include <memory>
+#include <mutex>
+
+#include "absl/strings/str_cat.h"
+#include "codegen/kernel_builder.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "runtime/abi/check.h"
+
+namespace weft::codegen {
+namespace {
+
+constexpr char kTriple[] = "x86_64-unknown-linux-gnu";
+
+absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> MakeMachine(const Target& target) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+  std::string error;
+  const llvm::Target* llvm_target = llvm::TargetRegistry::lookupTarget(kTriple, error);
+  if (llvm_target == nullptr)
+    return absl::InternalError(absl::StrCat("LLVM has no X86 target: ", error));
+  llvm::TargetOptions options;
+  // A product and a sum are one operation only where the emitter says fma.
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  std::unique_ptr<llvm::TargetMachine> machine(llvm_target->createTargetMachine(
+      kTriple, target.cpu, target.features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      llvm::CodeGenOptLevel::Aggressive));
+  if (machine == nullptr) return absl::InternalError("LLVM gives no machine for x86-64");
+  return machine;
+}
+
+void Optimise(llvm::Module* module, llvm::TargetMachine* machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(*module, modules);
+}
+
+// Emits all kernels into one verified, optimised module.
+absl::Status EmitModule(absl::Span<const NamedEmission> kernels, const Target& target,
+                        llvm::TargetMachine* machine, llvm::Module* module) {
+  module->setTargetTriple(kTriple);
+  module->setDataLayout(machine->createDataLayout());
+  for (const NamedEmission& kernel : kernels) {
+    KernelBuilder builder(module, target, kernel.spec, kernel.name);
+    kernel.emit(builder);
+    builder.Finish();
+  }
+  std::string problems;
+  llvm::raw_string_ostream stream(problems);
+  if (llvm::verifyModule(*module, &stream)) {
+    return absl::InternalError(absl::StrCat("emitted LLVM IR is not valid: ", stream.str()));
+  }
+  Optimise(module, machine);
+  return absl::OkStatus();
+}
+
+std::vector<NamedEmission> Emissions(absl::Span<const Kernel> kernels) {
+  std::vector<NamedEmission> emissions;
+  for (const Kernel& kernel : kernels)
+    emissions.push_back({kernel.name, kernel.spec, kernel.choice.emitter->emit});
+  return emissions;
+}
+
+absl::StatusOr<std::string> Compile(absl::Span<const NamedEmission> kernels, const Target& target,
+                                    llvm::CodeGenFileType type) {
+  absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> machine = MakeMachine(target);
+  if (!machine.ok()) return machine.status();
+  llvm::LLVMContext context;
+  llvm::Module module("weft", context);
+  if (absl::Status status = EmitModule(kernels, target, machine->get(), &module); !status.ok())
+    return status;
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream out(bytes);
+  llvm::legacy::PassManager passes;
+  if ((*machine)->addPassesToEmitFile(passes, out, nullptr, type)) {
+    return absl::InternalError("LLVM cannot emit this kind of file");
+  }
+  passes.run(module);
+  return std::string(bytes.data(), bytes.size());
+}
+
+std::vector<uint8_t> Bytes(const std::string& text) { return {text.begin(), text.end()}; }
+
+}  // namespace
+
+absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
+                                                     const Target& target) {
+  absl::StatusOr<std::string> object = Compile(kernels, target, llvm::CodeGenFileType::ObjectFile);
+  if (!object.ok()) return object.status();
+  return Bytes(*object);
+}
+
+absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
+                                                     const Target& target) {
+  return CompileToObject(Emissions(kernels), target);
+}
+
+absl::StatusOr<std::string> CompileToAssembly(absl::Span<const Kernel> kernels,
+                                              const Target& target) {
+  return Compile(Emissions(kernels), target, llvm::CodeGenFileType::AssemblyFile);
+}
+
+absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, const Target& target) {
+  absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> machine = MakeMachine(target);
+  if (!machine.ok()) return machine.status();
+  llvm::LLVMContext context;
+  llvm::Module module("weft", context);
+  if (absl::Status status = EmitModule(Emissions(kernels), target, machine->get(), &module);
+      !status.ok())
+    return status;
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, nullptr);
+  return out.str();
+}
+
+}  // namespace weft::codegen

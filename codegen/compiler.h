@@ -1,0 +1,38 @@
+// LLVM IR and machine code of kernels.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "codegen/program_builder.h"
+#include "codegen/target.h"
+
+namespace weft::codegen {
+
+class KernelBuilder;
+
+// One ELF relocatable object that defines every kernel's symbol and needs none but libc's memory
+// functions.
+absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
+                                                     const Target& target);
+
+// The same as text, for reading: LLVM IR after optimisation, and assembly.
+absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, const Target& target);
+absl::StatusOr<std::string> CompileToAssembly(absl::Span<const Kernel> kernels,
+                                              const Target& target);
+
+// Emission by hand, for what is no step of a program: math tests and the readers of the memory
+// roof.
+struct NamedEmission {
+  std::string name;
+  KernelSpec spec;
+  std::function<void(KernelBuilder&)> emit;
+};
+absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
+                                                     const Target& target);
+
+}  // namespace weft::codegen

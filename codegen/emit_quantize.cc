@@ -1,0 +1,50 @@
+// Rows of activations to int8: per block of 32 the scale amax/127 in F32, round half to even, and
+// the sum of the quants.
+#include "codegen/emitters.h"
+#include "codegen/layout.h"
+
+namespace weft::codegen {
+
+using Value = KernelBuilder::Value;
+
+void EmitQuantize(KernelBuilder& k) {
+  llvm::IRBuilder<>& b = k.ir();
+  const int64_t width = k.spec().operands[0].type.last().value();
+  auto* bytes = llvm::FixedVectorType::get(b.getInt8Ty(), kLanes);
+
+  const auto block = [&](Value row, Value out, Value index, Value low_mask, Value high_mask) {
+    Value at = k.Element(row, index, kBlock * 4);
+    Value halves[2] = {k.Load(at, low_mask), k.Load(k.Offset(at, kLanes * 4), high_mask)};
+    Value a = k.Abs(halves[0]);
+    Value c = k.Abs(halves[1]);
+    Value amax = k.ReduceMax(b.CreateSelect(b.CreateFCmpOGT(a, c), a, c));
+    Value zero = b.CreateFCmpOEQ(amax, k.F32(0));
+    Value inverse = b.CreateSelect(zero, k.F32(0), b.CreateFDiv(k.F32(127), amax));
+    Value total = k.SplatI32(0);
+    for (int half = 0; half < 2; ++half) {
+      // 1.5 · 2^23 rounds the sum to an integer (half to even), which then stands in the low bits.
+      Value rounded =
+          b.CreateFAdd(b.CreateFMul(halves[half], k.Splat(inverse)), k.SplatF32(12582912.0));
+      Value quants = b.CreateSub(b.CreateBitCast(rounded, k.I32Vector()), k.SplatI32(0x4B400000));
+      total = b.CreateAdd(total, quants);
+      Value place = k.Offset(k.Element(out, index, kBlock), half * kLanes);
+      b.CreateAlignedStore(b.CreateTrunc(quants, bytes), place, llvm::Align(16));
+    }
+    b.CreateStore(b.CreateFDiv(amax, k.F32(127)),
+                  k.Element(k.Offset(out, ActivationScales(width)), index, 4));
+    b.CreateStore(k.ReduceAddI32(total), k.Element(k.Offset(out, ActivationSums(width)), index, 4));
+  };
+
+  k.Loop(k.begin(), k.end(), 1, [&](Value token) {
+    Value row = k.Row(0, token);
+    Value out = k.Row(1, token);
+    k.Loop(k.I64(0), k.I64(width / kBlock), 1,
+           [&](Value index) { block(row, out, index, nullptr, nullptr); });
+    if (const int64_t rest = width % kBlock; rest != 0) {
+      block(row, out, k.I64(width / kBlock), k.LanesBelow(k.I64(rest)),
+            k.LanesBelow(k.I64(std::max<int64_t>(rest - kLanes, 0))));
+    }
+  });
+}
+
+}  // namespace weft::codegen

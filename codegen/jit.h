@@ -1,0 +1,35 @@
+// Machine code in this process, by ORC LLJIT.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "runtime/abi/program.h"
+
+namespace llvm::orc {
+class LLJIT;
+}
+
+namespace weft::codegen {
+
+// Owns the code: functions live as long as this object.
+class Jit {
+ public:
+  // Links one relocatable object. Errors name symbols that are missing.
+  static absl::StatusOr<std::unique_ptr<Jit>> Load(absl::Span<const uint8_t> object);
+  ~Jit();
+
+  absl::StatusOr<KernelFn> Lookup(const std::string& name) const;
+  // One function per step of the program.
+  absl::StatusOr<std::vector<KernelFn>> KernelsOf(const Program& program) const;
+
+ private:
+  explicit Jit(std::unique_ptr<llvm::orc::LLJIT> jit);
+  std::unique_ptr<llvm::orc::LLJIT> jit_;
+};
+
+}  // namespace weft::codegen

@@ -1,0 +1,28 @@
+// Converts a model's tensors to the packed weights of a planned module: the layouts of
+// docs/architecture.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "ir/module.h"
+#include "ir/weight_reader.h"
+
+namespace weft::codegen {
+
+struct PackOptions {
+  int threads = 1;
+  // Called from the calling thread with bytes of packed weights done and in all.
+  std::function<void(uint64_t done, uint64_t total)> progress;
+};
+
+// Fills `weights`, the space of weights from address 0, with what the module's `pack` and
+// `rope_table` nodes hold. `weights` must come zeroed and reach to the end of the last of them.
+// Needs memory for the largest transposed tensor in F32, and little else. The result does not
+// depend on the number of threads.
+absl::Status PackWeights(const ir::Module& module, const ir::WeightReader& reader,
+                         absl::Span<uint8_t> weights, const PackOptions& options);
+
+}  // namespace weft::codegen

@@ -1,0 +1,220 @@
+#include "codegen/program_builder.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "codegen/layout.h"
+#include "runtime/abi/check.h"
+
+namespace weft::codegen {
+namespace {
+
+using ir::Attr;
+using ir::Node;
+using ir::NodeId;
+using ir::Op;
+
+// Nodes that the caller or the compiler computes, or that only name part of another.
+bool IsStep(const Node& node) {
+  switch (node.op) {
+    case Op::kInput:
+    case Op::kWeight:
+    case Op::kConcat:
+    case Op::kPack:
+    case Op::kRopeTable:
+      return false;
+    case Op::kSlice:
+      return !node.Bool(Attr::kView);
+    case Op::kEmbed:
+    case Op::kRmsNorm:
+    case Op::kLayerNorm:
+    case Op::kMatmul:
+    case Op::kQuantize:
+    case Op::kAdd:
+    case Op::kMul:
+    case Op::kScale:
+    case Op::kActivate:
+    case Op::kGatedActivate:
+    case Op::kSoftcap:
+    case Op::kRope:
+    case Op::kKvAppend:
+    case Op::kAttention:
+    case Op::kSelectRows:
+    case Op::kArgmax:
+      return true;
+  }
+  WEFT_CHECK(false);
+}
+
+class Builder {
+ public:
+  Builder(const ir::Module& module, const Target& target, const ProgramLimits& limits)
+      : module_(module), target_(target), limits_(limits) {}
+
+  absl::StatusOr<BuiltProgram> Build() {
+    Program& program = built_.program;
+    program.max_tokens = limits_.max_tokens;
+    program.max_logit_rows = limits_.max_logit_rows;
+    program.context = limits_.context;
+    for (NodeId id : module_.order()) {
+      const Node& node = module_.node(id);
+      if (node.Has(Attr::kAddress)) Grow(Ref(id, false));
+      if (node.op == Op::kInput)
+        (node.String(Attr::kName) == "tokens" ? program.tokens : program.positions) =
+            Ref(id, false);
+      if (!IsStep(node)) continue;
+      if (absl::Status status = AddStep(id); !status.ok()) return status;
+    }
+    for (NodeId id : module_.outputs) {
+      const Node& node = module_.node(id);
+      if (node.type.dtype == DataType::kI32) {
+        program.argmax = Ref(id, false);
+      } else {
+        program.logits = Ref(id, false);
+        program.logits_stride = static_cast<uint64_t>(node.Int(Attr::kStride));
+        program.vocab = node.type.last().value();
+      }
+    }
+    if (program.tokens.bytes == 0 || program.positions.bytes == 0 || program.logits.bytes == 0 ||
+        program.argmax.bytes == 0) {
+      return absl::InvalidArgumentError(
+          "a program needs the inputs tokens and positions, and returns logits and their argmax");
+    }
+    return std::move(built_);
+  }
+
+ private:
+  int64_t Rows(const ir::Dim& dim) const {
+    if (!dim.is_symbol()) return dim.value();
+    return dim.symbol() == ir::Symbol::kTokens ? limits_.max_tokens : limits_.max_logit_rows;
+  }
+
+  // A view has a node's address, but its bytes are those of its columns over all rows.
+  OperandRef Ref(NodeId id, bool written) const {
+    const Node& node = module_.node(id);
+    OperandRef ref{.offset = static_cast<uint64_t>(node.Int(Attr::kAddress)), .written = written};
+    const std::string& space = node.String(Attr::kSpace);
+    ref.space = space == "arena" ? Space::kArena
+                : space == "kv"  ? Space::kKvCache
+                                 : Space::kWeights;
+    if (node.Bool(Attr::kView)) {
+      ref.bytes = static_cast<uint64_t>((Rows(node.type.dims[0]) - 1) * node.Int(Attr::kStride) +
+                                        node.type.last().value() * 4);
+    } else {
+      ref.bytes = static_cast<uint64_t>(node.Int(Attr::kBytes));
+    }
+    return ref;
+  }
+
+  void Grow(const OperandRef& ref) {
+    Program& program = built_.program;
+    uint64_t& size = ref.space == Space::kArena     ? program.arena_bytes
+                     : ref.space == Space::kKvCache ? program.kv_bytes
+                                                    : program.weight_bytes;
+    size = std::max(size, ref.offset + ref.bytes);
+  }
+
+  absl::Status AddStep(NodeId id) {
+    const Node& node = module_.node(id);
+    absl::StatusOr<const Kernel*> kernel = KernelOf(node);
+    if (!kernel.ok()) return kernel.status();
+    Step step{.name = node.location, .kernel = (*kernel)->name};
+    step.kind = absl::StrCat(ir::Name(node.op), node.Has(Attr::kEpilogue) ? "+" : "",
+                             absl::StrJoin(node.Strings(Attr::kEpilogue), "+"));
+    const std::string& partition = node.String(Attr::kPartition);
+    if (partition == "tokens" || partition == "token_heads") {
+      step.extent = node.type.dims[0] == ir::Dim(ir::Symbol::kLogitRows) ? Extent::kLogitRows
+                                                                         : Extent::kTokens;
+    }
+    step.units = node.Int(Attr::kUnits, 1);
+    step.grain = node.Int(Attr::kGrain, 1);
+    for (NodeId operand : node.operands) step.operands.push_back(Ref(operand, false));
+    step.operands.push_back(Ref(id, true));
+    if (node.op == Op::kMatmul) Describe(node, &step);
+    built_.program.steps.push_back(std::move(step));
+    return absl::OkStatus();
+  }
+
+  void Describe(const Node& node, Step* step) {
+    std::vector<std::string> parts;
+    for (NodeId weight : module_.OperandsOf(node).weights) {
+      const Node& packed = module_.node(weight);
+      const int64_t rows = packed.type.dims[0].value();
+      const int64_t k = packed.type.dims[1].value();
+      step->weight_bytes += packed.Int(Attr::kBytes);
+      step->macs_per_row += rows * k;
+      parts.push_back(absl::StrCat(Name(packed.type.dtype), " ", rows, "x", k));
+    }
+    step->detail = absl::StrJoin(parts, " + ");
+  }
+
+  absl::StatusOr<const Kernel*> KernelOf(const Node& node) {
+    KernelSpec spec = MakeSpec(module_, node, limits_.context);
+    std::string key = spec.Key();
+    if (auto found = by_key_.find(key); found != by_key_.end())
+      return &built_.kernels[found->second];
+    absl::StatusOr<Choice> choice = ChooseEmitter(spec, target_);
+    if (!choice.ok())
+      return absl::Status(choice.status().code(),
+                          absl::StrCat(node.location, ": ", choice.status().message()));
+    std::string name = spec.BaseName();
+    for (int n = 2; !names_.insert(name).second; ++n) name = absl::StrCat(spec.BaseName(), "_v", n);
+    by_key_.emplace(std::move(key), built_.kernels.size());
+    built_.kernels.push_back({std::move(name), std::move(spec), *std::move(choice)});
+    return &built_.kernels.back();
+  }
+
+  const ir::Module& module_;
+  const Target& target_;
+  const ProgramLimits limits_;
+  BuiltProgram built_;
+  absl::flat_hash_map<std::string, size_t> by_key_;
+  absl::flat_hash_set<std::string> names_;
+};
+
+std::string RefText(const OperandRef& ref) {
+  const char* space = ref.space == Space::kArena     ? "arena"
+                      : ref.space == Space::kKvCache ? "kv"
+                                                     : "weights";
+  return absl::StrCat(ref.written ? "-> " : "", space, "[", ref.offset, ",+", ref.bytes, ")");
+}
+
+}  // namespace
+
+absl::StatusOr<BuiltProgram> BuildProgram(const ir::Module& module, const Target& target,
+                                          const ProgramLimits& limits) {
+  return Builder(module, target, limits).Build();
+}
+
+std::string PrintProgram(const BuiltProgram& built) {
+  const Program& program = built.program;
+  std::string text =
+      absl::StrCat("program: ", program.steps.size(), " steps, arena ", program.arena_bytes,
+                   " B, weights ", program.weight_bytes, " B, kv cache ", program.kv_bytes,
+                   " B, at most ", program.max_tokens, " tokens and ", program.max_logit_rows,
+                   " rows of logits a run, context ", program.context, "\n");
+  for (size_t i = 0; i < program.steps.size(); ++i) {
+    const Step& step = program.steps[i];
+    const char* extent = step.extent == Extent::kTokens      ? " x T"
+                         : step.extent == Extent::kLogitRows ? " x L"
+                                                             : "";
+    absl::StrAppend(
+        &text, i, ": ", step.kernel, " units ", step.units, extent, " grain ", step.grain, " ",
+        absl::StrJoin(
+            step.operands, " ",
+            [](std::string* out, const OperandRef& ref) { absl::StrAppend(out, RefText(ref)); }),
+        " @ ", step.name, "\n");
+  }
+  for (const Kernel& kernel : built.kernels) {
+    absl::StrAppend(&text, "kernel ", kernel.name, ": ", kernel.choice.emitter->name);
+    for (const std::string& refusal : kernel.choice.refusals)
+      absl::StrAppend(&text, "; refused by ", refusal);
+    absl::StrAppend(&text, "\n");
+  }
+  return text;
+}
+
+}  // namespace weft::codegen

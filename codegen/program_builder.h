@@ -1,0 +1,41 @@
+// From a planned module to the runtime's program, and the list of kernels it needs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "codegen/kernel_spec.h"
+#include "codegen/registry.h"
+#include "codegen/target.h"
+#include "ir/module.h"
+#include "runtime/abi/program.h"
+
+namespace weft::codegen {
+
+struct Kernel {
+  std::string name;  // symbol
+  KernelSpec spec;
+  Choice choice;
+};
+
+struct ProgramLimits {
+  int64_t max_tokens = 0;
+  int64_t max_logit_rows = 0;
+  int64_t context = 0;
+};
+
+struct BuiltProgram {
+  Program program;
+  std::vector<Kernel> kernels;  // each once, in order of first use
+};
+
+// `module` is legal as plan-memory leaves it (docs/architecture.md), for the same limits.
+absl::StatusOr<BuiltProgram> BuildProgram(const ir::Module& module, const Target& target,
+                                          const ProgramLimits& limits);
+
+// A line per step: kernel, units, what it reads and writes; then the kernels with their emitters
+// and refusals.
+std::string PrintProgram(const BuiltProgram& built);
+
+}  // namespace weft::codegen

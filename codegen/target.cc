@@ -1,0 +1,79 @@
+#include "codegen/target.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace weft::codegen {
+namespace {
+
+// What LLVM's cpu and features below let it emit, so what must be there.
+CpuFeatures Required(Tier tier) {
+  CpuFeatures features;
+  for (CpuFeature feature : {CpuFeature::kPopcnt, CpuFeature::kMovbe, CpuFeature::kLzcnt,
+                             CpuFeature::kBmi, CpuFeature::kBmi2, CpuFeature::kAvx,
+                             CpuFeature::kAvx2, CpuFeature::kFma, CpuFeature::kF16c}) {
+    features.Add(feature);
+  }
+  if (tier == Tier::kAvx2) return features;
+  for (CpuFeature feature :
+       {CpuFeature::kAvx512f, CpuFeature::kAvx512cd, CpuFeature::kAvx512bw, CpuFeature::kAvx512dq,
+        CpuFeature::kAvx512vl, CpuFeature::kAvx512vnni}) {
+    features.Add(feature);
+  }
+  return features;
+}
+
+const std::vector<Target>& Tiers() {
+  static const auto* const kTiers = new std::vector<Target>{
+      {Tier::kAvx2, "x86-64-v3", "x86-64-v3", "", Required(Tier::kAvx2)},
+      {Tier::kAvx512Vnni, "avx512-vnni", "x86-64-v4", "+avx512vnni", Required(Tier::kAvx512Vnni)},
+  };
+  return *kTiers;
+}
+
+std::vector<std::string> Missing(const Target& target, const CpuFeatures& cpu) {
+  std::vector<std::string> missing;
+#define WEFT_CASE(id, text) \
+  if (target.required.Has(CpuFeature::id) && !cpu.Has(CpuFeature::id)) missing.emplace_back(text);
+  WEFT_CPU_FEATURES(WEFT_CASE)
+#undef WEFT_CASE
+  return missing;
+}
+
+}  // namespace
+
+std::vector<std::string> KnownTargets() {
+  std::vector<std::string> names;
+  for (const Target& tier : Tiers()) names.push_back(tier.name);
+  return names;
+}
+
+absl::StatusOr<Target> ParseTarget(absl::string_view name, const CpuFeatures& cpu) {
+  if (name == "host") {
+    const Target* best = nullptr;
+    for (const Target& tier : Tiers()) {
+      if (Missing(tier, cpu).empty()) best = &tier;
+    }
+    if (best != nullptr) return *best;
+    return CheckExecutable(Tiers().front(), cpu);
+  }
+  for (const Target& tier : Tiers()) {
+    if (tier.name == name) return tier;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("unknown target '", name, "'; known: host, ",
+                                                 absl::StrJoin(KnownTargets(), ", ")));
+}
+
+absl::Status CheckExecutable(const Target& target, const CpuFeatures& cpu) {
+  const std::vector<std::string> missing = Missing(target, cpu);
+  if (missing.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "target ", target.name,
+      " needs CPU features that this machine lacks: ", absl::StrJoin(missing, ", "),
+      target.tier == Tier::kAvx2 ? "; Weft needs at least AVX2, FMA and F16C (x86-64-v3)"
+                                 : "; compile again with --target x86-64-v3"));
+}
+
+}  // namespace weft::codegen
