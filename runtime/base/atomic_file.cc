@@ -1,0 +1,150 @@
+#include "runtime/base/atomic_file.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "runtime/abi/check.h"
+#include "runtime/base/posix_error.h"
+
+namespace weft {
+namespace {
+
+// Where a chain of symbolic links that starts at `path` ends; `path` itself where nothing exists
+// yet.
+std::string ResolveLinks(const std::string& path) {
+  char* resolved = realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return path;
+  std::string result = resolved;
+  free(resolved);
+  return result;
+}
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return path.substr(0, std::max<size_t>(slash, 1));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
+    const std::string& path) {
+  const std::string target = ResolveLinks(path);
+  struct stat info = {};
+  if (stat(target.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": is a folder; name a file to write inside it"));
+    }
+    if (!S_ISREG(info.st_mode)) {
+      const int fd = open(target.c_str(), O_WRONLY | O_CLOEXEC);
+      if (fd < 0) return PosixError(errno, path, "open for writing");
+      return std::unique_ptr<AtomicFileWriter>(new AtomicFileWriter(path, target, "", fd));
+    }
+  }
+  // Process id and counter make the name unique among the living; a leftover of a killed process is
+  // passed over.
+  static std::atomic<uint32_t> counter = 0;
+  constexpr int kAttempts = 100;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string temporary = absl::StrCat(target, ".tmp-", getpid(), "-", counter.fetch_add(1));
+    const int fd = open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0) {
+      return std::unique_ptr<AtomicFileWriter>(
+          new AtomicFileWriter(path, target, std::move(temporary), fd));
+    }
+    if (errno != EEXIST) return PosixError(errno, path, "create a file in its folder");
+  }
+  return PosixError(EEXIST, path, "create a temporary file beside it");
+}
+
+AtomicFileWriter::~AtomicFileWriter() {
+  if (fd_ >= 0) close(fd_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+absl::Status AtomicFileWriter::Append(absl::Span<const uint8_t> bytes) {
+  WEFT_CHECK(fd_ >= 0);
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd_, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return PosixError(errno, path_, absl::StrCat("write at byte ", offset_));
+    }
+    bytes.remove_prefix(static_cast<size_t>(written));
+    offset_ += static_cast<uint64_t>(written);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFileWriter::Append(absl::string_view bytes) {
+  return Append(absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+}
+
+absl::Status AtomicFileWriter::PadTo(uint64_t alignment) {
+  WEFT_CHECK(std::has_single_bit(alignment));
+  static constexpr std::array<uint8_t, 4096> kZeros = {};
+  uint64_t missing = (alignment - offset_ % alignment) % alignment;
+  while (missing > 0) {
+    const uint64_t chunk = std::min<uint64_t>(missing, kZeros.size());
+    if (absl::Status status = Append(absl::MakeConstSpan(kZeros.data(), chunk)); !status.ok()) {
+      return status;
+    }
+    missing -= chunk;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFileWriter::WriteAt(uint64_t offset, absl::Span<const uint8_t> bytes) {
+  WEFT_CHECK(fd_ >= 0 && offset <= offset_ && bytes.size() <= offset_ - offset);
+  while (!bytes.empty()) {
+    const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return PosixError(errno, path_, absl::StrCat("write at byte ", offset));
+    }
+    bytes.remove_prefix(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFileWriter::Commit() {
+  WEFT_CHECK(fd_ >= 0);
+  // fsync first: a rename that reaches the disk before the data would leave a short file after a
+  // power cut. Pipes and terminals cannot be synced and say EINVAL.
+  const bool direct = temporary_.empty();
+  if (fsync(fd_) != 0 && !(direct && (errno == EINVAL || errno == EROFS))) {
+    return PosixError(errno, path_, "flush to the device");
+  }
+  const int closed = close(fd_);
+  fd_ = -1;
+  if (closed != 0) return PosixError(errno, path_, "close");
+  if (direct) return absl::OkStatus();
+  if (rename(temporary_.c_str(), target_.c_str()) != 0) {
+    return PosixError(errno, path_, "rename the finished file into place");
+  }
+  temporary_.clear();
+  // The name is durable once its folder is. Some file systems cannot sync folders; the file is
+  // whole either way.
+  const int folder = open(FolderOf(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    (void)fsync(folder);
+    close(folder);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weft

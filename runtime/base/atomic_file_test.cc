@@ -1,0 +1,153 @@
+#include "runtime/base/atomic_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+namespace weft {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class AtomicFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "weft_atomic_" + std::to_string(getpid()) + "_" +
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    path_ = folder_ + "/out.bin";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::vector<std::string> Files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
+  static std::string Read(const std::string& path) {
+    std::ifstream stream(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+
+  std::string folder_;
+  std::string path_;
+};
+
+TEST_F(AtomicFileTest, AppearsWholeOnCommit) {
+  std::ofstream(path_) << "old";
+  auto writer = AtomicFileWriter::Create(path_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append("hello").ok());
+  EXPECT_EQ((*writer)->offset(), 5u);
+  ASSERT_TRUE((*writer)->PadTo(8).ok());
+  ASSERT_TRUE((*writer)->PadTo(8).ok());
+  const std::vector<uint8_t> patch = {'J'};
+  ASSERT_TRUE((*writer)->WriteAt(0, patch).ok());
+  EXPECT_EQ((*writer)->offset(), 8u);
+  EXPECT_EQ(Read(path_), "old");
+  ASSERT_TRUE((*writer)->Commit().ok());
+  writer->reset();
+  EXPECT_EQ(Read(path_), std::string("Jello\0\0\0", 8));
+  EXPECT_THAT(Files(), ElementsAre("out.bin"));
+}
+
+TEST_F(AtomicFileTest, UncommittedLeavesNothing) {
+  {
+    auto writer = AtomicFileWriter::Create(path_);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE((*writer)->Append("hello").ok());
+  }
+  EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(AtomicFileTest, HonoursTheUmask) {
+  const mode_t before = umask(027);
+  auto writer = AtomicFileWriter::Create(path_);
+  umask(before);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Commit().ok());
+  struct stat info = {};
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0640u);
+}
+
+TEST_F(AtomicFileTest, FollowsLinks) {
+  std::filesystem::create_directory(folder_ + "/real");
+  std::ofstream(folder_ + "/real/file") << "old";
+  std::filesystem::create_symlink("real/file", path_);
+  auto writer = AtomicFileWriter::Create(path_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append("new").ok());
+  ASSERT_TRUE((*writer)->Commit().ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(path_));
+  EXPECT_EQ(Read(folder_ + "/real/file"), "new");
+}
+
+TEST_F(AtomicFileTest, RefusesFoldersAndMissingFolders) {
+  EXPECT_THAT(std::string(AtomicFileWriter::Create(folder_).status().message()),
+              HasSubstr("is a folder"));
+  const auto missing = AtomicFileWriter::Create(folder_ + "/no/out.bin");
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.status().message()), HasSubstr("/no/out.bin"));
+}
+
+TEST_F(AtomicFileTest, UnwritableFolder) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may write anywhere";
+  ASSERT_EQ(chmod(folder_.c_str(), 0500), 0);
+  const auto writer = AtomicFileWriter::Create(path_);
+  chmod(folder_.c_str(), 0700);
+  EXPECT_EQ(writer.status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(writer.status().message()), HasSubstr("check the permissions"));
+}
+
+TEST_F(AtomicFileTest, NoSpaceLeft) {
+  auto writer = AtomicFileWriter::Create("/dev/full");
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  const absl::Status status = (*writer)->Append("x");
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("/dev/full: cannot write at byte 0: No space left on device"));
+}
+
+TEST_F(AtomicFileTest, FileSizeLimitLeavesNothing) {
+  struct rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small = {1000, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  absl::Status status;
+  {
+    auto writer = AtomicFileWriter::Create(path_);
+    if (writer.ok()) status = (*writer)->Append(std::string(2000, 'x'));
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  (void)std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("File too large"));
+  EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(AtomicFileTest, DevicesAreWrittenNotReplaced) {
+  auto writer = AtomicFileWriter::Create("/dev/null");
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append("x").ok());
+  EXPECT_TRUE((*writer)->Commit().ok());
+  struct stat info = {};
+  ASSERT_EQ(stat("/dev/null", &info), 0);
+  EXPECT_TRUE(S_ISCHR(info.st_mode));
+}
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,72 @@
+#include "runtime/base/mapped_file.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "runtime/base/posix_error.h"
+
+namespace weft {
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
+  // O_NONBLOCK: opening a named pipe must not wait for its writer; it means nothing for regular
+  // files.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return PosixError(errno, path, "open");
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) {
+    const int error = errno;
+    close(fd);
+    return PosixError(error, path, "stat");
+  }
+  if (!S_ISREG(info.st_mode)) {
+    close(fd);
+    return absl::InvalidArgumentError(
+        S_ISDIR(info.st_mode) ? absl::StrCat(path, ": is a folder, a file is needed here")
+                              : absl::StrCat(path, ": is not a regular file and cannot be mapped"));
+  }
+  absl::Span<const uint8_t> bytes;
+  if (info.st_size > 0) {
+    const auto size = static_cast<size_t>(info.st_size);
+    void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (address == MAP_FAILED) {
+      const int error = errno;
+      close(fd);
+      return PosixError(error, path, "map into memory");
+    }
+    bytes = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
+  }
+  close(fd);
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes));
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
+}
+
+void MappedFile::Advise(uint64_t offset, uint64_t size, Access access) const {
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t file_bytes = bytes_.size();
+  uint64_t begin = std::min(offset, file_bytes);
+  uint64_t end = begin + std::min(size, file_bytes - begin);
+  int advice = MADV_SEQUENTIAL;
+  if (access == Access::kDontNeed) {
+    advice = MADV_DONTNEED;
+    begin = (begin + page - 1) / page * page;
+    if (end != file_bytes) end = end / page * page;
+  } else {
+    if (access == Access::kWillNeed) advice = MADV_WILLNEED;
+    begin = begin / page * page;
+  }
+  if (begin >= end) return;
+  // A hint that fails costs speed, not correctness.
+  (void)madvise(const_cast<uint8_t*>(bytes_.data()) + begin, end - begin, advice);
+}
+
+}  // namespace weft

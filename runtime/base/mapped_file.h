@@ -1,0 +1,48 @@
+// A read-only memory map of a whole file: pages are read when touched and dropped by the kernel
+// when memory is short.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weft {
+
+class MappedFile {
+ public:
+  // How a range will be used next.
+  enum class Access {
+    kSequential,  // read once, front to back: read ahead
+    kWillNeed,    // start reading now
+    kDontNeed,    // done with: give the pages back (touching them again reads them again)
+  };
+
+  // Errors name the path: missing, a folder, no regular file, no permission. An empty file is an
+  // empty span. The file must not be truncated while mapped (the kernel answers a touch beyond the
+  // end with SIGBUS).
+  static absl::StatusOr<std::shared_ptr<const MappedFile>> Open(const std::string& path);
+
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  // Page-aligned; lives as long as this object.
+  absl::Span<const uint8_t> bytes() const { return bytes_; }
+
+  // A hint; ranges beyond the file are clipped. kDontNeed gives back only pages that lie wholly in
+  // the range.
+  void Advise(uint64_t offset, uint64_t size, Access access) const;
+
+ private:
+  MappedFile(std::string path, absl::Span<const uint8_t> bytes)
+      : path_(std::move(path)), bytes_(bytes) {}
+
+  std::string path_;
+  absl::Span<const uint8_t> bytes_;
+};
+
+}  // namespace weft

@@ -1,0 +1,81 @@
+#include "runtime/base/mapped_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <limits>
+#include <vector>
+
+namespace weft {
+namespace {
+
+using testing::HasSubstr;
+
+std::string TestPath(const std::string& name) { return testing::TempDir() + "weft_mapped_" + name; }
+
+void Write(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+TEST(MappedFile, MapsTheBytes) {
+  const std::string path = TestPath("bytes");
+  Write(path, "hello");
+  auto file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  EXPECT_EQ(std::string((*file)->bytes().begin(), (*file)->bytes().end()), "hello");
+  EXPECT_EQ((*file)->path(), path);
+}
+
+TEST(MappedFile, EmptyFileIsAnEmptySpan) {
+  const std::string path = TestPath("empty");
+  Write(path, "");
+  auto file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_TRUE((*file)->bytes().empty());
+  (*file)->Advise(0, 10, MappedFile::Access::kDontNeed);
+  unlink(path.c_str());
+}
+
+TEST(MappedFile, ErrorsNameThePath) {
+  const std::string missing = TestPath("missing");
+  EXPECT_EQ(MappedFile::Open(missing).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(MappedFile::Open(missing).status().message()), HasSubstr(missing));
+  const auto folder = MappedFile::Open(testing::TempDir());
+  EXPECT_THAT(std::string(folder.status().message()), HasSubstr("is a folder"));
+  EXPECT_THAT(std::string(MappedFile::Open("/dev/null").status().message()),
+              HasSubstr("not a regular file"));
+}
+
+TEST(MappedFile, APipeDoesNotHang) {
+  const std::string path = TestPath("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_THAT(std::string(MappedFile::Open(path).status().message()),
+              HasSubstr("not a regular file"));
+  unlink(path.c_str());
+}
+
+TEST(MappedFile, AdviceKeepsTheBytes) {
+  const std::string path = TestPath("advice");
+  std::string text(100'000, 'x');
+  text.back() = 'y';
+  Write(path, text);
+  auto file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  for (const auto access : {MappedFile::Access::kSequential, MappedFile::Access::kWillNeed,
+                            MappedFile::Access::kDontNeed}) {
+    for (const uint64_t offset :
+         {uint64_t{0}, uint64_t{1}, uint64_t{99'999}, std::numeric_limits<uint64_t>::max()}) {
+      (*file)->Advise(offset, std::numeric_limits<uint64_t>::max(), access);
+      (*file)->Advise(offset, 4097, access);
+    }
+  }
+  EXPECT_EQ(std::string((*file)->bytes().begin(), (*file)->bytes().end()), text);
+  unlink(path.c_str());
+}
+
+}  // namespace
+}  // namespace weft

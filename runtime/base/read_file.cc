@@ -1,0 +1,60 @@
+#include "runtime/base/read_file.h"
+
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "runtime/base/posix_error.h"
+
+namespace weft {
+namespace {
+
+absl::StatusOr<std::string> ReadAll(int fd, const std::string& path, uint64_t max_bytes) {
+  struct stat info = {};
+  if (fstat(fd, &info) != 0) return PosixError(errno, path, "stat");
+  if (S_ISDIR(info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder, a file is needed here"));
+  }
+  // One byte more than stat says, so that the end of an unchanged file is seen without growing
+  // again. What stat says is a first guess (0 for pipes and /proc); the read loop decides.
+  constexpr uint64_t kMinChunk = 4096;
+  const auto stat_bytes = static_cast<uint64_t>(std::max<off_t>(info.st_size, 0));
+  std::string text;
+  uint64_t filled = 0;
+  uint64_t chunk = std::max(std::min(stat_bytes, max_bytes) + 1, kMinChunk);
+  while (true) {
+    if (filled == text.size()) {
+      text.resize(filled + chunk);
+      chunk = text.size();
+    }
+    const ssize_t got = read(fd, text.data() + filled, text.size() - filled);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return PosixError(errno, path, "read");
+    }
+    if (got == 0) break;
+    filled += static_cast<uint64_t>(got);
+    if (filled > max_bytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": is larger than the ", max_bytes, " bytes allowed for this file"));
+    }
+  }
+  text.resize(filled);
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t max_bytes) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return PosixError(errno, path, "open");
+  absl::StatusOr<std::string> text = ReadAll(fd, path, max_bytes);
+  close(fd);
+  return text;
+}
+
+}  // namespace weft

@@ -1,0 +1,15 @@
+// Small files (configurations, prompts, tokenizers) as strings.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+
+namespace weft {
+
+// The whole file, also a pipe or /dev/stdin. More than `max_bytes`, a folder, or a read error is an
+// error that names the path.
+absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t max_bytes);
+
+}  // namespace weft
