@@ -18,7 +18,6 @@ PLAIN = r"""
 {{ nothing }} {{ yes }} {{ no }} {{ n }} {{ pi }}
 {{ 'a' "b" 'c' }}
 {{ "tab\tnew\nline\\ \x41 \u00e9 \U0001F600 \101 \q \'" }}
-{{ '\N{BULLET}x'|length }}
 {{ 1_000 + 0x1F + 0b101 + 0o17 }} {{ 1e3 }} {{ 1.5e-3 }} {{ 2E2 }} {{ 1_0.5 }}
 {{ floats }}
 {{ 0.1 + 0.2 }} {{ 1 / 3 }} {{ 100.0 }} {{ 1e15 }} {{ 1e16 }} {{ 1e-4 }} {{ 0.00001 }} {{ 5e-324 }} {{ 1.7976931348623157e308 }}
@@ -197,6 +196,7 @@ PLAIN = r"""
 {{ people|selectattr|list }}
 {{ list|select('odd')|list }} {{ list|reject('odd')|list }} {{ mixed|select('string')|list }} {{ mixed|reject('none')|list|length }} {{ [0, 1, '', 'a']|select|list }} {{ [0, 1]|reject|list }} {{ list|select('gt', 1)|list }} {{ list|select('divisibleby', 2)|list }} {{ list|select('in', [1, 2])|list }} {{ nope|select('odd')|list }}
 {{ list|select('nope')|list }}
+{{ none|selectattr('x')|list }} {{ none|map('upper')|list }} {{ 0|select|list }} {{ false|rejectattr('x', 'eq', 1)|list }}
 {{ obj|items|list }} {{ nope|items|list }} {{ obj|dictsort }} {{ {'b': 1, 'A': 3, 'c': 2}|dictsort }} {{ {'b': 1, 'A': 3, 'c': 2}|dictsort(true) }} {{ {'b': 1, 'A': 3, 'c': 2}|dictsort(false, 'value') }} {{ {'b': 1, 'A': 3}|dictsort(reverse=true) }} {{ {'b': 1, 'A': 3}|dictsort(by='value', reverse=true) }}
 {{ list|items|list }}
 {{ {'a': 1}|dictsort(by='x') }}
@@ -328,7 +328,7 @@ b" }}
 {% for x in list %}{% endfor %}{% continue %}
 {% for x in list %}{% macro m() %}{% break %}{% endmacro %}{% endfor %}
 {% filter %}{% endfilter %}
-{% raw %}
+{% raw %} open
 {# open
 {% if true %}{% else %}{% else %}{% endif %}
 {% if true: %}colon{% endif %} {% for x in list: %}{{ x }}{% endfor %}
@@ -336,7 +336,7 @@ b" }}
 {% 5 %}
 {{ 9223372036854775807 }} {{ -9223372036854775807 - 1 }} {{ 9223372036854775807 // -1 }} {{ (-9223372036854775807 - 1) % -1 }}
 {{ [1, 2, 3]|length > 2 and 'long' or 'short' }} {{ (yes and not no)|string|lower }}
-{{ uni|title }} {{ 'ΑΣ'|lower|length }} {{ 'straße'|upper|length > 5 }} {{ 'É'|lower }} {{ 'я'|upper }} {{ 'ÿ'|upper }}
+{{ uni[:5]|title }} {{ 'straße'|upper|length > 5 }} {{ 'É'|lower }} {{ 'я'|upper }} {{ 'ÿ'|upper }}
 {{ nested|map('first')|map('default', 'none')|list }} {{ nested|selectattr(0)|list }} {{ nested|map(attribute=0, default='z')|join(',') }}
 {{ message.items()|map('first')|join(' ') }} {% for k, v in message|items %}{{ k }}{% endfor %} {{ message.keys()|join }} {{ message.values()|first }}
 {{ people|map(attribute='name')|select|map('upper')|join(' ') }} {{ people|map(attribute='age')|sum / people|length }}

@@ -1,0 +1,112 @@
+// What one rendering may use, and the only maker of the values it computes: a template comes with a
+// downloaded model, so nothing in it may cost unbounded time, memory or stack.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "runtime/text/jinja_value.h"
+
+namespace weft::jinja {
+
+struct Limits {
+  // The largest templates in use (tool calling) have some 30 kB.
+  size_t template_bytes = size_t{1} << 20;
+  // Of the syntax tree: blocks, brackets, and chains such as a + b + c, which lean to one side.
+  int syntax_depth = 200;
+  // Of evaluation, through macro calls: Python gives up at 1,000 frames. One level takes at most
+  // about 2 kB of stack in an unoptimised build.
+  int call_depth = 500;
+  // Lists within lists; destroying and comparing values recurses as deep.
+  int value_depth = 64;
+  // Of one string, hence of the output.
+  size_t text_bytes = size_t{16} << 20;
+  // Of everything made in one rendering, freed or not.
+  size_t total_bytes = size_t{512} << 20;
+  // A step is one node evaluated, one item visited or kBytesPerStep of text read. 1,000 messages
+  // need about 100,000.
+  int64_t steps = 10'000'000;
+};
+
+class Context {
+ public:
+  static constexpr size_t kBytesPerStep = 64;
+
+  // `now` is what strftime_now formats.
+  Context(const Limits& limits, const std::tm& now) : limits_(limits), now_(now) {}
+
+  const Limits& limits() const { return limits_; }
+  const std::tm& now() const { return now_; }
+
+  absl::Status Step(size_t count = 1);
+  // Steps for reading so much text.
+  absl::Status Read(size_t bytes) { return Step(1 + bytes / kBytesPerStep); }
+  // To be asked before text of this size is made.
+  absl::Status CheckText(size_t bytes) const;
+  // Charges memory, before it is taken.
+  absl::Status Charge(size_t bytes);
+
+  absl::StatusOr<Value> NewString(std::string text);
+  absl::StatusOr<Value> NewSequence(SequenceKind kind, std::vector<Value> items,
+                                    std::string label = {});
+  absl::StatusOr<Value> NewList(std::vector<Value> items) {
+    return NewSequence(SequenceKind::kList, std::move(items));
+  }
+  // The caller sees to it that keys are unique and hashable.
+  absl::StatusOr<Value> NewDict(std::vector<std::pair<Value, Value>> entries);
+  // Takes ownership until the rendering ends.
+  absl::StatusOr<Object*> NewObject(std::unique_ptr<Object> object);
+
+  // raise_exception: an error whose text must reach the user unchanged.
+  absl::Status Raise(absl::string_view message);
+  bool raised() const { return raised_; }
+  // Puts AtLine before an error, once.
+  absl::Status Locate(const absl::Status& status, int line);
+
+  // One level of recursion, left when the guard goes.
+  class DepthGuard {
+   public:
+    explicit DepthGuard(Context& context) : context_(context) { ++context_.depth_; }
+    ~DepthGuard() { --context_.depth_; }
+    DepthGuard(const DepthGuard&) = delete;
+    DepthGuard& operator=(const DepthGuard&) = delete;
+    absl::Status Check() const;
+
+   private:
+    Context& context_;
+  };
+
+ private:
+  Limits limits_;
+  std::tm now_;
+  int64_t steps_ = 0;
+  size_t bytes_ = 0;
+  int depth_ = 0;
+  bool raised_ = false;
+  bool located_ = false;
+  std::vector<std::unique_ptr<Object>> objects_;
+};
+
+// How errors begin that tell where in the template they are.
+std::string AtLine(int line);
+
+// Binds arguments as a Python signature with these names would; at least `required` of them must be
+// given. A result is null where nothing was given; it points into `arguments`. `what` names the
+// callee in errors: "filter 'join'".
+absl::StatusOr<std::vector<const Value*>> Bind(const Arguments& arguments, absl::string_view what,
+                                               std::initializer_list<absl::string_view> names,
+                                               size_t required = 0);
+
+// InvalidArgument for using a value in a way its type does not allow; tells why when the value is
+// undefined.
+absl::Status TypeError(const Value& value, absl::string_view problem);
+
+}  // namespace weft::jinja

@@ -1,0 +1,32 @@
+// The methods that chat templates call on strings, dicts and lists.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "runtime/text/jinja_context.h"
+#include "runtime/text/jinja_value.h"
+
+namespace weft::jinja {
+
+enum class MethodKind {
+  kNone,       // the type has no such method
+  kAllowed,    // CallMethod knows it
+  kForbidden,  // it would change the value; the sandbox hides it
+};
+
+// Unimplemented for a method that Python's type has and this interpreter does not.
+absl::StatusOr<MethodKind> FindMethod(const Value& receiver, absl::string_view name);
+
+// Needs FindMethod() == kAllowed.
+absl::StatusOr<Value> CallMethod(Context& context, const Value& receiver, absl::string_view name,
+                                 const Arguments& arguments);
+// The method as a value.
+absl::StatusOr<Value> BindMethod(Context& context, const Value& receiver, absl::string_view name);
+
+// str.replace within the limits; a negative count means all.
+absl::StatusOr<Value> ReplaceChecked(Context& context, absl::string_view text,
+                                     absl::string_view from, absl::string_view to, int64_t count);
+
+}  // namespace weft::jinja

@@ -1,0 +1,286 @@
+#include "runtime/text/jinja_text_filters.h"
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/text/jinja_access.h"
+#include "runtime/text/jinja_format.h"
+#include "runtime/text/jinja_json.h"
+#include "runtime/text/jinja_methods.h"
+#include "runtime/text/jinja_number.h"
+#include "runtime/text/jinja_operators.h"
+#include "runtime/text/jinja_text.h"
+
+namespace weft::jinja {
+namespace {
+
+using Result = absl::StatusOr<Value>;
+using Bound = std::vector<const Value*>;
+
+absl::StatusOr<Bound> BindTo(absl::string_view name, const Arguments& arguments,
+                             std::initializer_list<absl::string_view> names, size_t required = 0) {
+  return Bind(arguments, absl::StrCat("filter '", name, "'"), names, required);
+}
+
+absl::StatusOr<int64_t> IntegerOf(const Value* value, int64_t missing, absl::string_view filter) {
+  if (value == nullptr) return missing;
+  if (!value->is_integral())
+    return TypeError(*value,
+                     absl::StrCat("was given to '", filter, "', which needs a whole number"));
+  return value->AsInt();
+}
+
+Result ApplyCase(Context& context, const Value& input, absl::string_view name,
+                 const Arguments& arguments) {
+  WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
+  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
+  if (name == "upper") return context.NewString(ToUpper(text));
+  if (name == "lower") return context.NewString(ToLower(text));
+  return context.NewString(name == "title" ? TitleWords(text) : Capitalize(text));
+}
+
+// `string`, and `safe`, which differs only where text is escaped by itself.
+Result ApplyString(Context& context, const Value& input, absl::string_view name,
+                   const Arguments& arguments) {
+  WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
+  if (input.is_string()) return input;
+  WEFT_ASSIGN_OR_RETURN(std::string text, Str(context, input));
+  return context.NewString(std::move(text));
+}
+
+Result ApplyTrim(Context& context, const Value& input, absl::string_view name,
+                 const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"chars"}));
+  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
+  std::optional<absl::string_view> chars;
+  if (bound[0] != nullptr && !bound[0]->is_none()) {
+    if (!bound[0]->is_string())
+      return TypeError(*bound[0], "was given to 'trim', which needs a text");
+    chars = bound[0]->AsString();
+    WEFT_RETURN_IF_ERROR(context.Read(text.size() * chars->size()));
+  }
+  return context.NewString(std::string(Strip(text, Side::kBoth, chars)));
+}
+
+Result ApplyReplace(Context& context, const Value& input, absl::string_view name,
+                    const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"old", "new", "count"}, 2));
+  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
+  WEFT_ASSIGN_OR_RETURN(const std::string from, Str(context, *bound[0]));
+  WEFT_ASSIGN_OR_RETURN(const std::string to, Str(context, *bound[1]));
+  const Value* limit = bound[2] != nullptr && bound[2]->is_none() ? nullptr : bound[2];
+  WEFT_ASSIGN_OR_RETURN(const int64_t count, IntegerOf(limit, -1, name));
+  return ReplaceChecked(context, text, from, to, count);
+}
+
+Result ApplyEscape(Context& context, const Value& input, absl::string_view name,
+                   const Arguments& arguments) {
+  WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
+  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
+  std::string out;
+  for (char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return context.NewString(std::move(out));
+}
+
+Result ApplyIndent(Context& context, const Value& input, absl::string_view name,
+                   const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"width", "first", "blank"}));
+  if (!input.is_string()) return TypeError(input, "cannot be indented");
+  std::string indent;
+  if (bound[0] != nullptr && bound[0]->is_string()) {
+    indent = bound[0]->AsString();
+  } else {
+    WEFT_ASSIGN_OR_RETURN(const int64_t width, IntegerOf(bound[0], 4, name));
+    WEFT_RETURN_IF_ERROR(context.CheckText(size_t(std::max<int64_t>(0, width))));
+    indent = std::string(size_t(std::max<int64_t>(0, width)), ' ');
+  }
+  const bool first = bound[1] != nullptr && bound[1]->Truthy();
+  const bool blank = bound[2] != nullptr && bound[2]->Truthy();
+  WEFT_RETURN_IF_ERROR(context.Read(input.AsString().size()));
+  // With the newline, text that ends in one keeps it, as an empty last line.
+  const std::string text = input.AsString() + "\n";
+  WEFT_RETURN_IF_ERROR(context.Charge(text.size() * sizeof(absl::string_view)));
+  const std::vector<absl::string_view> lines = SplitLines(text);
+  std::string out;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    WEFT_RETURN_IF_ERROR(context.CheckText(out.size() + indent.size() + lines[i].size()));
+    if (i > 0) out += '\n';
+    if (i == 0 ? first : blank || !lines[i].empty()) out += indent;
+    absl::StrAppend(&out, lines[i]);
+  }
+  return context.NewString(std::move(out));
+}
+
+Result ApplyToJson(Context& context, const Value& input, absl::string_view name,
+                   const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(
+      const Bound bound,
+      BindTo(name, arguments, {"ensure_ascii", "indent", "separators", "sort_keys"}));
+  JsonStyle style;
+  style.ensure_ascii = bound[0] != nullptr && bound[0]->Truthy();
+  style.sort_keys = bound[3] != nullptr && bound[3]->Truthy();
+  if (bound[1] != nullptr && !bound[1]->is_none()) {
+    if (bound[1]->is_string()) {
+      style.indent = bound[1]->AsString();
+    } else {
+      WEFT_ASSIGN_OR_RETURN(const int64_t width, IntegerOf(bound[1], 0, name));
+      WEFT_RETURN_IF_ERROR(context.CheckText(size_t(std::max<int64_t>(0, width))));
+      style.indent = std::string(size_t(std::max<int64_t>(0, width)), ' ');
+    }
+    style.item_separator.assign(1, ',');
+  }
+  if (bound[2] != nullptr && !bound[2]->is_none()) {
+    WEFT_ASSIGN_OR_RETURN(const std::vector<Value> separators, Items(context, *bound[2]));
+    if (separators.size() != 2 || !separators[0].is_string() || !separators[1].is_string()) {
+      return absl::InvalidArgumentError("'separators' of 'tojson' are two texts");
+    }
+    style.item_separator = separators[0].AsString();
+    style.key_separator = separators[1].AsString();
+  }
+  std::string out;
+  WEFT_RETURN_IF_ERROR(AppendJson(context, input, style, out));
+  return context.NewString(std::move(out));
+}
+
+Result ApplyDefault(Context&, const Value& input, absl::string_view name,
+                    const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"default_value", "boolean"}));
+  const bool falsy_too = bound[1] != nullptr && bound[1]->Truthy();
+  if (!input.is_undefined() && !(falsy_too && !input.Truthy())) return input;
+  return bound[0] != nullptr ? *bound[0] : Value::MakeString("");
+}
+
+// int(value) of a float: towards zero. None for NaN.
+absl::StatusOr<std::optional<int64_t>> Truncate(double value) {
+  if (std::isnan(value)) return std::nullopt;
+  // 2^63 is the first double that does not fit.
+  if (!(value >= -0x1p63 && value < 0x1p63))
+    return absl::InvalidArgumentError("a number does not fit 64 bits");
+  return int64_t(value);
+}
+
+Result ApplyInt(Context& context, const Value& input, absl::string_view name,
+                const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"default", "base"}));
+  const Value fallback = bound[0] != nullptr ? *bound[0] : Value::MakeInt(0);
+  WEFT_ASSIGN_OR_RETURN(const int64_t base, IntegerOf(bound[1], 10, name));
+  if (input.is_undefined()) return TypeError(input, "");
+  std::optional<double> number;
+  if (input.is_integral()) return Value::MakeInt(input.AsInt());
+  if (input.is_float()) {
+    number = input.AsFloat();
+  } else if (input.is_string()) {
+    WEFT_RETURN_IF_ERROR(context.Read(input.AsString().size()));
+    int64_t value = 0;
+    switch (ParseInt(input.AsString(), base, value)) {
+      case ParseResult::kOk:
+        return Value::MakeInt(value);
+      case ParseResult::kTooLarge:
+        return absl::InvalidArgumentError("a number does not fit 64 bits");
+      case ParseResult::kNotANumber:
+        number = ParseFloat(input.AsString());
+        if (number.has_value() && std::isinf(*number)) number = std::nullopt;
+    }
+  }
+  if (!number.has_value()) return fallback;
+  WEFT_ASSIGN_OR_RETURN(const std::optional<int64_t> truncated, Truncate(*number));
+  return truncated.has_value() ? Value::MakeInt(*truncated) : fallback;
+}
+
+Result ApplyFloat(Context& context, const Value& input, absl::string_view name,
+                  const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"default"}));
+  if (input.is_undefined()) return TypeError(input, "");
+  if (input.is_number()) return Value::MakeFloat(input.AsFloat());
+  std::optional<double> number;
+  if (input.is_string()) {
+    WEFT_RETURN_IF_ERROR(context.Read(input.AsString().size()));
+    number = ParseFloat(input.AsString());
+  }
+  if (number.has_value()) return Value::MakeFloat(*number);
+  return bound[0] != nullptr ? *bound[0] : Value::MakeFloat(0);
+}
+
+Result ApplyAbs(Context&, const Value& input, absl::string_view name, const Arguments& arguments) {
+  WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
+  if (input.is_float()) return Value::MakeFloat(std::fabs(input.AsFloat()));
+  if (!input.is_integral()) return TypeError(input, "has no absolute value");
+  return input.AsInt() < 0 ? Negate(input) : Positive(input);
+}
+
+Result ApplyRound(Context&, const Value& input, absl::string_view name,
+                  const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"precision", "method"}));
+  WEFT_ASSIGN_OR_RETURN(const int64_t digits, IntegerOf(bound[0], 0, name));
+  if (!input.is_number()) return TypeError(input, "cannot be rounded");
+  // 10^15 is the largest power that leaves one digit before the point exact.
+  if (digits < 0 || digits > 15)
+    return absl::InvalidArgumentError("'round' takes a precision of 0 to 15");
+  absl::string_view method = "common";
+  if (bound[1] != nullptr && bound[1]->is_string()) method = bound[1]->AsString();
+  if (method == "common") {
+    if (input.is_integral()) return Positive(input);
+    return Value::MakeFloat(RoundTo(input.AsFloat(), int(digits)));
+  }
+  if (method != "ceil" && method != "floor") {
+    return absl::InvalidArgumentError("the method of 'round' is 'common', 'ceil' or 'floor'");
+  }
+  const double scale = std::pow(10.0, double(digits));
+  const double scaled = input.AsFloat() * scale;
+  return Value::MakeFloat((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale);
+}
+
+// Like `value[name]`, but of attributes only.
+Result ApplyAttr(Context& context, const Value& input, absl::string_view name,
+                 const Arguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"name"}, 1));
+  WEFT_ASSIGN_OR_RETURN(const std::string attribute, Str(context, *bound[0]));
+  WEFT_ASSIGN_OR_RETURN(const MethodKind method, FindMethod(input, attribute));
+  if (input.is_object() || method == MethodKind::kAllowed)
+    return GetAttribute(context, input, attribute);
+  return Value::MakeUndefined(
+      absl::StrCat("'", input.TypeName(), "' has no attribute '", attribute, "'"));
+}
+
+constexpr FilterEntry kFilters[] = {
+    {"upper", ApplyCase},      {"lower", ApplyCase},      {"title", ApplyCase},
+    {"capitalize", ApplyCase}, {"string", ApplyString},   {"safe", ApplyString},
+    {"trim", ApplyTrim},       {"replace", ApplyReplace}, {"e", ApplyEscape},
+    {"escape", ApplyEscape},   {"indent", ApplyIndent},   {"tojson", ApplyToJson},
+    {"default", ApplyDefault}, {"d", ApplyDefault},       {"int", ApplyInt},
+    {"float", ApplyFloat},     {"abs", ApplyAbs},         {"round", ApplyRound},
+    {"attr", ApplyAttr},
+};
+
+}  // namespace
+
+absl::Span<const FilterEntry> TextFilters() { return kFilters; }
+
+}  // namespace weft::jinja

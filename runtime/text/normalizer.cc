@@ -1,0 +1,232 @@
+#include "runtime/text/normalizer.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "runtime/abi/check.h"
+#include "runtime/text/tokenizer_fields.h"
+#include "runtime/text/utf8.h"
+
+namespace weft {
+namespace {
+
+constexpr int kMaxSequenceDepth = 8;
+
+std::optional<UnicodeForm> ParseForm(std::string_view type) {
+  if (type == "NFC") return UnicodeForm::kNfc;
+  if (type == "NFD") return UnicodeForm::kNfd;
+  if (type == "NFKC") return UnicodeForm::kNfkc;
+  if (type == "NFKD") return UnicodeForm::kNfkd;
+  return std::nullopt;
+}
+
+// Rust's str::to_lowercase of one character: U+0130 is the only one that becomes two.
+std::string ToLower(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Char c = DecodeUtf8(text, i);
+    if (c.code == 0x130) {
+      out += "i\u0307";
+    } else {
+      AppendUtf8(utf8proc_tolower(static_cast<utf8proc_int32_t>(c.code)), &out);
+    }
+    i += c.size;
+  }
+  return out;
+}
+
+std::string_view Strip(std::string_view text, bool left, bool right) {
+  size_t begin = 0;
+  size_t end = 0;  // one past the last character that is no whitespace
+  bool seen_text = false;
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Char c = DecodeUtf8(text, i);
+    if (!IsWhitespace(c.code)) {
+      if (!seen_text) begin = i;
+      seen_text = true;
+      end = i + c.size;
+    }
+    i += c.size;
+  }
+  if (!seen_text) return left || right ? std::string_view() : text;
+  if (!left) begin = 0;
+  if (!right) end = text.size();
+  return text.substr(begin, end - begin);
+}
+
+}  // namespace
+
+std::string NormalizeUnicode(std::string_view text, UnicodeForm form) {
+  if (std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; })) {
+    return std::string(text);
+  }
+  const bool compat = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
+  const bool compose = form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_DECOMPOSE |
+                                                      (compat ? UTF8PROC_COMPAT : 0));
+  std::vector<utf8proc_int32_t> codes;
+  codes.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Char c = DecodeUtf8(text, i);
+    i += c.size;
+    std::array<utf8proc_int32_t, 32> buffer{};  // the longest decomposition (U+FDFA) has 18
+    int boundary = 0;
+    const utf8proc_ssize_t count = utf8proc_decompose_char(
+        static_cast<utf8proc_int32_t>(c.code), buffer.data(), buffer.size(), options, &boundary);
+    WEFT_CHECK(count >= 0 && static_cast<size_t>(count) <= buffer.size());
+    codes.insert(codes.end(), buffer.begin(), buffer.begin() + count);
+  }
+  // Canonical order: runs of marks by combining class, stably. utf8proc's own sort is quadratic in
+  // the run.
+  const auto combining = [](utf8proc_int32_t code) {
+    return utf8proc_get_property(code)->combining_class;
+  };
+  for (size_t i = 0; i < codes.size();) {
+    size_t end = i;
+    while (end < codes.size() && combining(codes[end]) != 0) ++end;
+    std::stable_sort(codes.begin() + static_cast<ptrdiff_t>(i),
+                     codes.begin() + static_cast<ptrdiff_t>(end),
+                     [&](auto a, auto b) { return combining(a) < combining(b); });
+    i = end + 1;
+  }
+  if (compose) {
+    const utf8proc_ssize_t count = utf8proc_normalize_utf32(
+        codes.data(), static_cast<utf8proc_ssize_t>(codes.size()),
+        static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    WEFT_CHECK(count >= 0 && static_cast<size_t>(count) <= codes.size());
+    codes.resize(static_cast<size_t>(count));
+  }
+  std::string out;
+  out.reserve(text.size());
+  for (const utf8proc_int32_t code : codes) AppendUtf8(static_cast<char32_t>(code), &out);
+  return out;
+}
+
+absl::StatusOr<Replacer> Replacer::Create(const nlohmann::json& config, const std::string& where) {
+  JsonFields fields(config, where);
+  Replacer result;
+  result.content_ = fields.String("content", "");
+  JsonFields pattern(fields.RequiredObject("pattern"), fields.Path("pattern"));
+  if (!fields.status().ok()) return fields.status();
+  if (pattern.Find("Regex") != nullptr) {
+    absl::StatusOr<Regex> regex = Regex::Compile(pattern.String("Regex", ""));
+    if (!regex.ok()) {
+      pattern.Fail(regex.status().message());
+    } else {
+      result.regex_.push_back(*std::move(regex));
+    }
+  } else {
+    result.pattern_ = pattern.RequiredString("String");
+    if (result.pattern_.empty()) pattern.Fail("'String' must not be empty");
+  }
+  if (!pattern.status().ok()) return pattern.status();
+  return result;
+}
+
+absl::StatusOr<std::string> Replacer::Apply(std::string_view text) const {
+  std::string out;
+  out.reserve(text.size());
+  size_t end = 0;
+  if (!regex_.empty()) {
+    std::vector<TextRange> matches;
+    if (absl::Status status = regex_.front().FindAll(text, &matches); !status.ok()) return status;
+    for (const TextRange& match : matches) {
+      out.append(text.substr(end, match.begin - end)).append(content_);
+      end = match.end;
+    }
+  } else {
+    for (size_t at = text.find(pattern_); at != std::string_view::npos;
+         at = text.find(pattern_, end)) {
+      out.append(text.substr(end, at - end)).append(content_);
+      end = at + pattern_.size();
+    }
+  }
+  out.append(text.substr(end));
+  return out;
+}
+
+absl::StatusOr<Normalizer> Normalizer::Create(const nlohmann::json& config,
+                                              const std::string& where) {
+  Normalizer result;
+  if (config.is_null()) return result;
+  if (absl::Status status = result.AddSteps(config, where, 0); !status.ok()) return status;
+  return result;
+}
+
+absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::string& where,
+                                  int depth) {
+  JsonFields fields(config, where);
+  const std::string type = fields.RequiredString("type");
+  if (!fields.status().ok()) return fields.status();
+  Step step;
+  if (type == "Sequence") {
+    if (depth >= kMaxSequenceDepth) fields.Fail("sequences nested too deeply");
+    const nlohmann::json& list = fields.RequiredArray("normalizers");
+    if (!fields.status().ok()) return fields.status();
+    for (size_t i = 0; i < list.size(); ++i) {
+      absl::Status status = AddSteps(list[i], fields.Path("normalizers", i), depth + 1);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  if (const std::optional<UnicodeForm> form = ParseForm(type); form.has_value()) {
+    step.kind = Kind::kUnicode;
+    step.form = *form;
+  } else if (type == "Replace") {
+    step.kind = Kind::kReplace;
+    absl::StatusOr<Replacer> replacer = Replacer::Create(config, where);
+    if (!replacer.ok()) return replacer.status();
+    step.replacer.push_back(*std::move(replacer));
+  } else if (type == "Prepend") {
+    step.kind = Kind::kPrepend;
+    step.prepend = fields.RequiredString("prepend");
+  } else if (type == "Lowercase") {
+    step.kind = Kind::kLowercase;
+  } else if (type == "Strip") {
+    step.kind = Kind::kStrip;
+    step.strip_left = fields.Bool("strip_left", true);
+    step.strip_right = fields.Bool("strip_right", true);
+  } else {
+    fields.Fail(absl::StrCat("unknown normalizer '", type,
+                             "' (known: Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, "
+                             "Lowercase, Strip)"));
+  }
+  if (!fields.status().ok()) return fields.status();
+  steps_.push_back(std::move(step));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Normalizer::Apply(std::string text) const {
+  for (const Step& step : steps_) {
+    switch (step.kind) {
+      case Kind::kUnicode:
+        text = NormalizeUnicode(text, step.form);
+        break;
+      case Kind::kReplace: {
+        absl::StatusOr<std::string> replaced = step.replacer.front().Apply(text);
+        if (!replaced.ok()) return replaced.status();
+        text = *std::move(replaced);
+        break;
+      }
+      case Kind::kPrepend:
+        if (!text.empty()) text.insert(0, step.prepend);
+        break;
+      case Kind::kLowercase:
+        text = ToLower(text);
+        break;
+      case Kind::kStrip:
+        text = std::string(Strip(text, step.strip_left, step.strip_right));
+        break;
+    }
+  }
+  return text;
+}
+
+}  // namespace weft

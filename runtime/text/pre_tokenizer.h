@@ -1,0 +1,80 @@
+// Pre-tokenisation as in the "pre_tokenizer" field of tokenizer.json (Hugging Face tokenizers):
+// cuts normalised text into the words that BPE merges never cross, and writes bytes in the byte
+// alphabet where the file asks for it.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/text/pre_tokenizer_regex.h"
+
+namespace weft {
+
+// The fields that the Metaspace pre-tokenizer and the Metaspace decoder share.
+struct MetaspaceConfig {
+  enum class Prepend { kAlways, kFirst, kNever };
+  std::string replacement;  // one character
+  Prepend prepend = Prepend::kAlways;
+  bool split = true;
+};
+absl::StatusOr<MetaspaceConfig> ParseMetaspace(const nlohmann::json& config,
+                                               const std::string& where);
+
+// The pattern of GPT-2, which ByteLevel splits by.
+std::string_view Gpt2Pattern();
+
+class PreTokenizer {
+ public:
+  // `config` is the value of the field; null gives the whole text as one word. Known types:
+  // Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit. `where` begins each
+  // message.
+  static absl::StatusOr<PreTokenizer> Create(const nlohmann::json& config,
+                                             const std::string& where);
+
+  // The words of `text` (valid UTF-8), none of them empty. `at_start` tells that the text begins
+  // what the user gave, which Metaspace's prepend_scheme "first" asks for.
+  absl::StatusOr<std::vector<std::string>> Split(std::string text, bool at_start) const;
+
+ private:
+  enum class Kind {
+    kByteLevel,
+    kSplitString,
+    kSplitRegex,
+    kDigits,
+    kMetaspace,
+    kWhitespace,
+    kWhitespaceSplit
+  };
+  enum class Behavior { kRemoved, kIsolated, kMergedWithPrevious, kMergedWithNext, kContiguous };
+  struct Step {
+    Kind kind;
+    Behavior behavior = Behavior::kIsolated;
+    bool invert = false;
+    bool add_prefix_space = false;  // ByteLevel
+    std::string pattern;            // kSplitString
+    std::vector<Regex> regex;       // one, or none
+    MetaspaceConfig metaspace;
+  };
+  struct Word {
+    std::string text;
+    bool at_start;
+  };
+  struct Part {
+    TextRange range;
+    bool is_match;
+  };
+
+  absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth);
+  static absl::StatusOr<Step> CreateSplit(const nlohmann::json& config, const std::string& where);
+  static absl::Status Apply(const Step& step, Word word, std::vector<Word>* out);
+  static absl::Status FindParts(const Step& step, std::string_view text, std::vector<Part>* parts);
+  static std::vector<TextRange> Combine(const std::vector<Part>& parts, Behavior behavior);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace weft

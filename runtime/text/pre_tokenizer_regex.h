@@ -1,0 +1,42 @@
+// Regular expressions of tokenizer files. Those are written for Oniguruma (Ruby syntax, Unicode
+// classes) and run here by PCRE2 in UTF and UCP mode, interpreted. What the two read differently is
+// refused rather than matched wrongly.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace weft {
+
+struct TextRange {
+  size_t begin;
+  size_t end;  // one past the last byte
+};
+
+// Immutable; one Regex may be used by many threads at once. Copies share the compiled pattern.
+class Regex {
+ public:
+  // InvalidArgument for a pattern that is malformed, too large, or outside what both engines read
+  // alike: character class intersections (&&), nested classes, \h, \H and {n,m}+.
+  static absl::StatusOr<Regex> Compile(std::string_view pattern);
+
+  // All matches from left to right, not overlapping; an empty match right after another match does
+  // not count. `text` must be valid UTF-8. ResourceExhausted if the pattern needs more backtracking
+  // than a small multiple of the text's length from one position, which no pattern of a known
+  // tokenizer does.
+  absl::Status FindAll(std::string_view text, std::vector<TextRange>* matches) const;
+
+ private:
+  struct Program;
+  explicit Regex(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+
+  std::shared_ptr<const Program> program_;
+};
+
+}  // namespace weft

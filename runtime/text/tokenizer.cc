@@ -1,0 +1,186 @@
+#include "runtime/text/tokenizer.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "runtime/text/bpe.h"
+#include "runtime/text/normalizer.h"
+#include "runtime/text/pre_tokenizer.h"
+#include "runtime/text/tokenizer_added.h"
+#include "runtime/text/tokenizer_decoder.h"
+#include "runtime/text/tokenizer_json.h"
+#include "runtime/text/utf8.h"
+
+namespace weft {
+namespace {
+
+constexpr size_t kMaxTextBytes = (size_t{1} << 30) - 1;
+
+}  // namespace
+
+// The parts point into `spec`, so this is built in place and never moved.
+struct Tokenizer::Tables {
+  TokenizerSpec spec;
+  Normalizer normalizer;
+  PreTokenizer pre_tokenizer;
+  std::optional<BpeModel> model;
+  AddedVocabulary added;
+  Decoder decoder;
+  absl::flat_hash_map<std::string_view, int32_t> ids;
+  std::vector<bool> special;  // by id
+};
+
+Tokenizer::Tokenizer(std::shared_ptr<const Tables> tables)
+    : tables_(std::move(tables)), special_ids_(tables_->spec.special_ids) {}
+
+absl::StatusOr<Tokenizer> Tokenizer::Create(absl::StatusOr<TokenizerSpec> spec,
+                                            const std::string& name) {
+  if (!spec.ok()) return spec.status();
+  auto tables = std::make_shared<Tables>();
+  tables->spec = *std::move(spec);
+  const TokenizerSpec& parts = tables->spec;
+  absl::StatusOr<Normalizer> normalizer =
+      Normalizer::Create(parts.normalizer, absl::StrCat(name, ": normalizer"));
+  if (!normalizer.ok()) return normalizer.status();
+  tables->normalizer = *std::move(normalizer);
+  absl::StatusOr<PreTokenizer> pre_tokenizer =
+      PreTokenizer::Create(parts.pre_tokenizer, absl::StrCat(name, ": pre_tokenizer"));
+  if (!pre_tokenizer.ok()) return pre_tokenizer.status();
+  tables->pre_tokenizer = *std::move(pre_tokenizer);
+  absl::StatusOr<Decoder> decoder = Decoder::Create(parts.decoder, absl::StrCat(name, ": decoder"));
+  if (!decoder.ok()) return decoder.status();
+  tables->decoder = *std::move(decoder);
+  absl::StatusOr<BpeModel> model = BpeModel::Create(parts, name);
+  if (!model.ok()) return model.status();
+  tables->model = *std::move(model);
+  tables->added = AddedVocabulary(parts.added_tokens);
+  tables->special.resize(parts.tokens.size());
+  tables->ids.reserve(parts.tokens.size());
+  for (size_t i = 0; i < parts.tokens.size(); ++i) {
+    if (!parts.tokens[i].empty()) tables->ids[parts.tokens[i]] = static_cast<int32_t>(i);
+  }
+  for (const AddedToken& token : parts.added_tokens) {
+    tables->ids[token.content] = token.id;
+    if (token.special) tables->special[token.id] = true;
+  }
+  return Tokenizer(std::move(tables));
+}
+
+absl::StatusOr<Tokenizer> Tokenizer::FromTokenizerJson(std::string_view text,
+                                                       const std::string& name) {
+  return Create(SpecFromTokenizerJson(text, name), name);
+}
+
+absl::StatusOr<Tokenizer> Tokenizer::FromGgufVocabulary(GgufVocabulary vocabulary,
+                                                        const std::string& name) {
+  return Create(SpecFromGgufVocabulary(std::move(vocabulary), name), name);
+}
+
+absl::StatusOr<Tokenizer> Tokenizer::FromJson(std::string_view text, const std::string& name) {
+  return Create(SpecFromJson(text, name), name);
+}
+
+std::string Tokenizer::ToJson() const { return SpecToJson(tables_->spec, special_ids_); }
+
+absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
+                                                       EncodeOptions options) const {
+  if (text.size() > kMaxTextBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a text of ", text.size(), " bytes is too long to tokenise"));
+  }
+  std::string repaired;
+  if (!IsValidUtf8(text)) {
+    repaired = RepairUtf8(text);
+    text = repaired;
+  }
+  std::vector<int32_t> ids;
+  if (options.add_special) ids = tables_->spec.prefix;
+  for (const AddedVocabulary::Segment& segment :
+       tables_->added.Split(text, AddedVocabulary::Phase::kRaw, options.parse_special)) {
+    if (segment.id >= 0) {
+      ids.push_back(segment.id);
+      continue;
+    }
+    const bool at_start = segment.text.data() == text.data();
+    absl::Status status = EncodePlain(segment.text, at_start, options.parse_special, &ids);
+    if (!status.ok()) return status;
+  }
+  if (options.add_special) {
+    ids.insert(ids.end(), tables_->spec.suffix.begin(), tables_->spec.suffix.end());
+  }
+  return ids;
+}
+
+absl::Status Tokenizer::EncodePlain(std::string_view text, bool at_start, bool parse_special,
+                                    std::vector<int32_t>* ids) const {
+  const absl::StatusOr<std::string> normalized = tables_->normalizer.Apply(std::string(text));
+  if (!normalized.ok()) return normalized.status();
+  for (const AddedVocabulary::Segment& segment :
+       tables_->added.Split(*normalized, AddedVocabulary::Phase::kNormalized, parse_special)) {
+    if (segment.id >= 0) {
+      ids->push_back(segment.id);
+      continue;
+    }
+    const absl::StatusOr<std::vector<std::string>> words = tables_->pre_tokenizer.Split(
+        std::string(segment.text), at_start && segment.text.data() == normalized->data());
+    if (!words.ok()) return words.status();
+    absl::Status status = tables_->model->Encode(*words, ids);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+std::string Tokenizer::Decode(absl::Span<const int32_t> ids, bool skip_special) const {
+  std::string text;
+  Decoder::Stream stream(tables_->decoder, Decoder::ByteRuns::kWhole);
+  for (const int32_t id : ids) {
+    if (!HasToken(id) || (skip_special && IsSpecial(id))) continue;
+    stream.Add(tables_->spec.tokens[id], &text);
+  }
+  stream.Finish(&text);
+  return text;
+}
+
+std::string Tokenizer::TokenBytes(int32_t id) const {
+  return tables_->decoder.TokenBytes(TokenText(id));
+}
+
+std::string_view Tokenizer::TokenText(int32_t id) const {
+  return HasToken(id) ? std::string_view(tables_->spec.tokens[id]) : std::string_view();
+}
+
+std::optional<int32_t> Tokenizer::TokenToId(std::string_view text) const {
+  const auto found = tables_->ids.find(text);
+  if (found == tables_->ids.end()) return std::nullopt;
+  return found->second;
+}
+
+bool Tokenizer::IsSpecial(int32_t id) const { return HasToken(id) && tables_->special[id]; }
+
+bool Tokenizer::HasToken(int32_t id) const {
+  return id >= 0 && static_cast<size_t>(id) < tables_->spec.tokens.size() &&
+         tables_->spec.types[id] != TokenType::kAbsent;
+}
+
+int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(tables_->spec.tokens.size()); }
+
+absl::Span<const int32_t> Tokenizer::prefix() const { return tables_->spec.prefix; }
+
+absl::Span<const int32_t> Tokenizer::suffix() const { return tables_->spec.suffix; }
+
+absl::Status Tokenizer::SetSpecialIds(std::optional<int32_t> bos, std::optional<int32_t> eos) {
+  for (const std::optional<int32_t> id : {bos, eos}) {
+    if (id.has_value() && !HasToken(*id)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "special token id ", *id, " is not in the vocabulary of ", vocab_size(), " tokens"));
+    }
+  }
+  if (bos.has_value()) special_ids_.bos = *bos;
+  if (eos.has_value()) special_ids_.eos = *eos;
+  return absl::OkStatus();
+}
+
+const Decoder& Tokenizer::decoder() const { return tables_->decoder; }
+
+}  // namespace weft
