@@ -1,0 +1,62 @@
+#include "runtime/anonymous_memory.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace weft {
+namespace {
+
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
+
+absl::Status NoMemory(uint64_t bytes, absl::string_view purpose, uint64_t available) {
+  constexpr double kMegabyte = 1e6;
+  return absl::ResourceExhaustedError(absl::StrFormat(
+      "no memory for %s: it takes %.1f MB, this machine has %.1f MB", purpose,
+      static_cast<double>(bytes) / kMegabyte, static_cast<double>(available) / kMegabyte));
+}
+
+}  // namespace
+
+absl::StatusOr<AnonymousMemory> AnonymousMemory::Map(uint64_t bytes, absl::string_view purpose) {
+  if (bytes == 0) return AnonymousMemory();
+  const uint64_t physical =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  if (bytes > physical) return NoMemory(bytes, purpose, physical);
+  // mmap aligns to 4 KiB pages only: ask for more and give back what stands over.
+  const uint64_t slack = bytes >= kHugePage ? kHugePage : 0;
+  void* const mapped = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) return NoMemory(bytes, purpose, physical);
+  auto* data = static_cast<uint8_t*>(mapped);
+  if (slack > 0) {
+    const uint64_t before = (kHugePage - reinterpret_cast<uintptr_t>(data) % kHugePage) % kHugePage;
+    if (before > 0) munmap(data, before);
+    data += before;
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    const uint64_t used = (bytes + page - 1) / page * page;
+    const uint64_t mapped_end = (bytes + slack + page - 1) / page * page - before;
+    if (mapped_end > used) munmap(data + used, mapped_end - used);
+    (void)madvise(data, bytes, MADV_HUGEPAGE);  // a hint: some systems have none
+  }
+  return AnonymousMemory(data, bytes);
+}
+
+AnonymousMemory::~AnonymousMemory() {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+AnonymousMemory::AnonymousMemory(AnonymousMemory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+AnonymousMemory& AnonymousMemory::operator=(AnonymousMemory&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+}  // namespace weft

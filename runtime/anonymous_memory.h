@@ -1,0 +1,34 @@
+// Large zeroed memory that costs nothing until it is touched.
+#pragma once
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+
+namespace weft {
+
+// Owns an anonymous mapping: zeroed, page-aligned; from 2 MiB on aligned to 2 MiB and advised to
+// use huge pages, which streaming over it runs 1.3 to 1.7 times as fast on.
+class AnonymousMemory {
+ public:
+  // `purpose` names it in errors: "the KV cache (a smaller context needs less: -c)". Refuses what
+  // the machine's memory cannot hold, although the system might promise it.
+  static absl::StatusOr<AnonymousMemory> Map(uint64_t bytes, absl::string_view purpose);
+
+  AnonymousMemory() = default;
+  ~AnonymousMemory();
+  AnonymousMemory(AnonymousMemory&& other) noexcept;
+  AnonymousMemory& operator=(AnonymousMemory&& other) noexcept;
+
+  uint8_t* data() const { return data_; }  // null where size() is 0
+  uint64_t size() const { return size_; }
+
+ private:
+  AnonymousMemory(uint8_t* data, uint64_t size) : data_(data), size_(size) {}
+
+  uint8_t* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
+}  // namespace weft

@@ -1,0 +1,76 @@
+#include "runtime/anonymous_memory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <utility>
+
+namespace weft {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(AnonymousMemory, ZeroedAlignedAndWritable) {
+  constexpr uint64_t kHugePage = 2 << 20;
+  for (const uint64_t bytes : {uint64_t{1}, uint64_t{4096}, uint64_t{5000}, kHugePage - 1,
+                               kHugePage, kHugePage + 1, 3 * kHugePage + 4096}) {
+    const auto memory = AnonymousMemory::Map(bytes, "a test");
+    ASSERT_TRUE(memory.ok()) << memory.status();
+    ASSERT_EQ(memory->size(), bytes);
+    const auto address = reinterpret_cast<uintptr_t>(memory->data());
+    EXPECT_EQ(address % (bytes >= kHugePage ? kHugePage : 4096), 0u) << bytes;
+    EXPECT_TRUE(
+        std::all_of(memory->data(), memory->data() + bytes, [](uint8_t b) { return b == 0; }));
+    std::fill(memory->data(), memory->data() + bytes, uint8_t{7});
+  }
+}
+
+TEST(AnonymousMemory, NothingIsNothing) {
+  const auto memory = AnonymousMemory::Map(0, "a test");
+  ASSERT_TRUE(memory.ok());
+  EXPECT_EQ(memory->data(), nullptr);
+}
+
+TEST(AnonymousMemory, MovesKeepOneOwner) {
+  AnonymousMemory a = *AnonymousMemory::Map(100, "a test");
+  uint8_t* const data = a.data();
+  AnonymousMemory b = std::move(a);
+  EXPECT_EQ(b.data(), data);
+  AnonymousMemory c = *AnonymousMemory::Map(200, "a test");
+  c = std::move(b);
+  EXPECT_EQ(c.data(), data);
+  EXPECT_EQ(c.size(), 100u);
+  c.data()[99] = 1;
+}
+
+int64_t AddressSpacePages() {
+  int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages;
+}
+
+TEST(AnonymousMemory, GivesEverythingBack) {
+  const auto map_all = [] {
+    for (uint64_t bytes = 1000; bytes < (64 << 20); bytes += bytes / 5 + 1) {
+      ASSERT_TRUE(AnonymousMemory::Map(bytes, "a test").ok());
+    }
+  };
+  map_all();  // whatever the process allocates once
+  const int64_t before = AddressSpacePages();
+  for (int i = 0; i < 20; ++i) map_all();
+  EXPECT_EQ(AddressSpacePages(), before);
+}
+
+TEST(AnonymousMemory, MoreThanThereIs) {
+  for (const uint64_t bytes : {uint64_t{1} << 46, UINT64_MAX}) {
+    const auto memory = AnonymousMemory::Map(bytes, "the KV cache");
+    EXPECT_EQ(memory.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(std::string(memory.status().message()), HasSubstr("no memory for the KV cache"));
+  }
+}
+
+}  // namespace
+}  // namespace weft

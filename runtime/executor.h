@@ -1,0 +1,119 @@
+// Runs a program's steps over their memory, on as many workers as asked for.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/types/span.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/abi/program.h"
+#include "runtime/anonymous_memory.h"
+#include "runtime/poison.h"
+#include "runtime/profile.h"
+#include "runtime/worker_pool.h"
+
+namespace weft {
+
+struct ExecutorOptions {
+  // Workers, the caller among them; 0 is the caller alone. Unset: UsableCpus().
+  std::optional<int> threads;
+  // Check that every step touches only what it declares (poison.h). Very slow; for tests.
+  bool debug_poison = false;
+  // Time every step. Costs two readings of the clock per step and worker.
+  bool profile = false;
+  // Where set (by a signal handler or another thread), Run() ends before its next step. Must
+  // outlive the executor; may be null.
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+// Owns the arena and the KV cache, both zero at first. Results do not depend on the number of
+// workers: units of a step write disjoint bytes, and steps wait for each other where DeriveBarriers
+// says. Not for use by two threads at once.
+class Executor {
+ public:
+  // `kernels` holds one function per step. `weights` are program.weight_bytes bytes, aligned to 64,
+  // which must outlive the executor. Errors: a program that ValidateProgram refuses, kernels or
+  // weights that do not fit it, memory or threads that cannot be had.
+  static absl::StatusOr<std::unique_ptr<Executor>> Create(const Program& program,
+                                                          std::vector<KernelFn> kernels,
+                                                          const uint8_t* weights,
+                                                          const ExecutorOptions& options);
+
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  // Computes the tokens `ids` at positions `position` …, and logits for the last `logit_rows` of
+  // them. Keys and values of positions before `position` must be in the cache from earlier runs.
+  // Errors: InvalidArgument for ids out of the vocabulary or counts out of the program's bounds;
+  // OutOfRange where the context ends; Cancelled, after which positions ≥ `position` of the cache
+  // are undefined; Internal from debug_poison.
+  absl::Status Run(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows);
+
+  // Of the last Run, which must have succeeded: row 0 is the first of its `logit_rows`. Valid until
+  // the next.
+  absl::Span<const float> logits(int64_t row) const;
+  int32_t argmax(int64_t row) const;
+
+  // An error where one of the ids, which start at `position`, is not in the vocabulary.
+  absl::Status CheckIds(absl::Span<const int32_t> ids, int64_t position) const;
+  // An error where `tokens` more after `position` leave the context.
+  absl::Status CheckContext(int64_t position, int64_t tokens) const;
+
+  const Program& program() const { return program_; }
+  int threads() const { return pool_->size(); }
+  // Before which steps workers meet.
+  const std::vector<bool>& barriers() const { return barriers_; }
+
+  // Totals over the runs since creation or ResetProfile(); empty steps without options.profile.
+  const Profile& profile() const { return profile_; }
+  void ResetProfile();
+
+ private:
+  struct PreparedStep {
+    KernelFn kernel;
+    void* const* operands;
+    bool barrier;
+  };
+  // Next unit of a step that no worker has taken. A cache line each: workers that run ahead must
+  // not slow down those that count on the neighbour.
+  struct alignas(64) Counter {
+    std::atomic<int64_t> next = 0;
+  };
+  struct Interval {
+    int64_t begin_ns = 0;
+    int64_t end_ns = 0;  // 0: this worker had no unit of the step
+  };
+
+  Executor() = default;
+  absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
+  bool Cancelled() const;
+  int64_t Units(size_t step, const KernelContext& context) const;
+  void RunAlone(const KernelContext& context);
+  void RunWorker(int worker, const KernelContext& context);
+  absl::Status RunPoisoned(const KernelContext& context);
+  bool TakeUnits(size_t step, const KernelContext& context);
+  void AddToProfile(const KernelContext& context, int64_t run_ns);
+
+  Program program_;
+  ExecutorOptions options_;
+  AnonymousMemory arena_;
+  AnonymousMemory kv_;
+  std::vector<void*> operands_;  // of all steps, one after another
+  std::vector<PreparedStep> steps_;
+  std::vector<bool> barriers_;
+  std::unique_ptr<Counter[]> counters_;  // one per step
+  std::vector<Interval> intervals_;      // [worker][step], with options.profile
+  std::vector<Extent> mac_rows_;         // by step, with options.profile
+  std::atomic<bool> skipped_ = false;    // a worker saw the cancel flag in this run
+  std::optional<PoisonChecker> poison_;
+  Profile profile_;
+  int64_t logit_rows_ = 0;  // of the last run; 0 where it failed
+  std::unique_ptr<WorkerPool> pool_;
+};
+
+}  // namespace weft

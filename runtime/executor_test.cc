@@ -1,0 +1,384 @@
+#include "runtime/executor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <numeric>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/base/cpu.h"
+#include "runtime/float_environment.h"
+#include "runtime/test_kernels.h"
+
+namespace weft {
+namespace {
+
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+
+ExecutorOptions Threads(int threads) {
+  ExecutorOptions options;
+  options.threads = threads;
+  return options;
+}
+
+std::unique_ptr<Executor> Make(const TestModel& model, const ExecutorOptions& options) {
+  auto executor = Executor::Create(model.program, model.kernels, nullptr, options);
+  EXPECT_TRUE(executor.ok()) << executor.status();
+  return executor.ok() ? *std::move(executor) : nullptr;
+}
+
+std::vector<float> Row(const Executor& executor, int64_t row) {
+  const absl::Span<const float> logits = executor.logits(row);
+  return {logits.begin(), logits.end()};
+}
+
+class ExecutorTest : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Workers, ExecutorTest, testing::Values(0, 1, 2, 4, 8, 64));
+
+TEST_P(ExecutorTest, CountsWhatItWasGiven) {
+  const TestModel model = CountingModel();
+  const auto executor = Make(model, Threads(GetParam()));
+  ASSERT_NE(executor, nullptr);
+  EXPECT_EQ(executor->threads(), std::max(GetParam(), 1));
+  const std::vector<int32_t> ids = {3, 1, 3, 7, 0, 3, 2};
+  ASSERT_TRUE(executor->Run(absl::MakeConstSpan(ids).subspan(0, 4), 0, 2).ok());
+  EXPECT_THAT(Row(*executor, 0), ElementsAreArray(CountingLogits({3, 1, 3})));
+  EXPECT_THAT(Row(*executor, 1), ElementsAreArray(CountingLogits({3, 1, 3, 7})));
+  EXPECT_EQ(executor->argmax(0), 3);
+  ASSERT_TRUE(executor->Run(absl::MakeConstSpan(ids).subspan(4, 3), 4, 1).ok());
+  EXPECT_THAT(Row(*executor, 0), ElementsAreArray(CountingLogits(ids)));
+  EXPECT_EQ(executor->argmax(0), 3);
+}
+
+// A chain of small steps, each of which adds one to what the step before wrote, over many units.
+TEST_P(ExecutorTest, ChainOfSmallSteps) {
+  constexpr int kSteps = 60;
+  constexpr int64_t kUnits = 40;
+  TestModel model;
+  const KernelFn first = [](const KernelContext* context, void* const* operands, int64_t begin,
+                            int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      static_cast<int64_t*>(operands[0])[i] = context->position;
+    }
+  };
+  // Reads another unit's result: right only behind a barrier.
+  const KernelFn next = [](const KernelContext*, void* const* operands, int64_t begin,
+                           int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      static_cast<int64_t*>(operands[1])[i] =
+          static_cast<const int64_t*>(operands[0])[kUnits - 1 - i] + i;
+    }
+  };
+  const KernelFn sum = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+    const auto* values = static_cast<const int64_t*>(operands[0]);
+    *static_cast<int32_t*>(operands[1]) =
+        static_cast<int32_t>(std::accumulate(values, values + kUnits, int64_t{0}));
+  };
+  const std::array<OperandRef, 2> buffers = {model.Arena(kUnits * 8), model.Arena(kUnits * 8)};
+  model.Add("first", first, Extent::kOne, kUnits, 3, {TestModel::Writes(buffers[0])});
+  for (size_t i = 0; i < kSteps; ++i) {
+    model.Add("next", next, Extent::kOne, kUnits, 1 + static_cast<int64_t>(i % 7),
+              {buffers[i % 2], TestModel::Writes(buffers[(i + 1) % 2])});
+  }
+  model.Add("sum", sum, Extent::kOne, 1, 1, {buffers[kSteps % 2], model.program.argmax});
+  const auto executor = Make(model, Threads(GetParam()));
+  ASSERT_NE(executor, nullptr);
+  EXPECT_EQ(std::count(executor->barriers().begin(), executor->barriers().end(), true), kSteps + 1);
+  for (const int64_t position : {0, 5, 9}) {
+    ASSERT_TRUE(executor->Run({1}, position, 1).ok());
+    EXPECT_EQ(executor->argmax(0), kUnits * position + kSteps * (kUnits - 1) * kUnits / 2);
+  }
+}
+
+// Mixes every byte a unit may read into its own slice of what it writes.
+struct Mixer {
+  static constexpr int64_t kUnits = 8;
+  static constexpr size_t kWords = 16;  // of each operand
+  static uint32_t Hash(uint32_t a, uint32_t b) { return (a ^ (b + 0x9e3779b9u)) * 0x85ebca6bu; }
+
+  // Reads two operands in whole, writes a slice of the third, whose old value it uses.
+  static void Run(const KernelContext* context, void* const* operands, int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      auto hash = static_cast<uint32_t>(unit + context->position);
+      for (int k = 0; k < 2; ++k) {
+        const auto* words = static_cast<const uint32_t*>(operands[k]);
+        for (size_t i = 0; i < kWords; ++i) hash = Hash(hash, words[i]);
+      }
+      auto* out = static_cast<uint32_t*>(operands[2]) + static_cast<size_t>(unit) * 2;
+      out[0] = Hash(out[0], hash);
+      out[1] = Hash(out[1], ~hash);
+    }
+  }
+};
+
+// Random programs: whatever depends on whatever, every number of workers gives what running the
+// kernels one after another gives.
+TEST_P(ExecutorTest, RandomProgramsEqualSequentialExecution) {
+  constexpr uint64_t kBytes = Mixer::kWords * sizeof(uint32_t);
+  constexpr uint64_t kPool = 12 * kBytes;
+  std::mt19937 random(11);
+  for (int round = 0; round < 20; ++round) {
+    TestModel model;
+    const OperandRef arena = model.Arena(kPool);
+    const OperandRef kv = model.Kv(kPool);
+    const auto any = [&](bool written) {
+      OperandRef operand = random() % 3 == 0 ? kv : arena;
+      operand.offset += random() % (12 * kBytes / 8 - kBytes / 8 + 1) * 8;  // they overlap in part
+      operand.bytes = kBytes;
+      operand.written = written;
+      return operand;
+    };
+    for (int i = 0; i < 30; ++i) {
+      const OperandRef out = any(true);
+      // Units may read only what no unit of the step writes.
+      const auto apart = [&] {
+        for (;;) {
+          const OperandRef in = any(false);
+          if (in.space != out.space || in.offset + kBytes <= out.offset ||
+              out.offset + kBytes <= in.offset) {
+            return in;
+          }
+        }
+      };
+      const OperandRef a = apart();
+      const OperandRef b = apart();
+      model.Add("mix", Mixer::Run, Extent::kOne, Mixer::kUnits, 1 + random() % 4, {a, b, out});
+    }
+    // The last step folds both pools into the argmax port, where it can be seen.
+    const KernelFn fold = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+      uint32_t hash = 0;
+      for (int k = 0; k < 2; ++k) {
+        const auto* words = static_cast<const uint32_t*>(operands[k]);
+        for (size_t i = 0; i < kPool / sizeof(uint32_t); ++i) hash = Mixer::Hash(hash, words[i]);
+      }
+      *static_cast<uint32_t*>(operands[2]) = hash;
+    };
+    model.Add("fold", fold, Extent::kOne, 1, 1, {arena, kv, model.program.argmax});
+
+    // Sequential execution, with nothing of the executor.
+    std::vector<uint64_t> arena_words(model.program.arena_bytes / 8);
+    std::vector<uint64_t> kv_words(model.program.kv_bytes / 8);
+    const auto executor = Make(model, Threads(GetParam()));
+    ASSERT_NE(executor, nullptr);
+    for (int64_t position = 0; position < 3; ++position) {
+      const KernelContext context = {1, 1, position};
+      for (size_t i = 0; i < model.kernels.size(); ++i) {
+        std::vector<void*> operands;
+        for (const OperandRef& operand : model.program.steps[i].operands) {
+          auto& words = operand.space == Space::kArena ? arena_words : kv_words;
+          operands.push_back(reinterpret_cast<uint8_t*>(words.data()) + operand.offset);
+        }
+        model.kernels[i](&context, operands.data(), 0, model.program.steps[i].units);
+      }
+      ASSERT_TRUE(executor->Run({0}, position, 1).ok());
+      const auto expected =
+          static_cast<int32_t>(arena_words[model.program.argmax.offset / 8] & 0xffffffffu);
+      ASSERT_EQ(executor->argmax(0), expected) << "program " << round << " run " << position;
+    }
+  }
+}
+
+TEST_P(ExecutorTest, KernelsRunInTheDefaultFloatEnvironment) {
+  TestModel model;
+  const KernelFn mxcsr = [](const KernelContext*, void* const* operands, int64_t begin,
+                            int64_t end) {
+    for (int64_t i = begin; i < end; ++i) static_cast<uint32_t*>(operands[0])[i] = _mm_getcsr();
+  };
+  const KernelFn collect = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+    const auto* seen = static_cast<const uint32_t*>(operands[0]);
+    int32_t wrong = 0;
+    for (int i = 0; i < 64; ++i) wrong += (seen[i] & ~0x3fu) == kDefaultMxcsr ? 0 : 1;
+    *static_cast<int32_t*>(operands[1]) = wrong;
+  };
+  const OperandRef seen = model.Arena(256);
+  model.Add("mxcsr", mxcsr, Extent::kOne, 64, 1, {TestModel::Writes(seen)});
+  model.Add("collect", collect, Extent::kOne, 1, 1, {seen, model.program.argmax});
+  const unsigned before = _mm_getcsr();
+  _mm_setcsr(kDefaultMxcsr | 0x8040);
+  const auto executor = Make(model, Threads(GetParam()));
+  ASSERT_NE(executor, nullptr);
+  EXPECT_TRUE(executor->Run({0}, 0, 1).ok());
+  EXPECT_EQ(_mm_getcsr(), kDefaultMxcsr | 0x8040);
+  _mm_setcsr(before);
+  EXPECT_EQ(executor->argmax(0), 0);
+}
+
+std::atomic<bool> g_cancel = false;  // kernels are plain functions
+
+TEST_P(ExecutorTest, CancelsBetweenSteps) {
+  TestModel model = CountingModel();
+  const KernelFn cancel = [](const KernelContext* context, void* const*, int64_t, int64_t) {
+    if (context->position == 1) g_cancel = true;
+  };
+  model.Add("cancel", cancel, Extent::kOne, 1, 1, {TestModel::Reads(model.program.argmax)});
+  model.Add("after", cancel, Extent::kOne, 1, 1, {TestModel::Writes(model.program.argmax)});
+  g_cancel = false;
+  ExecutorOptions options = Threads(GetParam());
+  options.cancel = &g_cancel;
+  const auto executor = Make(model, options);
+  ASSERT_NE(executor, nullptr);
+  ASSERT_TRUE(executor->Run({5}, 0, 1).ok());
+  EXPECT_EQ(executor->Run({5}, 1, 1).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(executor->Run({5}, 2, 1).code(), absl::StatusCode::kCancelled) << "until it is cleared";
+  g_cancel = false;
+  ASSERT_TRUE(executor->Run({5, 6}, 0, 1).ok());
+  EXPECT_THAT(Row(*executor, 0), ElementsAreArray(CountingLogits({5, 6})));
+}
+
+TEST_P(ExecutorTest, CancelledFromAnotherThreadItNeverHangs) {
+  const TestModel model = CountingModel();
+  std::atomic<bool> cancel = false;
+  ExecutorOptions options = Threads(GetParam());
+  options.cancel = &cancel;
+  const auto executor = Make(model, options);
+  ASSERT_NE(executor, nullptr);
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    cancel = true;
+  });
+  absl::Status status;
+  while (status.ok()) status = executor->Run({1, 2, 3, 4}, 0, 4);
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+  other.join();
+}
+
+TEST_P(ExecutorTest, ProfileAccountsForTheRuns) {
+  TestModel model = CountingModel();
+  const KernelFn slow = [](const KernelContext*, void* const*, int64_t, int64_t) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  };
+  model.Add("slow", slow, Extent::kOne, 1, 1, {TestModel::Writes(model.program.argmax)});
+  model.program.weight_bytes = 0;
+  model.program.steps.back().weight_bytes = 1000;
+  model.program.steps.back().macs_per_row = 10;
+  ExecutorOptions options = Threads(GetParam());
+  options.profile = true;
+  const auto executor = Make(model, options);
+  ASSERT_NE(executor, nullptr);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(executor->Run({1, 2}, 0, 1).ok());
+  const Profile& profile = executor->profile();
+  EXPECT_EQ(profile.runs, 3);
+  ASSERT_EQ(profile.steps.size(), 4u);
+  const StepProfile& step = profile.steps[3];
+  EXPECT_EQ(step.calls, 3);
+  EXPECT_GE(step.min_ns, 3'000'000);
+  EXPECT_LE(step.min_ns, step.max_ns);
+  EXPECT_LE(3 * step.min_ns, step.total_ns);
+  EXPECT_LE(step.total_ns, profile.total_ns);
+  EXPECT_EQ(step.weight_bytes, 3000);
+  EXPECT_EQ(step.macs, 3 * 10 * 2) << "two rows each";
+  EXPECT_EQ(profile.steps[0].calls, 3);
+  EXPECT_LT(profile.steps[0].min_ns, 3'000'000);
+  executor->ResetProfile();
+  EXPECT_EQ(executor->profile().runs, 0);
+  ASSERT_TRUE(executor->Run({1}, 0, 1).ok());
+  EXPECT_EQ(executor->profile().steps[3].calls, 1);
+}
+
+TEST(Executor, WithoutProfileThereIsNone) {
+  const auto executor = Make(CountingModel(), Threads(1));
+  ASSERT_NE(executor, nullptr);
+  ASSERT_TRUE(executor->Run({1}, 0, 1).ok());
+  EXPECT_EQ(executor->profile().runs, 0);
+  EXPECT_TRUE(executor->profile().steps.empty());
+}
+
+TEST(Executor, DefaultIsEveryCpuThatMayBeUsed) {
+  const auto executor = Make(CountingModel(), ExecutorOptions());
+  ASSERT_NE(executor, nullptr);
+  EXPECT_EQ(executor->threads(), UsableCpus());
+}
+
+TEST(Executor, ReadsWeights) {
+  TestModel model;
+  model.program.weight_bytes = 128;
+  const KernelFn copy = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+    *static_cast<int32_t*>(operands[1]) = *static_cast<const int32_t*>(operands[0]);
+  };
+  model.Add("copy", copy, Extent::kOne, 1, 1,
+            {{Space::kWeights, 68, 4, false}, model.program.argmax});
+  alignas(64) std::array<int32_t, 32> weights = {};
+  weights[17] = 4711;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(weights.data());
+  auto executor = Executor::Create(model.program, model.kernels, bytes, Threads(2));
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  ASSERT_TRUE((*executor)->Run({0}, 0, 1).ok());
+  EXPECT_EQ((*executor)->argmax(0), 4711);
+  for (const uint8_t* wrong : {static_cast<const uint8_t*>(nullptr), bytes + 4}) {
+    const auto refused = Executor::Create(model.program, model.kernels, wrong, Threads(2));
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("the weights are missing or"));
+  }
+}
+
+TEST(Executor, RefusesRunsOutOfBounds) {
+  const auto executor = Make(CountingModel(4, 2, 6), Threads(1));
+  ASSERT_NE(executor, nullptr);
+  const auto error = [&](std::vector<int32_t> ids, int64_t position, int64_t rows) {
+    const absl::Status status = executor->Run(ids, position, rows);
+    EXPECT_FALSE(status.ok());
+    return std::string(status.message());
+  };
+  EXPECT_THAT(error({}, 0, 1), HasSubstr("a run of 0 tokens; it takes 1 to 4"));
+  EXPECT_THAT(error({1, 1, 1, 1, 1}, 0, 1), HasSubstr("a run of 5 tokens"));
+  EXPECT_THAT(error({1}, 0, 0), HasSubstr("logits for 0 rows"));
+  EXPECT_THAT(error({1}, 0, 2), HasSubstr("gives 1 to 1"));
+  EXPECT_THAT(error({1, 1, 1}, 0, 3), HasSubstr("gives 1 to 2"));
+  EXPECT_THAT(error({1, 8}, 3, 1), HasSubstr("token id 8 (at position 4) is not in the model's "
+                                             "vocabulary of 8"));
+  EXPECT_THAT(error({-1}, 0, 1), HasSubstr("token id -1"));
+  EXPECT_THAT(error({1}, -1, 1), HasSubstr("position -1 is negative"));
+  EXPECT_THAT(error({1, 1}, 5, 1), HasSubstr("2 tokens after position 5 do not fit the context of "
+                                             "6 tokens (ask for a larger one with -c"));
+  EXPECT_THAT(error({1}, INT64_MAX, 1), HasSubstr("do not fit the context"));
+  EXPECT_TRUE(executor->Run({1, 1}, 4, 1).ok());
+}
+
+TEST(Executor, RefusesBadPrograms) {
+  const auto error = [](const TestModel& model, int threads = 1) {
+    const auto executor = Executor::Create(model.program, model.kernels, nullptr, Threads(threads));
+    EXPECT_FALSE(executor.ok());
+    return std::string(executor.status().message());
+  };
+  TestModel model = CountingModel();
+  model.program.steps[1].operands[0].offset = 1 << 20;
+  EXPECT_THAT(error(model), HasSubstr("operand 0 of step 1 'count'"));
+  model = CountingModel();
+  model.kernels.pop_back();
+  EXPECT_THAT(error(model), HasSubstr("2 kernels for a program of 3 steps"));
+  model = CountingModel();
+  model.kernels[1] = nullptr;
+  EXPECT_THAT(error(model), HasSubstr("no kernel 'count_kernel' for step 'count'"));
+  model = CountingModel();
+  model.program.kv_bytes = uint64_t{1} << 46;
+  EXPECT_THAT(error(model), HasSubstr("no memory for the KV cache of a context of 64 tokens (ask "
+                                      "for a smaller one with -c)"));
+  model = CountingModel();
+  EXPECT_THAT(error(model, -1), HasSubstr("-1 threads"));
+}
+
+TEST(Executor, CreateAndDestroyAThousandTimes) {
+  const TestModel model = CountingModel();
+  for (int i = 0; i < 1000; ++i) {
+    const auto executor = Make(model, Threads(i % 4));
+    ASSERT_NE(executor, nullptr);
+    if (i % 4 != 3) continue;
+    ASSERT_TRUE(executor->Run({1}, 0, 1).ok()) << i;
+  }
+}
+
+TEST(ExecutorDeathTest, RowsThatWereNotComputed) {
+  const auto executor = Make(CountingModel(), Threads(1));
+  ASSERT_NE(executor, nullptr);
+  EXPECT_DEATH((void)executor->logits(0), "check failed");
+  ASSERT_TRUE(executor->Run({1, 2}, 0, 1).ok());
+  EXPECT_DEATH((void)executor->argmax(1), "check failed");
+}
+
+}  // namespace
+}  // namespace weft

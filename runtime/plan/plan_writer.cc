@@ -1,0 +1,84 @@
+#include "runtime/plan/plan_writer.h"
+
+#include <absl/strings/str_cat.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "runtime/abi/check.h"
+
+namespace weft {
+
+absl::StatusOr<std::unique_ptr<PlanWriter>> PlanWriter::Create(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": a plan cannot be written to a pipe or device; name a file"));
+  }
+  absl::StatusOr<std::unique_ptr<AtomicFileWriter>> file = AtomicFileWriter::Create(path);
+  if (!file.ok()) return file.status();
+  static_assert(kPlanHeaderBytes + kPlanSectionKinds * kPlanEntryBytes <= kPlanAlignment);
+  static constexpr std::array<uint8_t, kPlanAlignment> kHeader = {};  // written by Commit()
+  if (absl::Status status = (*file)->Append(absl::MakeConstSpan(kHeader)); !status.ok()) {
+    return status;
+  }
+  return std::unique_ptr<PlanWriter>(new PlanWriter(*std::move(file)));
+}
+
+absl::Status PlanWriter::Begin(PlanSection kind) {
+  WEFT_CHECK(!weights_.has_value());
+  WEFT_CHECK(std::none_of(entries_.begin(), entries_.end(),
+                          [&](const PlanEntry& entry) { return entry.kind == kind; }));
+  if (absl::Status status = file_->PadTo(kPlanAlignment); !status.ok()) return status;
+  entries_.push_back({kind, file_->offset(), 0, 0});
+  return absl::OkStatus();
+}
+
+absl::Status PlanWriter::AddSection(PlanSection kind, absl::Span<const uint8_t> bytes) {
+  if (absl::Status status = Begin(kind); !status.ok()) return status;
+  entries_.back().size = bytes.size();
+  entries_.back().checksum = Checksum::Of(bytes);
+  return file_->Append(bytes);
+}
+
+absl::Status PlanWriter::AddSection(PlanSection kind, absl::string_view text) {
+  return AddSection(
+      kind, absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+}
+
+absl::Status PlanWriter::BeginWeights() {
+  if (absl::Status status = Begin(PlanSection::kWeights); !status.ok()) return status;
+  weights_.emplace();
+  return absl::OkStatus();
+}
+
+absl::Status PlanWriter::AppendWeights(absl::Span<const uint8_t> bytes) {
+  WEFT_CHECK(weights_.has_value());
+  weights_->Add(bytes);
+  entries_.back().size += bytes.size();
+  return file_->Append(bytes);
+}
+
+void PlanWriter::EndWeights() {
+  WEFT_CHECK(weights_.has_value());
+  entries_.back().checksum = weights_->Value();
+  weights_.reset();
+}
+
+uint64_t PlanWriter::weight_bytes() const {
+  for (const PlanEntry& entry : entries_) {
+    if (entry.kind == PlanSection::kWeights) return entry.size;
+  }
+  return 0;
+}
+
+absl::Status PlanWriter::Commit() {
+  WEFT_CHECK(!weights_.has_value());
+  const std::vector<uint8_t> header = EncodePlanHeader(entries_, file_->offset());
+  if (absl::Status status = file_->WriteAt(0, header); !status.ok()) return status;
+  return file_->Commit();
+}
+
+}  // namespace weft

@@ -1,0 +1,50 @@
+// Writes a plan file, section by section; weights as they are packed.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <absl/types/span.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/atomic_file.h"
+#include "runtime/plan/checksum.h"
+#include "runtime/plan/plan_format.h"
+
+namespace weft {
+
+// The file appears at its path with Commit(), whole, or not at all (atomic_file.h). Each kind is
+// added once; adding one twice is a bug of the caller. After an error only destruction makes sense.
+class PlanWriter {
+ public:
+  // Also an error: a path that is no regular file (the header is written last).
+  static absl::StatusOr<std::unique_ptr<PlanWriter>> Create(const std::string& path);
+
+  absl::Status AddSection(PlanSection kind, absl::Span<const uint8_t> bytes);
+  absl::Status AddSection(PlanSection kind, absl::string_view text);
+
+  // Between BeginWeights() and EndWeights() no other section is added.
+  absl::Status BeginWeights();
+  absl::Status AppendWeights(absl::Span<const uint8_t> bytes);
+  void EndWeights();
+
+  // Weights written so far.
+  uint64_t weight_bytes() const;
+
+  absl::Status Commit();
+
+ private:
+  explicit PlanWriter(std::unique_ptr<AtomicFileWriter> file) : file_(std::move(file)) {}
+  absl::Status Begin(PlanSection kind);
+
+  std::unique_ptr<AtomicFileWriter> file_;
+  std::vector<PlanEntry> entries_;
+  std::optional<Checksum> weights_;  // while weights are written, which entries_.back() describes
+};
+
+}  // namespace weft

@@ -1,0 +1,85 @@
+#include "runtime/plan/plan_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "runtime/base/read_file.h"
+
+namespace weft {
+namespace {
+
+using testing::HasSubstr;
+
+class PlanWriterTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "weft_plan_writer_" + std::to_string(getpid());
+    std::filesystem::create_directory(folder_);
+    path_ = folder_ + "/p.weft";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string folder_;
+  std::string path_;
+};
+
+TEST_F(PlanWriterTest, SectionsStandWhereTheTableSays) {
+  auto writer = PlanWriter::Create(path_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->AddSection(PlanSection::kIr, "module").ok());
+  EXPECT_EQ((*writer)->weight_bytes(), 0u);
+  ASSERT_TRUE((*writer)->BeginWeights().ok());
+  const std::vector<uint8_t> weights = {1, 2, 3};
+  ASSERT_TRUE((*writer)->AppendWeights(weights).ok());
+  ASSERT_TRUE((*writer)->AppendWeights({}).ok());
+  ASSERT_TRUE((*writer)->AppendWeights(weights).ok());
+  (*writer)->EndWeights();
+  EXPECT_EQ((*writer)->weight_bytes(), 6u);
+  ASSERT_TRUE((*writer)->AddSection(PlanSection::kChatTemplate, "").ok());
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  ASSERT_TRUE((*writer)->Commit().ok());
+
+  const absl::StatusOr<std::string> file = ReadFileToString(path_, 1 << 20);
+  ASSERT_TRUE(file.ok());
+  const auto entries = DecodePlanHeader(
+      absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(file->data()), file->size()), path_);
+  ASSERT_TRUE(entries.ok()) << entries.status();
+  ASSERT_EQ(entries->size(), 3u);
+  EXPECT_EQ(file->substr((*entries)[0].offset, (*entries)[0].size), "module");
+  EXPECT_EQ(file->substr((*entries)[1].offset, (*entries)[1].size), "\1\2\3\1\2\3");
+  const std::vector<uint8_t> joined = {1, 2, 3, 1, 2, 3};
+  EXPECT_EQ((*entries)[1].checksum, Checksum::Of(joined));
+  EXPECT_EQ((*entries)[2].size, 0u);
+}
+
+TEST_F(PlanWriterTest, NothingAppearsWithoutCommit) {
+  {
+    auto writer = PlanWriter::Create(path_);
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->AddSection(PlanSection::kIr, "module").ok());
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(PlanWriterTest, PlacesThatTakeNoPlan) {
+  EXPECT_THAT(std::string(PlanWriter::Create("/dev/null").status().message()),
+              HasSubstr("/dev/null: a plan cannot be written to a pipe or device"));
+  EXPECT_THAT(std::string(PlanWriter::Create(folder_).status().message()), HasSubstr("folder"));
+  EXPECT_FALSE(PlanWriter::Create(folder_ + "/none/p.weft").ok());
+}
+
+using PlanWriterDeathTest = PlanWriterTest;
+
+TEST_F(PlanWriterDeathTest, ASectionTwice) {
+  auto writer = PlanWriter::Create(path_);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->AddSection(PlanSection::kIr, "module").ok());
+  EXPECT_DEATH((void)(*writer)->AddSection(PlanSection::kIr, "module"), "check failed");
+}
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,74 @@
+#include "runtime/session.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "runtime/abi/check.h"
+
+namespace weft {
+
+absl::Status Session::Check(absl::Span<const int32_t> ids, int64_t chunk) const {
+  if (ids.empty()) return absl::InvalidArgumentError("no tokens to compute: the prompt is empty");
+  if (chunk < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("chunks of ", chunk, " tokens; use 1 or more"));
+  }
+  if (absl::Status status = executor_->CheckIds(ids, position_); !status.ok()) return status;
+  return executor_->CheckContext(position_, static_cast<int64_t>(ids.size()));
+}
+
+absl::Status Session::Prefill(absl::Span<const int32_t> ids, int64_t chunk) {
+  if (absl::Status status = Check(ids, chunk); !status.ok()) return status;
+  const int64_t most = executor_->program().max_tokens;
+  const auto step = static_cast<size_t>(chunk == 0 ? most : std::min(chunk, most));
+  for (size_t begin = 0; begin < ids.size(); begin += step) {
+    const absl::Span<const int32_t> part = ids.subspan(begin, step);
+    last_row_ = -1;
+    if (absl::Status status = executor_->Run(part, position_, 1); !status.ok()) return status;
+    position_ += static_cast<int64_t>(part.size());
+    last_row_ = 0;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::Decode(int32_t id) { return Prefill(absl::MakeConstSpan(&id, 1)); }
+
+absl::Status Session::PrefillWithLogits(absl::Span<const int32_t> ids, LogitsFn logits,
+                                        int64_t chunk) {
+  if (absl::Status status = Check(ids, chunk); !status.ok()) return status;
+  // Never more than max_tokens, which bounds max_logit_rows.
+  const int64_t most = executor_->program().max_logit_rows;
+  const auto step = static_cast<size_t>(chunk == 0 ? most : std::min(chunk, most));
+  for (size_t begin = 0; begin < ids.size(); begin += step) {
+    const absl::Span<const int32_t> part = ids.subspan(begin, step);
+    const auto rows = static_cast<int64_t>(part.size());
+    last_row_ = -1;
+    if (absl::Status status = executor_->Run(part, position_, rows); !status.ok()) return status;
+    const int64_t first = position_;
+    position_ += rows;
+    last_row_ = rows - 1;
+    for (int64_t row = 0; row < rows; ++row) {
+      if (absl::Status status = logits(first + row, executor_->logits(row)); !status.ok()) {
+        return status;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Span<const float> Session::Logits() const {
+  WEFT_CHECK(last_row_ >= 0);
+  return executor_->logits(last_row_);
+}
+
+int32_t Session::Argmax() const {
+  WEFT_CHECK(last_row_ >= 0);
+  return executor_->argmax(last_row_);
+}
+
+void Session::Reset() {
+  position_ = 0;
+  last_row_ = -1;
+}
+
+}  // namespace weft
