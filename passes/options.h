@@ -1,0 +1,42 @@
+// What the caller may decide about compilation. Sizes are checked by Validate, which the pass
+// manager calls.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "runtime/abi/data_type.h"
+
+namespace weft::passes {
+
+enum class WeightsMode : uint8_t { kAuto, kF32, kQ8_0 };
+
+// Weights whose tensor, location or user's location matches the glob get the format.
+struct FormatOverride {
+  std::string pattern;  // fnmatch(3): '*' also matches '.'
+  DataType format = DataType::kF32;
+};
+
+struct PassOptions {
+  // Under kAuto, float weights with max(in, out) at or above this become Q8_0.
+  int64_t q8_threshold = 1024;
+  WeightsMode weights = WeightsMode::kAuto;
+  std::vector<FormatOverride> formats;  // the last match wins
+  int64_t max_tokens = 256;             // the most tokens that one run takes (prefill chunk)
+  int64_t max_logit_rows = 1;           // the most logit rows that one run gives
+  int64_t context = 0;                  // positions of the KV cache; 0: all that the graph allows
+};
+
+absl::Status Validate(const PassOptions& options);
+
+// "auto", "f32" or "q8_0".
+absl::StatusOr<WeightsMode> ParseWeightsMode(absl::string_view text);
+absl::string_view Name(WeightsMode mode);
+// "PATTERN=f32" or "PATTERN=q8_0".
+absl::StatusOr<FormatOverride> ParseFormatOverride(absl::string_view text);
+
+}  // namespace weft::passes

@@ -1,0 +1,190 @@
+#include "passes/plan_memory.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "passes/layout.h"
+
+namespace weft::passes {
+namespace {
+
+using ir::Attr;
+using ir::Module;
+using ir::Node;
+using ir::NodeId;
+using ir::Op;
+
+// Places in the program order, both ends included.
+struct LiveRange {
+  size_t begin = 0;
+  size_t end = 0;
+  bool Meets(const LiveRange& other) const { return begin <= other.end && other.begin <= end; }
+};
+
+// Values of the arena by id; a view counts as a use of what it shows.
+std::vector<LiveRange> LiveRanges(const Module& module) {
+  const auto& order = module.order();
+  std::vector<LiveRange> ranges(module.id_bound());
+  std::vector<NodeId> storage(module.id_bound());
+  for (size_t place = 0; place < order.size(); ++place) {
+    const NodeId id = order[place];
+    const Node& node = module.node(id);
+    storage[id] = node.Bool(Attr::kView) ? storage[node.operands[0]] : id;
+    ranges[id] = {node.op == Op::kInput ? 0 : place, place};
+    for (NodeId operand : node.operands) ranges[storage[operand]].end = place;
+  }
+  for (NodeId id : module.outputs) ranges[storage[id]].end = order.size();
+  return ranges;
+}
+
+bool InArena(const Node& node) {
+  return node.op == Op::kInput || (IsStep(node) && node.op != Op::kKvAppend);
+}
+
+void SetPlace(Node* node, absl::string_view space, int64_t address, int64_t bytes) {
+  node->Set(Attr::kSpace, std::string(space));
+  node->Set(Attr::kAddress, address);
+  node->Set(Attr::kBytes, bytes);
+}
+
+absl::Status SetSize(Node* node, const PassOptions& options) {
+  const int64_t rows = MaxRows(node->type, options);
+  absl::StatusOr<int64_t> bytes = Product({rows, 4});  // i32
+  if (node->type.rank() == 2) {
+    const absl::StatusOr<int64_t> stride = RowStride(node->type);
+    if (!stride.ok()) return stride.status();
+    node->Set(Attr::kStride, *stride);
+    bytes = Product({rows, *stride});
+  }
+  if (!bytes.ok()) return bytes.status();
+  node->Set(Attr::kBytes, RoundUp(*bytes, kAlignment));
+  return absl::OkStatus();
+}
+
+absl::Status PlanArena(Module* module, const PassOptions& options) {
+  std::vector<NodeId> values;
+  for (NodeId id : module->order()) {
+    if (!InArena(module->node(id))) continue;
+    if (absl::Status status = SetSize(&module->node(id), options); !status.ok()) return status;
+    values.push_back(id);
+  }
+  const std::vector<LiveRange> ranges = LiveRanges(*module);
+  std::ranges::stable_sort(values, std::ranges::greater{},
+                           [&](NodeId id) { return module->node(id).Int(Attr::kBytes); });
+  struct Placed {
+    int64_t begin;
+    int64_t end;
+    LiveRange range;
+  };
+  std::vector<Placed> placed;  // by address
+  for (NodeId id : values) {
+    const int64_t bytes = module->node(id).Int(Attr::kBytes);
+    int64_t address = 0;
+    for (const Placed& other : placed) {
+      if (!other.range.Meets(ranges[id])) continue;
+      if (other.begin >= address + bytes) break;
+      address = std::max(address, other.end);
+    }
+    if (address > kMaxBytes) return absl::ResourceExhaustedError("the arena exceeds any memory");
+    SetPlace(&module->node(id), "arena", address, bytes);
+    const auto at = std::ranges::upper_bound(placed, address, {}, &Placed::begin);
+    placed.insert(at, {address, address + bytes, ranges[id]});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlanWeights(Module* module) {
+  int64_t address = 0;
+  for (NodeId id : module->order()) {
+    Node& node = module->node(id);
+    if (node.op != Op::kPack && node.op != Op::kRopeTable) continue;
+    const absl::StatusOr<int64_t> bytes = PackedBytes(node.type);
+    if (!bytes.ok()) return bytes.status();
+    SetPlace(&node, "weights", address, *bytes);
+    address += RoundUp(*bytes, kAlignment);
+    if (address > kMaxBytes) return absl::ResourceExhaustedError("the weights exceed any memory");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlanCache(Module* module, const PassOptions& options) {
+  std::vector<NodeId> caches;
+  for (NodeId id : module->order()) {
+    if (module->node(id).op == Op::kKvAppend) caches.push_back(id);
+  }
+  if (caches.empty()) return absl::OkStatus();
+  const absl::StatusOr<int64_t> context = ResolveContext(*module, options);
+  if (!context.ok()) return context.status();
+  const auto layer = [&](NodeId id) { return module->node(id).Int(Attr::kLayer); };
+  std::ranges::stable_sort(caches, {}, layer);
+  int64_t address = 0;
+  for (size_t i = 0; i < caches.size(); ++i) {
+    if (i > 0 && layer(caches[i]) == layer(caches[i - 1])) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("layer ", layer(caches[i]), " appends to its cache twice"));
+    }
+    Node& node = module->node(caches[i]);
+    const absl::StatusOr<int64_t> bytes = KvBytes(node.type, *context);
+    if (!bytes.ok()) return bytes.status();
+    SetPlace(&node, "kv", address, *bytes);
+    address += *bytes;
+    if (address > kMaxBytes) return absl::ResourceExhaustedError("the cache exceeds any memory");
+  }
+  return absl::OkStatus();
+}
+
+void PlaceViews(Module* module, const PassOptions& options) {
+  for (NodeId id : module->order()) {
+    Node& view = module->node(id);
+    if (!view.Bool(Attr::kView)) continue;
+    const Node& shown = module->node(view.operands[0]);
+    const int64_t stride = shown.Int(Attr::kStride);
+    const int64_t last_row = (MaxRows(view.type, options) - 1) * stride;
+    view.Set(Attr::kStride, stride);
+    SetPlace(&view, shown.String(Attr::kSpace),
+             shown.Int(Attr::kAddress) + 4 * view.Int(Attr::kBegin),
+             last_row + 4 * view.type.last().value());
+  }
+}
+
+}  // namespace
+
+absl::Status PlanMemory(Module* module, const PassOptions& options, bool* changed) {
+  for (const absl::Status& status :
+       {PlanArena(module, options), PlanWeights(module), PlanCache(module, options)}) {
+    if (!status.ok()) return status;
+  }
+  PlaceViews(module, options);
+  *changed = true;
+  return absl::OkStatus();
+}
+
+MemoryPlan Summary(const Module& module) {
+  MemoryPlan plan;
+  const std::vector<LiveRange> ranges = LiveRanges(module);
+  std::vector<int64_t> growth(module.order().size() + 2, 0);  // live bytes at a place less before
+  for (NodeId id : module.order()) {
+    const Node& node = module.node(id);
+    if (!node.Has(Attr::kSpace) || node.Bool(Attr::kView)) continue;
+    const std::string& space = node.String(Attr::kSpace);
+    const int64_t bytes = node.Int(Attr::kBytes);
+    const int64_t end = node.Int(Attr::kAddress) + RoundUp(bytes, kAlignment);
+    int64_t& total = space == "arena"     ? plan.arena_bytes
+                     : space == "weights" ? plan.weight_bytes
+                                          : plan.kv_bytes;
+    total = std::max(total, end);
+    if (space != "arena") continue;
+    plan.bytes_without_reuse += bytes;
+    growth[ranges[id].begin] += bytes;
+    growth[ranges[id].end + 1] -= bytes;
+  }
+  int64_t live = 0;
+  for (int64_t change : growth)
+    plan.peak_live_bytes = std::max(plan.peak_live_bytes, live += change);
+  return plan;
+}
+
+}  // namespace weft::passes

@@ -1,0 +1,40 @@
+// Joining matmuls over one input into one: shared by fuse-qkv and fuse-gate-up.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "ir/module.h"
+#include "passes/rewrite.h"
+
+namespace weft::passes {
+
+// x · Wᵀ, or that plus a bias vector.
+struct Projection {
+  ir::NodeId matmul = -1;
+  ir::NodeId bias = -1;    // the vector; -1: none
+  ir::NodeId result = -1;  // the matmul or the add
+};
+
+// The projection whose result is `value`: a plain matmul by one weight, its bias included if the
+// biased value is all it is used for.
+std::optional<Projection> FindProjection(const ir::Module& module, const Uses& uses,
+                                         ir::NodeId value);
+
+// Distinct projections of one input: replaces them by slices of one matmul. The biases join too if
+// all projections have one and they stack; else the adds stay where they are. Leaves new nodes at
+// the end of the order, for SortAndCompact.
+absl::Status JoinProjections(absl::Span<const Projection> projections, ir::Module* module);
+bool CanJoin(absl::Span<const Projection> projections, const ir::Module& module);
+
+// Of a graph that arrives fused: `slices` cut all columns of one projection by one `weight` that
+// nothing else uses, which is then cut into one `weight` for each slice. `names` are appended to
+// their locations. False, and nothing changed, if the graph is not so.
+bool CutFusedWeight(absl::Span<const ir::NodeId> slices, absl::Span<const absl::string_view> names,
+                    ir::Module* module);
+
+}  // namespace weft::passes

@@ -1,0 +1,116 @@
+#include "passes/schedule.h"
+
+#include <algorithm>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "passes/layout.h"
+#include "passes/rewrite.h"
+#include "runtime/abi/check.h"
+
+namespace weft::passes {
+
+using ir::Attr;
+using ir::Module;
+using ir::Node;
+using ir::NodeId;
+using ir::Op;
+
+namespace {
+
+// 64 KiB of weights take some 3 µs from memory at 20 GB/s, taking a unit some 50 ns.
+constexpr int64_t kGrainBytes = 64 << 10;
+// Heads of a row are small: so many columns at once are 4 KiB read and written.
+constexpr int64_t kGrainColumns = 1024;
+
+absl::StatusOr<StepPartition> PartitionPanels(const Module& module, const Node& matmul) {
+  StepPartition result{.partition = "panels", .units = 0};
+  int64_t largest = 1;
+  for (NodeId weight : module.OperandsOf(matmul).weights) {
+    const ir::Type& type = module.node(weight).type;
+    if (type.layout != ir::Layout::kPanels16) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("'", matmul.location,
+                       "' has a weight that is not packed; pack-layout "
+                       "comes before schedule"));
+    }
+    const absl::StatusOr<int64_t> bytes = PanelBytes(type);
+    if (!bytes.ok()) return bytes.status();
+    largest = std::max(largest, *bytes);
+    result.units += Panels(type);
+  }
+  result.grain = std::max<int64_t>(1, kGrainBytes / largest);
+  return result;
+}
+
+StepPartition PartitionHeads(const Node& node, int64_t heads, bool small) {
+  const int64_t columns =
+      node.op == Op::kKvAppend ? node.type.dims[3].value() : node.type.last().value() / heads;
+  const int64_t grain = small ? std::clamp<int64_t>(kGrainColumns / columns, 1, heads) : 1;
+  return {"token_heads", heads, grain};
+}
+
+}  // namespace
+
+absl::StatusOr<StepPartition> PartitionOf(const Module& module, const Node& step) {
+  switch (step.op) {
+    case Op::kMatmul:
+      return PartitionPanels(module, step);
+    case Op::kRmsNorm:
+      if (!step.Has(Attr::kGroup)) return StepPartition{"tokens", 1, 1};
+      return PartitionHeads(step, step.type.last().value() / step.Int(Attr::kGroup), true);
+    case Op::kRope:
+    case Op::kKvAppend:
+      return PartitionHeads(step, step.Int(Attr::kHeads), true);
+    case Op::kAttention:  // its work grows with the cache
+      return PartitionHeads(step, step.Int(Attr::kHeads), false);
+    case Op::kEmbed:
+    case Op::kLayerNorm:
+    case Op::kQuantize:
+    case Op::kAdd:
+    case Op::kMul:
+    case Op::kScale:
+    case Op::kActivate:
+    case Op::kGatedActivate:
+    case Op::kSoftcap:
+    case Op::kSelectRows:
+    case Op::kArgmax:
+      return StepPartition{"tokens", 1, 1};
+    case Op::kInput:
+    case Op::kWeight:
+    case Op::kRopeTable:
+    case Op::kConcat:
+    case Op::kPack:
+    case Op::kSlice:
+      break;
+  }
+  WEFT_CHECK(false);
+}
+
+absl::Status Schedule(Module* module, const PassOptions& /*options*/, bool* changed) {
+  for (NodeId id : module->order()) {
+    Node& node = module->node(id);
+    if (node.op == Op::kSlice) {
+      const Node& source = module->node(node.operands[0]);
+      if (source.op == Op::kSlice) {  // itself a view by now
+        const int64_t shift = source.Int(Attr::kBegin);
+        node.Set(Attr::kBegin, node.Int(Attr::kBegin) + shift);
+        node.Set(Attr::kEnd, node.Int(Attr::kEnd) + shift);
+        node.operands = source.operands;
+      }
+      node.Set(Attr::kView, true);
+    }
+    if (!IsStep(node)) continue;
+    const absl::StatusOr<StepPartition> partition = PartitionOf(*module, node);
+    if (!partition.ok()) return partition.status();
+    node.Set(Attr::kPartition, std::string(partition->partition));
+    node.Set(Attr::kUnits, partition->units);
+    node.Set(Attr::kGrain, partition->grain);
+  }
+  *changed = true;
+  // A slice of a slice may have been the last use of the inner one.
+  if (!IsCompact(*module)) module->Compact();
+  return absl::OkStatus();
+}
+
+}  // namespace weft::passes
