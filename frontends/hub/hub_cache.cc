@@ -1,0 +1,150 @@
+#include "frontends/hub/hub_cache.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
+#include "frontends/hub/file_io.h"
+#include "frontends/hub/model_name.h"
+
+namespace weft {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMaxIndexBytes = 64 << 20;  // about 100 bytes per tensor
+constexpr size_t kMaxRefBytes = 256;
+constexpr int kMaxDepth = 8;           // IsSafeFileName's
+constexpr size_t kMaxListed = 100000;  // a snapshot holds a few dozen files
+
+// Paths of the files below `folder`, relative to it; links whose blob is missing are left out.
+std::vector<std::string> FilesBelow(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error);
+  while (!error && it != fs::recursive_directory_iterator() && names.size() < kMaxListed) {
+    std::error_code ignored;
+    if (it.depth() >= kMaxDepth) it.disable_recursion_pending();
+    if (it->is_regular_file(ignored)) {
+      names.push_back(it->path().lexically_relative(folder).generic_string());
+    }
+    it.increment(error);
+  }
+  return names;
+}
+
+bool Exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+}  // namespace
+
+HubCache::HubCache(const std::string& hub_cache, const std::string& id) {
+  const std::string folder = absl::StrCat("models--", absl::StrReplaceAll(id, {{"/", "--"}}));
+  repo_ = absl::StrCat(hub_cache, "/", folder);
+  locks_ = absl::StrCat(hub_cache, "/.locks/", folder);
+}
+
+absl::Status HubCache::Prepare() const {
+  for (const std::string& folder :
+       {repo_ + "/blobs", repo_ + "/refs", repo_ + "/snapshots", locks_}) {
+    if (auto status = MakeFolders(folder); !status.ok()) {
+      return absl::Status(
+          status.code(),
+          absl::StrCat(status.message(), "; set HF_HUB_CACHE to a folder that can be written to"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string HubCache::BlobPath(const std::string& etag) const {
+  return absl::StrCat(repo_, "/blobs/", etag);
+}
+
+std::string HubCache::LockPath(const std::string& etag) const {
+  return absl::StrCat(locks_, "/", etag, ".lock");
+}
+
+std::string HubCache::SnapshotFolder(const std::string& commit) const {
+  return absl::StrCat(repo_, "/snapshots/", commit);
+}
+
+std::string HubCache::SnapshotFile(const std::string& commit, const std::string& file) const {
+  return absl::StrCat(SnapshotFolder(commit), "/", file);
+}
+
+bool HubCache::Has(const std::string& commit, const std::string& file) const {
+  return Exists(SnapshotFile(commit, file));
+}
+
+absl::Status HubCache::Link(const std::string& commit, const std::string& file,
+                            const std::string& etag) const {
+  const std::string link = SnapshotFile(commit, file);
+  if (auto status = MakeFolders(fs::path(link).parent_path().string()); !status.ok()) return status;
+  // From snapshots/<commit>/ up to the repository, and one more for each folder in the file's name.
+  std::string target = "../../";
+  for (char c : file) {
+    if (c == '/') target += "../";
+  }
+  return ReplaceSymlink(absl::StrCat(target, "blobs/", etag), link);
+}
+
+absl::Status HubCache::WriteMainRef(const std::string& commit) const {
+  return WriteFileByRename(repo_ + "/refs/main", commit);
+}
+
+std::optional<CachedModel> HubCache::Find(absl::string_view selector) const {
+  if (auto ref = ReadSmallFile(repo_ + "/refs/main", kMaxRefBytes); ref.ok()) {
+    std::string commit(absl::StripAsciiWhitespace(*ref));
+    if (IsSafeFileName(commit)) {
+      if (auto found = FindIn(commit, selector)) return found;
+    }
+  }
+  std::vector<std::pair<fs::file_time_type, std::string>> snapshots;
+  std::error_code error;
+  for (fs::directory_iterator it(repo_ + "/snapshots", error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code ignored;
+    snapshots.emplace_back(it->last_write_time(ignored), it->path().filename().string());
+  }
+  std::sort(snapshots.rbegin(), snapshots.rend());
+  for (const auto& [time, commit] : snapshots) {
+    if (auto found = FindIn(commit, selector)) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<CachedModel> HubCache::FindIn(const std::string& commit,
+                                            absl::string_view selector) const {
+  const std::vector<std::string> names = FilesBelow(SnapshotFolder(commit));
+  auto selection = SelectFiles(names, selector);
+  if (!selection.ok()) return std::nullopt;
+  CachedModel found;
+  found.model.kind = selection->kind;
+  if (selection->kind == ModelKind::kGgufFile) {
+    found.model.path = SnapshotFile(commit, selection->files[0]);
+    return found;
+  }
+  if (selection->sharded) {
+    const std::string index = SnapshotFile(commit, std::string(kShardIndex));
+    auto text = ReadSmallFile(index, kMaxIndexBytes);
+    if (!text.ok()) return std::nullopt;
+    auto shards = ShardsOfIndex(*text, index);
+    if (!shards.ok() || !std::all_of(shards->begin(), shards->end(), [&](const std::string& shard) {
+          return Has(commit, shard);
+        })) {
+      return std::nullopt;
+    }
+  }
+  found.model.path = SnapshotFolder(commit);
+  found.has_tokenizer = Has(commit, "tokenizer.json");
+  return found;
+}
+
+}  // namespace weft

@@ -1,0 +1,122 @@
+#include "frontends/hub/hub_pull.h"
+
+#include <sys/stat.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "frontends/hub/file_io.h"
+#include "frontends/hub/hub_cache.h"
+#include "frontends/hub/hub_client.h"
+
+namespace weft {
+namespace {
+
+constexpr size_t kMaxIndexBytes = 64 << 20;
+
+// Whether the blob is there and complete. Blobs appear by rename, so another size means a foreign
+// hand: it is fetched anew.
+bool HasBlob(const std::string& path, const HubFile& info) {
+  struct stat on_disk;
+  if (stat(path.c_str(), &on_disk) != 0 || !S_ISREG(on_disk.st_mode)) return false;
+  return !info.size || static_cast<uint64_t>(on_disk.st_size) == *info.size;
+}
+
+class Puller {
+ public:
+  Puller(const HubName& name, const HubEnvironment& environment, const HubOptions& options)
+      : name_(name),
+        options_(options),
+        cache_(environment.hub_cache, name.id),
+        client_(environment, options.limits) {}
+
+  absl::StatusOr<ResolvedModel> Run() {
+    auto repo = client_.Repo(name_.id);
+    if (!repo.ok()) {
+      if (!absl::IsUnavailable(repo.status())) return repo.status();
+      auto cached = cache_.Find(name_.selector);
+      if (!cached) return repo.status();
+      Note(absl::StrCat(name_.id,
+                        ": using the copy in the cache, since the hub cannot be reached (",
+                        repo.status().message(), ")"));
+      return cached->model;
+    }
+    auto selection = SelectFiles(repo->files, name_.selector);
+    if (!selection.ok()) return selection.status();
+    if (auto status = cache_.Prepare(); !status.ok()) return status;
+    for (const std::string& file : selection->files) {
+      if (auto status = Fetch(repo->commit, file); !status.ok()) return status;
+    }
+    if (selection->sharded) {
+      if (auto status = FetchShards(*repo); !status.ok()) return status;
+    }
+    if (auto status = cache_.WriteMainRef(repo->commit); !status.ok()) return status;
+    if (selection->kind == ModelKind::kGgufFile) {
+      return ResolvedModel{cache_.SnapshotFile(repo->commit, selection->files[0]), selection->kind};
+    }
+    return ResolvedModel{cache_.SnapshotFolder(repo->commit), selection->kind};
+  }
+
+ private:
+  void Note(const std::string& text) const {
+    if (options_.progress) options_.progress({"", 0, 0, text});
+  }
+
+  absl::Status FetchShards(const HubRepo& repo) {
+    const std::string index = cache_.SnapshotFile(repo.commit, std::string(kShardIndex));
+    auto text = ReadSmallFile(index, kMaxIndexBytes);
+    if (!text.ok()) return text.status();
+    auto shards = ShardsOfIndex(*text, std::string(kShardIndex));
+    if (!shards.ok()) return shards.status();
+    const std::set<std::string> have(repo.files.begin(), repo.files.end());
+    for (const std::string& shard : *shards) {
+      if (!have.contains(shard)) {
+        return absl::NotFoundError(
+            absl::StrCat(kShardIndex, " names '", shard, "', which the repository does not have"));
+      }
+    }
+    for (const std::string& shard : *shards) {
+      if (auto status = Fetch(repo.commit, shard); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Fetch(const std::string& commit, const std::string& file) {
+    if (cache_.Has(commit, file)) return absl::OkStatus();
+    auto info = client_.FileInfo(name_.id, commit, file);
+    if (!info.ok()) return info.status();
+    const std::string blob = cache_.BlobPath(info->etag);
+    auto lock = FileLock::Acquire(cache_.LockPath(info->etag), [&] {
+      Note(absl::StrCat(file, ": waiting for another process that is downloading it"));
+    });
+    if (!lock.ok()) return lock.status();
+    if (!HasBlob(blob, *info)) {
+      auto report = [&](uint64_t done, uint64_t total) {
+        if (options_.progress) options_.progress({file, done, total, ""});
+      };
+      auto status =
+          client_.Download(name_.id, commit, file, *info, blob + ".incomplete", blob, report);
+      if (!status.ok()) return status;
+    }
+    return cache_.Link(commit, file, info->etag);
+  }
+
+  const HubName& name_;
+  const HubOptions& options_;
+  HubCache cache_;
+  HubClient client_;
+};
+
+}  // namespace
+
+absl::StatusOr<ResolvedModel> PullRepo(const HubName& name, const HubEnvironment& environment,
+                                       const HubOptions& options) {
+  auto model = Puller(name, environment, options).Run();
+  if (model.ok()) return model;
+  return absl::Status(model.status().code(), absl::StrCat(name.id, ": ", model.status().message()));
+}
+
+}  // namespace weft

@@ -1,0 +1,183 @@
+#include "frontends/hub/hub_pull.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "frontends/hub/hub_cache.h"
+#include "tests/http/hub_fixture.h"
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class HubPullTest : public HubFixture {
+ protected:
+  absl::StatusOr<ResolvedModel> Pull(const std::string& name) {
+    auto parsed = ParseHubName(name);
+    if (!parsed.ok()) return parsed.status();
+    return PullRepo(*parsed, environment_, options_);
+  }
+  static std::set<std::string> Names(const std::string& folder) {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      names.insert(entry.path().filename().string());
+    }
+    return names;
+  }
+};
+
+TEST_F(HubPullTest, SnapshotHasTheFilesOfAFolder) {
+  auto model = Pull("plain/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->kind, ModelKind::kFolder);
+  EXPECT_EQ(model->path, Repo("plain--model") + "/snapshots/" + kCommit);
+  EXPECT_THAT(Names(model->path), ElementsAre("config.json", "generation_config.json",
+                                              "model.safetensors", "tokenizer.json"));
+  for (const std::string& name : Names(model->path)) {
+    EXPECT_EQ(ReadWholeFile(model->path + "/" + name), hub_->Content("plain/model/" + name));
+    EXPECT_TRUE(fs::is_symlink(model->path + "/" + name));
+  }
+  EXPECT_EQ(ReadWholeFile(Repo("plain--model") + "/refs/main"), kCommit);
+  EXPECT_EQ(Names(Repo("plain--model") + "/blobs").size(), 4u);
+}
+
+TEST_F(HubPullTest, ProgressEndsCompleteForEachFile) {
+  ASSERT_TRUE(Pull("plain/model").ok());
+  ASSERT_FALSE(reports_.empty());
+  EXPECT_EQ(reports_.back().file, "model.safetensors");
+  EXPECT_EQ(reports_.back().done, kWeightBytes);
+  EXPECT_EQ(reports_.back().total, kWeightBytes);
+}
+
+TEST_F(HubPullTest, SecondPullAsksOnlyForTheCommit) {
+  ASSERT_TRUE(Pull("plain/model").ok());
+  hub_->Reset();
+  auto model = Pull("plain/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(hub_->Log().size(), 1u);
+}
+
+TEST_F(HubPullTest, NewCommitSharesWhatDidNotChange) {
+  ASSERT_TRUE(Pull("moving/model").ok());
+  auto model = Pull("moving/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->path, Repo("moving--model") + "/snapshots/" + kNextCommit);
+  EXPECT_EQ(ReadWholeFile(Repo("moving--model") + "/refs/main"), kNextCommit);
+  EXPECT_EQ(Names(model->path).size(), 4u);
+  EXPECT_EQ(hub_->ContentRequests("model.safetensors").size(), 1u);
+}
+
+TEST_F(HubPullTest, BlobOfAnotherSizeIsFetchedAnew) {
+  auto model = Pull("plain/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::string weights = model->path + "/model.safetensors";
+  WriteWholeFile(fs::canonical(weights).string(), "cut");
+  fs::remove(weights);
+  ASSERT_TRUE(Pull("plain/model").ok());
+  EXPECT_EQ(fs::file_size(weights), kWeightBytes);
+}
+
+TEST_F(HubPullTest, Shards) {
+  auto model = Pull("sharded/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(Names(model->path),
+              ElementsAre("config.json", "generation_config.json",
+                          "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+                          "model.safetensors.index.json", "tokenizer.json"));
+}
+
+TEST_F(HubPullTest, Gguf) {
+  auto model = Pull("gguf/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->kind, ModelKind::kGgufFile);
+  EXPECT_EQ(model->path, Repo("gguf--model") + "/snapshots/" + kCommit + "/Tiny-Q8_0.gguf");
+  model = Pull("gguf/model:Q4_K_M");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(ReadWholeFile(model->path), hub_->Content("gguf/model/Tiny-Q4_K_M.gguf"));
+  model = Pull("gguf/model:Q2_K");
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(model.status().message()),
+              AllOf(HasSubstr("gguf/model"), HasSubstr("Tiny-Q4_K_M.gguf")));
+}
+
+TEST_F(HubPullTest, GgufInAFolder) {
+  auto model = Pull("nested/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(ReadWholeFile(model->path), hub_->Content("nested/model/Q6/Tiny-Q6_K.gguf"));
+}
+
+TEST_F(HubPullTest, NamesThatLeadOutOfTheFolderAreRefused) {
+  for (const char* id : {"evilgguf/model", "evilindex/model"}) {
+    auto model = Pull(id);
+    EXPECT_EQ(model.status().code(), absl::StatusCode::kInvalidArgument) << model.status();
+  }
+  EXPECT_THAT(Names(folder_.path()), ElementsAre("hub"));
+  EXPECT_FALSE(fs::exists(Repo("evilindex--model") + "/refs/main"));
+}
+
+TEST_F(HubPullTest, RepositoriesThatCannotBeUsed) {
+  auto model = Pull("ghostindex/model");
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kNotFound) << model.status();
+  model = Pull("nothing/model");
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kNotFound) << model.status();
+  EXPECT_THAT(std::string(model.status().message()), HasSubstr("nothing/model"));
+}
+
+TEST_F(HubPullTest, FailedPullLeavesNoModelAndIsFinishedLater) {
+  options_.limits.attempts = 1;
+  EXPECT_FALSE(Pull("drop/model").ok());
+  EXPECT_FALSE(HubCache(environment_.hub_cache, "drop/model").Find("").has_value());
+  EXPECT_FALSE(fs::exists(Repo("drop--model") + "/refs/main"));
+  EXPECT_FALSE(Pull("drop/model").ok());
+  auto model = Pull("drop/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  std::vector<std::string> ranges;
+  for (const auto& request : hub_->ContentRequests("model.safetensors")) {
+    ranges.push_back(request.range.value_or("-"));
+  }
+  EXPECT_THAT(ranges, ElementsAre("-", "bytes=300000-", "bytes=450000-"));
+}
+
+TEST_F(HubPullTest, TwoPullsAtOnceDownloadEachBlobOnce) {
+  std::vector<std::thread> threads;
+  std::vector<absl::StatusOr<ResolvedModel>> models(4, absl::UnknownError("not run"));
+  for (auto& model : models) threads.emplace_back([&] { model = Pull("slow/model"); });
+  for (auto& thread : threads) thread.join();
+  for (auto& model : models) {
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(fs::file_size(model->path + "/model.safetensors"), kWeightBytes);
+  }
+  EXPECT_EQ(hub_->ContentRequests("model.safetensors").size(), 1u);
+  EXPECT_THAT(notes_, HasSubstr("waiting for another process"));
+}
+
+TEST_F(HubPullTest, UnreachableHubLeavesTheCachedModel) {
+  ASSERT_TRUE(Pull("plain/model").ok());
+  environment_.endpoint = "http://127.0.0.1:1";
+  auto model = Pull("plain/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(notes_, HasSubstr("using the copy in the cache"));
+  model = Pull("drop/model");
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(HubPullTest, UnwritableCache) {
+  WriteWholeFile(environment_.hub_cache, "a file");
+  auto model = Pull("plain/model");
+  EXPECT_FALSE(model.ok());
+  EXPECT_THAT(std::string(model.status().message()), HasSubstr("HF_HUB_CACHE"));
+}
+
+}  // namespace
+}  // namespace weft

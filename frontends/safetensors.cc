@@ -1,0 +1,450 @@
+#include "frontends/safetensors.h"
+
+#include <absl/container/flat_hash_set.h>
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "runtime/abi/check.h"
+#include "runtime/base/atomic_file.h"
+#include "runtime/base/checked_reader.h"
+#include "runtime/base/read_file.h"
+#include "runtime/base/status_macros.h"
+
+namespace weft {
+namespace {
+
+using nlohmann::json;
+
+struct DtypeName {
+  absl::string_view name;
+  DataType type;
+};
+// The first name of a type is the one written.
+constexpr DtypeName kDtypes[] = {
+    {"F32", DataType::kF32}, {"F16", DataType::kF16}, {"BF16", DataType::kBF16},
+    {"F64", DataType::kF64}, {"I64", DataType::kI64}, {"I32", DataType::kI32},
+    {"I16", DataType::kI16}, {"I8", DataType::kI8},   {"U8", DataType::kU8},
+    {"BOOL", DataType::kU8},
+};
+
+std::optional<DataType> ParseDtype(absl::string_view name) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (dtype.name == name) return dtype.type;
+  }
+  return std::nullopt;
+}
+
+// Builds the entries while the JSON streams by, so memory stays in proportion to the tensors,
+// nesting cannot grow, and a field that stands twice is seen. Offsets in `entries` are still
+// relative to the start of the data.
+class HeaderHandler : public nlohmann::json_sax<json> {
+ public:
+  HeaderHandler(int file_index, uint64_t data_bytes)
+      : file_index_(file_index), data_bytes_(data_bytes) {}
+
+  bool null() override { return Unexpected("null"); }
+  bool boolean(bool) override { return Unexpected("a boolean"); }
+  bool number_integer(number_integer_t) override { return Unexpected("a negative number"); }
+  bool number_float(number_float_t, const string_t&) override {
+    return Unexpected("a number that is no integer");
+  }
+  bool binary(binary_t&) override { return Unexpected("binary data"); }
+
+  bool number_unsigned(number_unsigned_t value) override {
+    if (state_ == State::kShape) {
+      if (entry_.dims.size() >= kMaxTensorDims) return Fail("has too many dims");
+      if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+        return Fail(absl::StrCat("has an impossible dim ", value));
+      }
+      entry_.dims.push_back(static_cast<int64_t>(value));
+      return true;
+    }
+    if (state_ == State::kOffsets) {
+      if (offsets_seen_ >= 2) return Fail("has more than two data_offsets");
+      offsets_[offsets_seen_++] = value;
+      return true;
+    }
+    return Unexpected("a number");
+  }
+
+  bool string(string_t& value) override {
+    if (state_ == State::kMetadata) return true;
+    if (state_ != State::kTensor || field_ != Field::kDtype) return Unexpected("a string");
+    const std::optional<DataType> type = ParseDtype(value);
+    if (!type.has_value()) {
+      return Fail(absl::StrCat(
+          "has dtype ", QuoteName(value), ", which Weft cannot read (it reads ",
+          absl::StrJoin(
+              kDtypes, ", ",
+              [](std::string* out, const DtypeName& dtype) { absl::StrAppend(out, dtype.name); }),
+          ")"));
+    }
+    entry_.type = *type;
+    field_ = Field::kNone;
+    return true;
+  }
+
+  bool start_object(std::size_t) override {
+    if (state_ == State::kStart) {
+      state_ = State::kHeader;
+      return true;
+    }
+    if (state_ == State::kTensorStart) {
+      state_ = State::kTensor;
+      return true;
+    }
+    if (state_ == State::kMetadataStart) {
+      state_ = State::kMetadata;
+      return true;
+    }
+    return Unexpected("an object");
+  }
+
+  bool key(string_t& name) override {
+    switch (state_) {
+      case State::kHeader:
+        if (!names_.insert(name).second) {
+          return FailHeader(
+              absl::StrCat("tensor ", QuoteName(name), " stands in the header twice"));
+        }
+        entry_ = TensorEntry{.name = name, .file = file_index_};
+        fields_seen_ = 0;
+        offsets_seen_ = 0;
+        field_ = Field::kNone;
+        state_ = name == "__metadata__" ? State::kMetadataStart : State::kTensorStart;
+        return true;
+      case State::kMetadata:
+        return true;
+      case State::kTensor:
+        return StartField(name);
+      default:
+        return Unexpected("a key");
+    }
+  }
+
+  bool end_object() override {
+    if (state_ == State::kHeader) {
+      state_ = State::kEnd;
+      return true;
+    }
+    const bool is_tensor = state_ == State::kTensor;
+    state_ = State::kHeader;
+    return !is_tensor || FinishTensor();
+  }
+
+  bool start_array(std::size_t) override {
+    if (state_ == State::kTensor && field_ == Field::kShape) {
+      state_ = State::kShape;
+      return true;
+    }
+    if (state_ == State::kTensor && field_ == Field::kOffsets) {
+      state_ = State::kOffsets;
+      return true;
+    }
+    return Unexpected("an array");
+  }
+
+  bool end_array() override {
+    if (state_ == State::kOffsets && offsets_seen_ != 2) return Fail("needs two data_offsets");
+    state_ = State::kTensor;
+    field_ = Field::kNone;
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    // The position counts from the start of the header, which stands after its 8-byte length.
+    return FailHeader(absl::StrCat("the header is not valid JSON near byte ", position + 8,
+                                   " (truncated or damaged file?)"));
+  }
+
+  const std::string& error() const { return error_; }
+  std::vector<TensorEntry>& entries() { return entries_; }
+
+ private:
+  enum class State {
+    kStart,
+    kHeader,
+    kTensorStart,
+    kTensor,
+    kShape,
+    kOffsets,
+    kMetadataStart,
+    kMetadata,
+    kEnd,
+  };
+  enum class Field { kNone, kDtype, kShape, kOffsets };
+
+  bool StartField(const std::string& name) {
+    if (field_ != Field::kNone) return Fail("has a field without a value");
+    if (name == "dtype") field_ = Field::kDtype;
+    if (name == "shape") field_ = Field::kShape;
+    if (name == "data_offsets") field_ = Field::kOffsets;
+    if (field_ == Field::kNone)
+      return Fail(absl::StrCat("has the unknown field ", QuoteName(name)));
+    const unsigned bit = 1u << static_cast<int>(field_);
+    if ((fields_seen_ & bit) != 0)
+      return Fail(absl::StrCat("has the field ", QuoteName(name), " twice"));
+    fields_seen_ |= bit;
+    return true;
+  }
+
+  bool FinishTensor() {
+    constexpr unsigned kAllFields = 0b1110;
+    if (fields_seen_ != kAllFields) return Fail("needs the fields dtype, shape and data_offsets");
+    const absl::StatusOr<uint64_t> bytes = TensorBytes(entry_.type, entry_.dims);
+    if (!bytes.ok()) return Fail(bytes.status().message());
+    if (offsets_[0] > offsets_[1]) {
+      return Fail(absl::StrCat("ends at byte ", offsets_[1],
+                               " of the data, before its start at byte ", offsets_[0]));
+    }
+    if (offsets_[1] > data_bytes_) {
+      return Fail(absl::StrCat("ends at byte ", offsets_[1], " of the data, but only ", data_bytes_,
+                               " bytes of data follow the header (truncated download?)"));
+    }
+    if (offsets_[1] - offsets_[0] != *bytes) {
+      return Fail(absl::StrCat("has ", offsets_[1] - offsets_[0], " bytes, but shape ",
+                               DimsToString(entry_.dims), " of ", Name(entry_.type), " needs ",
+                               *bytes));
+    }
+    entry_.offset = offsets_[0];
+    entry_.bytes = *bytes;
+    entries_.push_back(std::move(entry_));
+    return true;
+  }
+
+  bool FailHeader(std::string message) {
+    error_ = std::move(message);
+    return false;
+  }
+  bool Fail(absl::string_view message) {
+    return FailHeader(absl::StrCat("tensor ", QuoteName(entry_.name), " ", message));
+  }
+  bool Unexpected(absl::string_view what) {
+    if (state_ == State::kStart)
+      return FailHeader(absl::StrCat("the header is ", what, ", not an object"));
+    return Fail(absl::StrCat("has ", what, " where the format has none"));
+  }
+
+  const int file_index_;
+  const uint64_t data_bytes_;
+  State state_ = State::kStart;
+  Field field_ = Field::kNone;
+  TensorEntry entry_;
+  unsigned fields_seen_ = 0;
+  uint64_t offsets_[2] = {0, 0};
+  int offsets_seen_ = 0;
+  absl::flat_hash_set<std::string> names_;
+  std::vector<TensorEntry> entries_;
+  std::string error_;
+};
+
+// Sorted by offset, each tensor must start where the one before ends, and the last end where the
+// data does.
+absl::Status CheckCoverage(absl::Span<const TensorEntry> sorted, uint64_t data_bytes,
+                           const std::string& name) {
+  uint64_t covered = 0;
+  for (const TensorEntry& entry : sorted) {
+    if (entry.offset != covered) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          name, ": tensor ", QuoteName(entry.name), " starts at byte ", entry.offset,
+          " of the data, ", entry.offset < covered ? "inside the tensor before it" : "after a hole",
+          " (byte ", covered, " was expected)"));
+    }
+    covered += entry.bytes;
+  }
+  if (covered != data_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": the tensors end at byte ", covered,
+                                                   " of the data, but ", data_bytes,
+                                                   " bytes of data follow the header"));
+  }
+  return absl::OkStatus();
+}
+
+constexpr absl::string_view kIndexName = "model.safetensors.index.json";
+
+struct Shards {
+  std::vector<std::string> files;                     // names in the folder
+  std::map<std::string, std::string> file_of_tensor;  // what an index promises
+};
+
+absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
+  const std::string path = absl::StrCat(folder, "/", kIndexName);
+  constexpr uint64_t kMaxIndexBytes = 100'000'000;
+  WEFT_ASSIGN_OR_RETURN(const std::string text, ReadFileToString(path, kMaxIndexBytes));
+  const json index = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": is not a JSON object with a \"weight_map\" object (incomplete download?)"));
+  }
+  Shards shards;
+  std::set<std::string> files;
+  for (const auto& [tensor, file] : index["weight_map"].items()) {
+    if (!file.is_string()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": the shard of tensor ", QuoteName(tensor), " is not a string"));
+    }
+    const auto& file_name = file.get_ref<const std::string&>();
+    // Shards stand beside their index; anything else would let an index point out of the folder.
+    if (file_name.empty() || file_name == "." || file_name == ".." ||
+        absl::StrContains(file_name, '/') || absl::StrContains(file_name, '\0')) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": the shard ", QuoteName(file_name), " of tensor ", QuoteName(tensor),
+                       " is not the name of a file beside the index"));
+    }
+    files.insert(file_name);
+    shards.file_of_tensor.emplace(tensor, file_name);
+  }
+  if (files.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": names no tensors"));
+  shards.files.assign(files.begin(), files.end());
+  for (const std::string& file : shards.files) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(absl::StrCat(folder, "/", file), ignored)) {
+      return absl::NotFoundError(absl::StrCat(folder, ": shard ", QuoteName(file), ", which ",
+                                              kIndexName,
+                                              " names, is missing (incomplete download?)"));
+    }
+  }
+  return shards;
+}
+
+// Which files of the folder hold the weights.
+absl::StatusOr<Shards> FindShards(const std::string& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) {
+    return absl::NotFoundError(absl::StrCat(folder, ": is not a folder (check the path)"));
+  }
+  const auto exists = [&](absl::string_view file) {
+    std::error_code ignored;
+    return std::filesystem::exists(absl::StrCat(folder, "/", file), ignored);
+  };
+  if (exists("model.safetensors")) return Shards{.files = {"model.safetensors"}};
+  if (exists(kIndexName)) return ReadIndex(folder);
+  Shards shards;
+  for (auto entry = std::filesystem::directory_iterator(folder, error);
+       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string file = entry->path().filename().string();
+    if (absl::EndsWith(file, ".safetensors")) shards.files.push_back(file);
+  }
+  if (error)
+    return absl::UnavailableError(
+        absl::StrCat(folder, ": cannot list the folder: ", error.message()));
+  if (shards.files.size() == 1) return shards;
+  if (!shards.files.empty()) {
+    std::sort(shards.files.begin(), shards.files.end());
+    return absl::NotFoundError(absl::StrCat(
+        folder, ": holds ", shards.files.size(), " *.safetensors files (", shards.files.front(),
+        ", …) but no ", kIndexName, " that says how they belong together (incomplete download?)"));
+  }
+  return absl::NotFoundError(absl::StrCat(
+      folder, ": holds no *.safetensors file",
+      exists("pytorch_model.bin") || exists("pytorch_model.bin.index.json")
+          ? "; convert its pytorch_model.bin to safetensors (transformers: save_pretrained)"
+          : " (is it the folder of a model?)"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<TensorEntry>> ParseSafetensorsHeader(
+    absl::Span<const uint8_t> file_bytes, const std::string& name, int file_index) {
+  if (file_bytes.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": is empty (incomplete download?)"));
+  }
+  ByteReader reader(file_bytes, name);
+  WEFT_ASSIGN_OR_RETURN(const uint64_t header_bytes, reader.ReadU64("the header's length"));
+  if (header_bytes > kMaxSafetensorsHeaderBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ": byte 0: a header of ", header_bytes, " bytes is beyond the format's limit of ",
+        kMaxSafetensorsHeaderBytes, " (not a safetensors file?)"));
+  }
+  WEFT_ASSIGN_OR_RETURN(const absl::Span<const uint8_t> header,
+                        reader.ReadBytes(header_bytes, "the header"));
+  const uint64_t data_start = reader.offset();
+  const uint64_t data_bytes = reader.remaining();
+
+  HeaderHandler handler(file_index, data_bytes);
+  if (!json::sax_parse(header.begin(), header.end(), &handler)) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": ", handler.error()));
+  }
+  std::vector<TensorEntry> entries = std::move(handler.entries());
+  std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) {
+    return std::pair(a.offset, a.bytes) < std::pair(b.offset, b.bytes);
+  });
+  WEFT_RETURN_IF_ERROR(CheckCoverage(entries, data_bytes, name));
+  for (TensorEntry& entry : entries) entry.offset += data_start;
+  return entries;
+}
+
+absl::StatusOr<TensorFiles> OpenSafetensorsFolder(const std::string& folder) {
+  WEFT_ASSIGN_OR_RETURN(const Shards shards, FindShards(folder));
+  std::vector<std::shared_ptr<const MappedFile>> files;
+  std::vector<TensorEntry> entries;
+  for (const std::string& shard : shards.files) {
+    const std::string path = absl::StrCat(folder, "/", shard);
+    WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+    WEFT_ASSIGN_OR_RETURN(
+        std::vector<TensorEntry> in_shard,
+        ParseSafetensorsHeader(file->bytes(), path, static_cast<int>(files.size())));
+    files.push_back(std::move(file));
+    std::move(in_shard.begin(), in_shard.end(), std::back_inserter(entries));
+  }
+  WEFT_ASSIGN_OR_RETURN(TensorFiles result,
+                        TensorFiles::Create(std::move(files), std::move(entries)));
+  for (const auto& [tensor, shard] : shards.file_of_tensor) {
+    const TensorEntry* entry = result.Find(tensor);
+    if (entry == nullptr || shards.files[entry->file] != shard) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(folder, "/", kIndexName, ": tensor ", QuoteName(tensor), " is not in ",
+                       QuoteName(shard), " as the index says (files of different versions?)"));
+    }
+  }
+  return result;
+}
+
+absl::Status WriteSafetensors(const std::string& path,
+                              absl::Span<const SafetensorsTensor> tensors) {
+  nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
+  uint64_t offset = 0;
+  for (const SafetensorsTensor& tensor : tensors) {
+    WEFT_ASSIGN_OR_RETURN(const uint64_t bytes, TensorBytes(tensor.type, tensor.dims));
+    WEFT_CHECK(bytes == tensor.bytes.size());
+    const auto* const dtype =
+        std::find_if(std::begin(kDtypes), std::end(kDtypes),
+                     [&](const DtypeName& d) { return d.type == tensor.type; });
+    WEFT_CHECK(dtype != std::end(kDtypes));
+    header[tensor.name] = {{"dtype", std::string(dtype->name)},
+                           {"shape", tensor.dims},
+                           {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
+  }
+  // Tensor names of model files may be any bytes; dump() would throw at invalid UTF-8 without a
+  // replacement.
+  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  // Spaces up to a multiple of 8, so that readers may map the data as aligned values.
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  uint8_t length[8];
+  const uint64_t header_bytes = text.size();
+  std::memcpy(length, &header_bytes, sizeof(length));
+
+  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<AtomicFileWriter> writer,
+                        AtomicFileWriter::Create(path));
+  WEFT_RETURN_IF_ERROR(writer->Append(absl::MakeConstSpan(length)));
+  WEFT_RETURN_IF_ERROR(writer->Append(text));
+  for (const SafetensorsTensor& tensor : tensors)
+    WEFT_RETURN_IF_ERROR(writer->Append(tensor.bytes));
+  return writer->Commit();
+}
+
+}  // namespace weft
