@@ -1,0 +1,179 @@
+// Compiled tiny models of every family against the logits and tokens of Hugging Face transformers,
+// and against themselves: the same bits for every target, number of threads and way to cut the
+// prompt.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "ir/evaluator.h"
+#include "passes/pipelines.h"
+#include "tests/harness.h"
+
+namespace weft {
+namespace {
+
+using passes::WeightsMode;
+
+// Logits have a standard deviation of about 0.5, and transformers' own float32 is within 7e-6 of
+// float64.
+constexpr double kTolerance = 3e-5;
+
+double MaxDifference(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::fabs(static_cast<double>(a[i]) - b[i]);
+    if (!(difference <= largest)) largest = difference;  // NaN included
+  }
+  return largest;
+}
+
+bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+// Root mean square of the difference over that of b.
+double RelativeError(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  double error = 0;
+  double power = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    error += std::pow(static_cast<double>(a[i]) - b[i], 2);
+    power += std::pow(static_cast<double>(b[i]), 2);
+  }
+  return std::sqrt(error / power);
+}
+
+class GoldenTest : public testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<Harness> Make(const tools::CompileSettings& settings) {
+    auto harness = Harness::Create(TinyPath(GetParam()), settings);
+    EXPECT_TRUE(harness.ok()) << harness.status();
+    return harness.ok() ? *std::move(harness) : nullptr;
+  }
+  Golden golden_ = *ReadGolden(TinyPath(GetParam()));
+};
+
+TEST_P(GoldenTest, F32ReproducesTransformers) {
+  for (const std::string& target : ExecutableTargets()) {
+    auto harness = Make(TestSettings(target, WeightsMode::kF32));
+    ASSERT_NE(harness, nullptr);
+    for (int threads : {1, 2, 3, 8}) {
+      auto executor = harness->MakeExecutor(threads);
+      ASSERT_TRUE(executor.ok()) << executor.status();
+      // In one go, in chunks, token by token.
+      for (int64_t chunk : {64, 7, 1}) {
+        SCOPED_TRACE(testing::Message()
+                     << target << ", " << threads << " threads, chunks of " << chunk);
+        auto logits = Harness::Logits(executor->get(), golden_.input_ids, chunk);
+        ASSERT_TRUE(logits.ok()) << logits.status();
+        EXPECT_LE(MaxDifference(*logits, golden_.logits), kTolerance);
+        auto greedy = Harness::Greedy(executor->get(), golden_.input_ids, chunk,
+                                      static_cast<int>(golden_.greedy_ids.size()));
+        ASSERT_TRUE(greedy.ok()) << greedy.status();
+        EXPECT_EQ(*greedy, golden_.greedy_ids);
+      }
+    }
+  }
+}
+
+TEST_P(GoldenTest, SameBitsWhateverTheTargetThreadsAndChunks) {
+  for (WeightsMode mode : {WeightsMode::kF32, WeightsMode::kQ8_0, WeightsMode::kAuto}) {
+    std::vector<float> first;
+    for (const std::string& target : ExecutableTargets()) {
+      auto harness = Make(TestSettings(target, mode));
+      ASSERT_NE(harness, nullptr);
+      for (int threads : {1, 2, 3, 8}) {
+        auto executor = harness->MakeExecutor(threads);
+        ASSERT_TRUE(executor.ok()) << executor.status();
+        for (int64_t chunk : {64, 13, 5, 1}) {
+          auto logits = Harness::Logits(executor->get(), golden_.input_ids, chunk);
+          ASSERT_TRUE(logits.ok()) << logits.status();
+          if (first.empty()) first = *logits;
+          EXPECT_TRUE(SameBits(first, *logits))
+              << Name(mode) << ", " << target << ", " << threads << " threads, chunks of " << chunk;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(GoldenTest, OptionalPassesChangeNoBit) {
+  std::vector<float> first;
+  std::vector<std::vector<std::string>> cases = {{}};
+  for (const passes::Pass& pass : passes::DefaultPipeline()) {
+    if (pass.optional) cases.push_back({std::string(pass.name)});
+  }
+  ASSERT_GE(cases.size(), 4U);
+  for (const auto& disabled : cases) {
+    tools::CompileSettings settings = TestSettings("host", WeightsMode::kF32);
+    settings.pipeline.disabled = disabled;
+    auto harness = Make(settings);
+    ASSERT_NE(harness, nullptr);
+    auto executor = harness->MakeExecutor(2);
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    auto logits = Harness::Logits(executor->get(), golden_.input_ids, 16);
+    ASSERT_TRUE(logits.ok()) << logits.status();
+    if (first.empty()) first = *logits;
+    EXPECT_LE(MaxDifference(*logits, golden_.logits), kTolerance)
+        << testing::PrintToString(disabled);
+    EXPECT_TRUE(SameBits(first, *logits)) << testing::PrintToString(disabled);
+  }
+}
+
+TEST_P(GoldenTest, StepsTouchOnlyWhatTheyDeclare) {
+  for (WeightsMode mode : {WeightsMode::kF32, WeightsMode::kQ8_0}) {
+    auto harness = Make(TestSettings("host", mode));
+    ASSERT_NE(harness, nullptr);
+    auto plain = harness->MakeExecutor(1);
+    auto poisoned = harness->MakeExecutor(2, true);
+    ASSERT_TRUE(plain.ok() && poisoned.ok()) << poisoned.status();
+    auto expected = Harness::Logits(plain->get(), golden_.input_ids, 9);
+    auto logits = Harness::Logits(poisoned->get(), golden_.input_ids, 9);
+    ASSERT_TRUE(expected.ok() && logits.ok()) << logits.status();
+    EXPECT_TRUE(SameBits(*expected, *logits));
+  }
+}
+
+// Quantised, the oracle is the reference evaluator over the same planned module: it quantises
+// weights and activations alike and sums in double. Sums in F32 can only turn an activation that
+// lies within about 1e-6 of half a quant, which moves it by a quant, 1/127 of its block's largest
+// value; from that position on the rest of the sequence sees it. So rows agree to F32's accuracy up
+// to some position, and stay within a small multiple of a quant after it.
+TEST_P(GoldenTest, Q8_0MatchesTheReferenceEvaluator) {
+  auto harness = Make(TestSettings("host", WeightsMode::kQ8_0));
+  ASSERT_NE(harness, nullptr);
+  auto executor = harness->MakeExecutor(2);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  auto logits = Harness::Logits(executor->get(), golden_.input_ids, 64);
+  ASSERT_TRUE(logits.ok()) << logits.status();
+  auto reference =
+      ir::Evaluate(harness->compiled().module, *harness->model().weights, golden_.input_ids);
+  ASSERT_TRUE(reference.ok()) << reference.status();
+
+  const size_t vocab = golden_.logits.size() / golden_.input_ids.size();
+  size_t exact_rows = 0;
+  bool exact = true;
+  for (size_t row = 0; row < golden_.input_ids.size(); ++row) {
+    const auto part = [&](const std::vector<float>& all) {
+      return std::vector<float>(all.begin() + static_cast<std::ptrdiff_t>(row * vocab),
+                                all.begin() + static_cast<std::ptrdiff_t>((row + 1) * vocab));
+    };
+    const double error = RelativeError(part(*logits), part((*reference)[0].floats));
+    exact = exact && error < 1e-4;
+    exact_rows += exact ? 1 : 0;
+    EXPECT_LT(error, 3.0 / 127) << "row " << row;
+  }
+  EXPECT_GE(exact_rows, 10U);
+  EXPECT_GT(RelativeError(*logits, golden_.logits), 2e-3) << "nothing was quantised";
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, GoldenTest, testing::ValuesIn(TinyModels()), [](const auto& info) {
+  std::string name = info.param;
+  for (char& c : name) c = c == '-' ? '_' : c;
+  return name;
+});
+
+}  // namespace
+}  // namespace weft

@@ -1,0 +1,132 @@
+#include "tests/harness.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "codegen/pack/pack.h"
+#include "codegen/target.h"
+#include "frontends/safetensors.h"
+#include "runtime/base/cpu.h"
+#include "runtime/base/mapped_file.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/session.h"
+
+namespace weft {
+namespace {
+
+constexpr char kTiny[] = "tests/oracle/tiny";
+
+template <typename T>
+std::vector<T> Values(absl::Span<const uint8_t> file, const TensorEntry& entry) {
+  std::vector<T> values(entry.bytes / sizeof(T));
+  std::memcpy(values.data(), file.data() + entry.offset, entry.bytes);
+  return values;
+}
+
+std::vector<int32_t> Narrow(const std::vector<int64_t>& ids) { return {ids.begin(), ids.end()}; }
+
+}  // namespace
+
+absl::StatusOr<Golden> ReadGolden(const std::string& folder) {
+  const std::string path = folder + "/golden.safetensors";
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
+  WEFT_ASSIGN_OR_RETURN(const std::vector<TensorEntry> entries,
+                        ParseSafetensorsHeader(file->bytes(), path, 0));
+  Golden golden;
+  for (const TensorEntry& entry : entries) {
+    if (entry.name == "input_ids") golden.input_ids = Narrow(Values<int64_t>(file->bytes(), entry));
+    if (entry.name == "greedy_ids")
+      golden.greedy_ids = Narrow(Values<int64_t>(file->bytes(), entry));
+    if (entry.name == "logits") golden.logits = Values<float>(file->bytes(), entry);
+    if (entry.name == "hidden_states") golden.hidden_states = Values<float>(file->bytes(), entry);
+  }
+  if (golden.input_ids.empty() || golden.greedy_ids.empty() || golden.logits.empty() ||
+      golden.hidden_states.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat(path, ": lacks one of input_ids, greedy_ids, logits, hidden_states"));
+  }
+  return golden;
+}
+
+std::vector<std::string> TinyModels() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(kTiny))
+    names.push_back(entry.path().filename().string());
+  std::ranges::sort(names);
+  return names;
+}
+
+std::string TinyPath(const std::string& name) { return absl::StrCat(kTiny, "/", name); }
+
+std::vector<std::string> ExecutableTargets() {
+  std::vector<std::string> names;
+  for (const std::string& name : codegen::KnownTargets()) {
+    const auto target = codegen::ParseTarget(name, DetectCpuFeatures());
+    if (target.ok() && codegen::CheckExecutable(*target, DetectCpuFeatures()).ok())
+      names.push_back(name);
+  }
+  return names;
+}
+
+absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path,
+                                                         const tools::CompileSettings& settings) {
+  auto harness = std::make_unique<Harness>();
+  WEFT_ASSIGN_OR_RETURN(harness->model_, LoadModel(path));
+  WEFT_ASSIGN_OR_RETURN(harness->compiled_, tools::CompileModel(harness->model_, settings));
+  const uint64_t bytes = harness->compiled_.built.program.weight_bytes;
+  WEFT_ASSIGN_OR_RETURN(harness->weights_, AnonymousMemory::Map(bytes, "packed weights"));
+  WEFT_RETURN_IF_ERROR(codegen::PackWeights(harness->compiled_.module, *harness->model_.weights,
+                                            absl::MakeSpan(harness->weights_.data(), bytes),
+                                            {.threads = 2}));
+  WEFT_ASSIGN_OR_RETURN(harness->jit_, codegen::Jit::Load(harness->compiled_.object));
+  return harness;
+}
+
+absl::StatusOr<std::unique_ptr<Executor>> Harness::MakeExecutor(int threads,
+                                                                bool debug_poison) const {
+  const Program& program = compiled_.built.program;
+  WEFT_ASSIGN_OR_RETURN(std::vector<KernelFn> kernels, jit_->KernelsOf(program));
+  return Executor::Create(program, std::move(kernels), weights_.data(),
+                          {.threads = threads, .debug_poison = debug_poison});
+}
+
+absl::StatusOr<std::vector<float>> Harness::Logits(Executor* executor,
+                                                   absl::Span<const int32_t> ids, int64_t chunk) {
+  Session session(executor);
+  std::vector<float> all;
+  WEFT_RETURN_IF_ERROR(session.PrefillWithLogits(
+      ids,
+      [&all](int64_t /*position*/, absl::Span<const float> logits) {
+        all.insert(all.end(), logits.begin(), logits.end());
+        return absl::OkStatus();
+      },
+      chunk));
+  return all;
+}
+
+absl::StatusOr<std::vector<int32_t>> Harness::Greedy(Executor* executor,
+                                                     absl::Span<const int32_t> ids, int64_t chunk,
+                                                     int count) {
+  Session session(executor);
+  WEFT_RETURN_IF_ERROR(session.Prefill(ids, chunk));
+  std::vector<int32_t> tokens;
+  while (static_cast<int>(tokens.size()) < count) {
+    tokens.push_back(session.Argmax());
+    WEFT_RETURN_IF_ERROR(session.Decode(tokens.back()));
+  }
+  return tokens;
+}
+
+tools::CompileSettings TestSettings(const std::string& target, passes::WeightsMode weights) {
+  tools::CompileSettings settings;
+  settings.target = target;
+  settings.pipeline.pass.weights = weights;
+  settings.pipeline.pass.max_tokens = 64;
+  settings.pipeline.pass.max_logit_rows = 64;
+  settings.pipeline.check_unchanged = true;
+  return settings;
+}
+
+}  // namespace weft

@@ -1,0 +1,181 @@
+#include "tools/arguments.h"
+
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "frontends/hub/hub.h"
+#include "runtime/base/mapped_file.h"
+#include "runtime/base/status_macros.h"
+#include "tools/progress.h"
+
+namespace weft::tools {
+
+void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments* arguments) {
+  std::string text =
+      "a model folder (config.json, *.safetensors), a .gguf file, a catalogue name, or a hub id "
+      "org/name";
+  if (what != "MODEL") text += "; or a .weft plan";
+  command->add_option("model", arguments->model, text)->required()->type_name(what);
+}
+
+void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
+  command
+      ->add_option("-c,--ctx-size", arguments->context,
+                   "positions of the KV cache (default: the model's, at most 4096)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("CTX");
+  command
+      ->add_option("-b,--batch-size", arguments->max_tokens,
+                   "most tokens that prefill takes at once (default 256)")
+      ->check(CLI::Range(1, 8192))
+      ->type_name("N");
+  command
+      ->add_option("--weights", arguments->weights,
+                   "weight formats: auto, f32 or q8_0 (default auto)")
+      ->check(CLI::IsMember({"auto", "f32", "q8_0"}))
+      ->type_name("MODE");
+  command
+      ->add_option(
+          "--q8-threshold", arguments->q8_threshold,
+          "under auto, float weights with max(in, out) from here on become q8_0 (default 1024)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  command
+      ->add_option("--weight-format", arguments->formats,
+                   "format of weights by name: 'model.layers.*.down_proj=f32'; the last match wins")
+      ->type_name("PATTERN=FORMAT");
+  command
+      ->add_option("--target", arguments->target, "host, x86-64-v3 or avx512-vnni (default host)")
+      ->type_name("TARGET");
+  command->add_option("--disable-pass", arguments->disabled, "leave out an optional pass")
+      ->type_name("PASS");
+  command
+      ->add_option("--print-before", arguments->print_before,
+                   "print the IR to stderr before a pass that changes it, or 'all'")
+      ->type_name("PASS");
+  command
+      ->add_option("--print-after", arguments->print_after,
+                   "print the IR to stderr after a pass that changed it, or 'all'")
+      ->type_name("PASS");
+  command->add_flag("--time-passes", arguments->time_passes, "print each pass's time to stderr");
+}
+
+absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments) {
+  CompileSettings settings;
+  settings.target = arguments.target;
+  settings.pipeline.disabled = arguments.disabled;
+  settings.pipeline.print_before = arguments.print_before;
+  settings.pipeline.print_after = arguments.print_after;
+  settings.pipeline.sink = [](absl::string_view stage, absl::string_view when,
+                              absl::string_view text) {
+    std::cerr << "// " << when << " " << stage << "\n" << text;
+  };
+  passes::PassOptions& pass = settings.pipeline.pass;
+  pass.q8_threshold = arguments.q8_threshold;
+  pass.max_tokens = arguments.max_tokens;
+  WEFT_ASSIGN_OR_RETURN(pass.weights, passes::ParseWeightsMode(arguments.weights));
+  for (const std::string& text : arguments.formats) {
+    WEFT_ASSIGN_OR_RETURN(passes::FormatOverride format, passes::ParseFormatOverride(text));
+    pass.formats.push_back(std::move(format));
+  }
+  return settings;
+}
+
+absl::StatusOr<std::string> ResolvePath(const std::string& name) {
+  ProgressBar bar;
+  HubOptions options;
+  options.progress = [&bar](const HubProgress& report) {
+    if (!report.note.empty()) {
+      bar.Note(report.note);
+    } else {
+      bar.Update(report.file, report.done, report.total);
+    }
+  };
+  WEFT_ASSIGN_OR_RETURN(const ResolvedModel resolved, ResolveModel(name, options));
+  return resolved.path;
+}
+
+absl::StatusOr<Model> OpenModel(const ModelArguments& arguments, bool tokenizer) {
+  WEFT_ASSIGN_OR_RETURN(const std::string path, ResolvePath(arguments.model));
+  return LoadModel(path, {.context = arguments.context, .tokenizer = tokenizer});
+}
+
+absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const std::string& name) {
+  struct stat status{};
+  if (stat(name.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return nullptr;
+  const bool named_plan = name.ends_with(".weft");
+  if (!named_plan) {
+    WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(name));
+    if (!Plan::LooksLikePlan(file->bytes())) return nullptr;
+  }
+  return Plan::Open(name);
+}
+
+absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,
+                                             CompileSettings settings) {
+  WEFT_ASSIGN_OR_RETURN(CompiledModel compiled, CompileModel(model, settings));
+  if (arguments.time_passes) {
+    for (const passes::PassStats& stats : compiled.passes) {
+      std::cerr << absl::StrFormat("%8.2f ms  %-22s %s (%d -> %d nodes)\n", stats.ms, stats.name,
+                                   stats.changed ? "changed" : "unchanged", stats.nodes_before,
+                                   stats.nodes_after);
+    }
+    std::cerr << absl::StrFormat("%8.2f ms  code for %d kernels\n", compiled.codegen_ms,
+                                 compiled.built.kernels.size());
+  }
+  return compiled;
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& arguments,
+                                                   int64_t logit_rows,
+                                                   const ExecutorOptions& executor) {
+  WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
+  ProgressBar bar;
+  const EngineOptions options{executor, [&bar](uint64_t done, uint64_t total) {
+                                bar.Update("packing weights", done, total);
+                              }};
+  if (plan != nullptr) {
+    if (arguments.context > plan->program().context) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(arguments.model, ": was compiled for a context of ", plan->program().context,
+                       "; for more, compile again with -c ", arguments.context));
+    }
+    return Engine::FromPlan(std::move(plan), options);
+  }
+  WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments));
+  WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments));
+  settings.pipeline.pass.max_logit_rows = std::min(logit_rows, settings.pipeline.pass.max_tokens);
+  WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
+                        CompileAsAsked(model, arguments, std::move(settings)));
+  return Engine::FromModel(model, compiled, options);
+}
+
+absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text) {
+  std::vector<int32_t> ids;
+  for (absl::string_view word :
+       absl::StrSplit(text, absl::ByAnyChar(", \t\r\n[]"), absl::SkipEmpty())) {
+    int32_t id = 0;
+    if (!absl::SimpleAtoi(word, &id)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", word, "' is not a token id; ids are written 1,2,3 or [1, 2, 3]"));
+    }
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+absl::StatusOr<std::string> ReadStdin() {
+  std::string text((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
+  if (std::cin.bad()) return absl::DataLossError("cannot read standard input");
+  return text;
+}
+
+}  // namespace weft::tools

@@ -1,0 +1,61 @@
+// Options that several commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "frontends/model.h"
+#include "tools/compile_model.h"
+#include "tools/engine.h"
+
+namespace weft::tools {
+
+// Which model, and how to compile it.
+struct ModelArguments {
+  std::string model;
+  int64_t context = 0;
+  int64_t max_tokens = 256;
+  int64_t q8_threshold = 1024;
+  std::string weights = "auto";
+  std::vector<std::string> formats;
+  std::string target = "host";
+  std::vector<std::string> disabled;
+  std::vector<std::string> print_before;
+  std::vector<std::string> print_after;
+  bool time_passes = false;
+};
+
+// `what` is "MODEL" or "MODEL|PLAN".
+void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments* arguments);
+void AddCompileOptions(CLI::App* command, ModelArguments* arguments);
+
+absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments);
+
+// Resolves the name (catalogue, hub id, folder, file), downloading where needed, and opens the
+// model.
+absl::StatusOr<Model> OpenModel(const ModelArguments& arguments, bool tokenizer = true);
+// The path of the model that the name stands for.
+absl::StatusOr<std::string> ResolvePath(const std::string& name);
+// Null where the name is no plan file.
+absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const std::string& name);
+
+// A model or plan, ready to run. `logit_rows` is how many rows of logits the caller wants at once;
+// plans have theirs.
+absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& arguments,
+                                                   int64_t logit_rows,
+                                                   const ExecutorOptions& executor);
+
+// Compiles as `arguments` say, printing IR and times where they ask for it.
+absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,
+                                             CompileSettings settings);
+
+// "1,2,3" or a JSON array or numbers between blanks.
+absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text);
+
+// All of standard input.
+absl::StatusOr<std::string> ReadStdin();
+
+}  // namespace weft::tools

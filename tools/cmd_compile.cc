@@ -1,0 +1,55 @@
+#include <iostream>
+
+#include "absl/strings/str_format.h"
+#include "runtime/base/status_macros.h"
+#include "tools/arguments.h"
+#include "tools/commands.h"
+#include "tools/progress.h"
+
+namespace weft::tools {
+namespace {
+
+struct CompileArguments {
+  ModelArguments model;
+  std::string output;
+  int64_t logit_rows = 16;
+};
+
+absl::Status RunCompile(const CompileArguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments.model));
+  WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments.model));
+  settings.pipeline.pass.max_logit_rows =
+      std::min(arguments.logit_rows, settings.pipeline.pass.max_tokens);
+  WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
+                        CompileAsAsked(model, arguments.model, std::move(settings)));
+  {
+    ProgressBar bar;
+    WEFT_RETURN_IF_ERROR(WritePlan(
+        model, compiled, arguments.output,
+        [&bar](uint64_t done, uint64_t total) { bar.Update("packing weights", done, total); }));
+  }
+  std::cout << SummaryTable(model, compiled) << "wrote " << arguments.output << "\n";
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddCompile(CLI::App* app, Command* chosen) {
+  auto arguments = std::make_shared<CompileArguments>();
+  CLI::App* command = app->add_subcommand(
+      "compile", "compile a model to a plan file, and print what the compiler decided");
+  AddModelArgument(command, "MODEL", &arguments->model);
+  command->add_option("-o,--output", arguments->output, "the plan file to write")
+      ->required()
+      ->type_name("FILE.weft");
+  command
+      ->add_option("--logit-rows", arguments->logit_rows,
+                   "most rows of logits that a run gives at once, for eval and logits (default 16)")
+      ->check(CLI::Range(1, 8192))
+      ->type_name("N");
+  AddCompileOptions(command, &arguments->model);
+  command->callback(
+      [arguments, chosen] { *chosen = [arguments] { return RunCompile(*arguments); }; });
+}
+
+}  // namespace weft::tools

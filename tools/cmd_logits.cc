@@ -1,0 +1,69 @@
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "frontends/safetensors.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/session.h"
+#include "tools/arguments.h"
+#include "tools/commands.h"
+#include "tools/interrupt.h"
+
+namespace weft::tools {
+namespace {
+
+// Rows of logits at a time: few enough that they take little memory with the largest vocabularies.
+constexpr int64_t kLogitRows = 16;
+
+struct LogitsArguments {
+  ModelArguments model;
+  std::string ids;
+  std::string output;
+  int threads = 0;
+};
+
+absl::Status RunLogits(const LogitsArguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, ParseIds(arguments.ids));
+  if (ids.empty()) return absl::InvalidArgumentError("--ids holds no token id");
+  ExecutorOptions executor{.cancel = InterruptFlag()};
+  if (arguments.threads > 0) executor.threads = arguments.threads;
+  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
+                        OpenEngine(arguments.model, kLogitRows, executor));
+  Session session(&engine->executor());
+  std::vector<float> all;
+  WEFT_RETURN_IF_ERROR(
+      session.PrefillWithLogits(ids, [&all](int64_t /*position*/, absl::Span<const float> logits) {
+        all.insert(all.end(), logits.begin(), logits.end());
+        return absl::OkStatus();
+      }));
+  const SafetensorsTensor tensor{
+      "logits",
+      DataType::kF32,
+      {static_cast<int64_t>(ids.size()), session.vocab()},
+      {reinterpret_cast<const uint8_t*>(all.data()), all.size() * sizeof(float)}};
+  return WriteSafetensors(arguments.output, {tensor});
+}
+
+}  // namespace
+
+void AddLogits(CLI::App* app, Command* chosen) {
+  auto arguments = std::make_shared<LogitsArguments>();
+  CLI::App* command =
+      app->add_subcommand("logits", "write the logits of every position as a safetensors file");
+  AddModelArgument(command, "MODEL|PLAN", &arguments->model);
+  command->add_option("--ids", arguments->ids, "token ids: 1,2,3")->required()->type_name("IDS");
+  command
+      ->add_option("-o,--output", arguments->output,
+                   "the file to write: tensor \"logits\", F32 [tokens, vocab]")
+      ->required()
+      ->type_name("FILE.safetensors");
+  command
+      ->add_option("-t,--threads", arguments->threads,
+                   "worker threads (default: the CPUs this process may use)")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+  AddCompileOptions(command, &arguments->model);
+  command->callback(
+      [arguments, chosen] { *chosen = [arguments] { return RunLogits(*arguments); }; });
+}
+
+}  // namespace weft::tools

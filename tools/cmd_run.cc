@@ -1,0 +1,241 @@
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "runtime/base/read_file.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/generate.h"
+#include "runtime/sampling/sampler.h"
+#include "runtime/text/chat_template.h"
+#include "tools/arguments.h"
+#include "tools/commands.h"
+#include "tools/interrupt.h"
+#include "tools/trace_table.h"
+
+namespace weft::tools {
+namespace {
+
+// Bounds what a mistaken -f may read; far above any context.
+constexpr uint64_t kMaxPromptBytes = 256 << 20;
+
+struct RunArguments {
+  ModelArguments model;
+  std::string prompt;
+  std::string file;
+  std::string system;
+  int64_t count = -1;
+  int threads = 0;
+  SamplerOptions sampling;
+  bool chat = false;
+  bool ignore_eos = false;
+  bool trace = false;
+  bool json = false;
+  CLI::App* command = nullptr;
+};
+
+absl::StatusOr<std::string> PromptText(const RunArguments& arguments) {
+  if (arguments.command->count("--prompt") > 0) return arguments.prompt;
+  if (!arguments.file.empty()) return ReadFileToString(arguments.file, kMaxPromptBytes);
+  return ReadStdin();
+}
+
+// The ids of the prompt, through the model's chat template where asked for.
+absl::StatusOr<std::vector<int32_t>> PromptIds(const RunArguments& arguments, const Engine& engine,
+                                               const Tokenizer& tokenizer) {
+  WEFT_ASSIGN_OR_RETURN(const std::string text, PromptText(arguments));
+  if (!arguments.chat) return tokenizer.Encode(text);
+  if (engine.chat_template().empty()) {
+    return absl::NotFoundError(absl::StrCat(
+        arguments.model.model, ": the model has no chat template; run it without --chat"));
+  }
+  const PlanMetadata& metadata = engine.metadata();
+  std::optional<int32_t> eos = tokenizer.eos_id();
+  if (!eos && !metadata.eos_ids.empty()) eos = metadata.eos_ids[0];
+  const auto token = [&](std::optional<int32_t> id) {
+    return id ? std::string(tokenizer.TokenText(*id)) : std::string();
+  };
+  WEFT_ASSIGN_OR_RETURN(
+      const ChatTemplate chat,
+      ChatTemplate::Create(engine.chat_template(), token(metadata.bos_id), token(eos)));
+  std::vector<ChatMessage> messages;
+  if (!arguments.system.empty()) messages.push_back({"system", arguments.system});
+  messages.push_back({"user", text});
+  WEFT_ASSIGN_OR_RETURN(const std::string rendered,
+                        chat.Render(messages, /*add_generation_prompt=*/true));
+  return tokenizer.Encode(rendered, {.add_special = false, .parse_special = true});
+}
+
+// Flags that were given win; else what the model's makers advise; else the defaults.
+SamplerOptions SamplingOf(const RunArguments& arguments, const PlanMetadata& metadata) {
+  SamplerOptions options = arguments.sampling;
+  const auto advise = [&](const char* flag, const char* name, auto* value) {
+    if (arguments.command->count(flag) > 0) return;
+    for (const PlanMetadata::Number& number : metadata.generation) {
+      if (number.name == name)
+        *value = static_cast<std::remove_pointer_t<decltype(value)>>(number.value);
+    }
+  };
+  advise("--temp", "temperature", &options.temperature);
+  advise("--top-k", "top_k", &options.top_k);
+  advise("--top-p", "top_p", &options.top_p);
+  advise("--min-p", "min_p", &options.min_p);
+  advise("--repeat-penalty", "repetition_penalty", &options.repeat_penalty);
+  if (arguments.command->count("--seed") == 0) {
+    options.seed =
+        static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  }
+  return options;
+}
+
+double Rate(size_t count, double ms) { return ms > 0 ? 1e3 * static_cast<double>(count) / ms : 0; }
+
+const char* Name(StopReason reason) {
+  switch (reason) {
+    case StopReason::kStopId:
+      return "end of text";
+    case StopReason::kMaxTokens:
+      return "-n";
+    case StopReason::kContextEnd:
+      return "end of the context (-c)";
+    case StopReason::kCancelled:
+      return "interruption";
+  }
+  return "";
+}
+
+void PrintTimes(const GenerateResult& result, double load_seconds) {
+  std::cerr << absl::StrFormat(
+      "\nload %.2f s; prompt %d tokens, %.1f tok/s; generated %d tokens, %.1f tok/s; ended by %s\n",
+      load_seconds, result.prompt_tokens,
+      Rate(static_cast<size_t>(result.prompt_tokens), result.prefill_ms), result.ids.size(),
+      Rate(result.decode_ms.size(), result.TotalDecodeMs()), Name(result.stop_reason));
+}
+
+nlohmann::ordered_json ToJson(const GenerateResult& result, const std::vector<int32_t>& prompt,
+                              const SamplerOptions& sampling, double load_seconds) {
+  return {{"text", result.text},
+          {"ids", result.ids},
+          {"prompt_ids", prompt},
+          {"stop_reason", Name(result.stop_reason)},
+          {"seed", sampling.seed},
+          {"load_seconds", load_seconds},
+          {"prefill_ms", result.prefill_ms},
+          {"prefill_tokens_per_s", Rate(prompt.size(), result.prefill_ms)},
+          {"decode_ms", result.TotalDecodeMs()},
+          {"decode_tokens_per_s", Rate(result.decode_ms.size(), result.TotalDecodeMs())}};
+}
+
+absl::Status RunRun(const RunArguments& arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  ExecutorOptions executor{.profile = arguments.trace, .cancel = InterruptFlag()};
+  if (arguments.threads > 0) executor.threads = arguments.threads;
+  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
+                        OpenEngine(arguments.model, 1, executor));
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> tokenizer, engine->tokenizer());
+  WEFT_ASSIGN_OR_RETURN(const std::vector<int32_t> prompt,
+                        PromptIds(arguments, *engine, *tokenizer));
+  if (prompt.empty())
+    return absl::InvalidArgumentError(
+        "the prompt holds no token: give some text with -p, -f or on standard input");
+  const SamplerOptions sampling = SamplingOf(arguments, engine->metadata());
+  WEFT_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(sampling));
+  const double load_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  Session session(&engine->executor());
+  StreamDecoder decoder(*tokenizer, /*skip_special=*/true);
+  const GenerateOptions options{arguments.count, engine->metadata().eos_ids, arguments.ignore_eos};
+  const auto print = [&](absl::string_view text) {
+    if (!arguments.json) std::cout << std::string(text) << std::flush;
+    return std::cout ? absl::OkStatus()
+                     : absl::DataLossError("cannot write the output: is the disk full?");
+  };
+  WEFT_ASSIGN_OR_RETURN(const GenerateResult result,
+                        Generate(session, prompt, options, sampler, decoder, print));
+  if (arguments.json) {
+    nlohmann::ordered_json json = ToJson(result, prompt, sampling, load_seconds);
+    if (arguments.trace) json["trace"] = TraceJson(engine->executor());
+    std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
+  } else {
+    std::cout << "\n" << std::flush;
+    PrintTimes(result, load_seconds);
+    if (arguments.trace) std::cout << "\n" << TraceTable(engine->executor());
+  }
+  return result.stop_reason == StopReason::kCancelled ? absl::CancelledError("interrupted")
+                                                      : absl::OkStatus();
+}
+
+void AddSamplingOptions(CLI::App* command, SamplerOptions* sampling) {
+  command
+      ->add_option("--temp", sampling->temperature,
+                   "temperature; 0 takes the most likely token (default: the model's, else 0.8)")
+      ->type_name("T");
+  command
+      ->add_option("--top-k", sampling->top_k,
+                   "sample from the K most likely; 0: all (default: the model's, else 40)")
+      ->type_name("K");
+  command
+      ->add_option(
+          "--top-p", sampling->top_p,
+          "sample from the most likely that reach P together (default: the model's, else 0.95)")
+      ->type_name("P");
+  command
+      ->add_option("--min-p", sampling->min_p,
+                   "sample from those at least P times as likely as the best (default: the "
+                   "model's, else 0.05)")
+      ->type_name("P");
+  command
+      ->add_option("--repeat-penalty", sampling->repeat_penalty,
+                   "penalty on recent tokens; 1: off (default: the model's, else 1)")
+      ->type_name("X");
+  command
+      ->add_option("--repeat-last-n", sampling->repeat_last_n,
+                   "how many tokens are recent (default 64)")
+      ->type_name("N");
+  command->add_option("-s,--seed", sampling->seed, "seed of the sampler (default: the time)")
+      ->type_name("SEED");
+}
+
+}  // namespace
+
+void AddRun(CLI::App* app, Command* chosen) {
+  auto arguments = std::make_shared<RunArguments>();
+  CLI::App* command = app->add_subcommand("run", "generate text");
+  arguments->command = command;
+  AddModelArgument(command, "MODEL|PLAN", &arguments->model);
+  auto* prompt =
+      command->add_option("-p,--prompt", arguments->prompt, "the prompt (default: standard input)")
+          ->type_name("TEXT");
+  command->add_option("-f,--file", arguments->file, "read the prompt from a file")
+      ->type_name("FILE")
+      ->excludes(prompt);
+  command
+      ->add_option(
+          "-n,--predict", arguments->count,
+          "tokens to generate; -1: until the model ends or the context is full (default -1)")
+      ->check(CLI::Range(int64_t{-1}, int64_t{1} << 30))
+      ->type_name("N");
+  command
+      ->add_option("-t,--threads", arguments->threads,
+                   "worker threads (default: the CPUs this process may use)")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+  auto* chat =
+      command->add_flag("--chat", arguments->chat,
+                        "put the prompt into the model's chat template, as the user's message");
+  command->add_option("--system", arguments->system, "with --chat: the system's message")
+      ->type_name("TEXT")
+      ->needs(chat);
+  command->add_flag("--ignore-eos", arguments->ignore_eos, "go on after the model ends its text");
+  command->add_flag("--trace", arguments->trace,
+                    "then print where the time went: a row per kind of step");
+  command->add_flag("--json", arguments->json,
+                    "print one JSON object at the end instead of text as it comes");
+  AddSamplingOptions(command, &arguments->sampling);
+  AddCompileOptions(command, &arguments->model);
+  command->callback([arguments, chosen] { *chosen = [arguments] { return RunRun(*arguments); }; });
+}
+
+}  // namespace weft::tools

@@ -1,0 +1,118 @@
+#include "tools/compile_model.h"
+
+#include <chrono>
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "codegen/compiler.h"
+#include "passes/pipelines.h"
+#include "passes/plan_memory.h"
+#include "runtime/base/cpu.h"
+#include "runtime/base/status_macros.h"
+#include "tools/table.h"
+
+namespace weft::tools {
+namespace {
+
+double MsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+// "model.layers.3.mlp.down_proj" → "model.layers.*.mlp.down_proj": one row of the table for all
+// layers.
+std::string Kind(const std::string& location) {
+  std::string kind;
+  bool digits = false;
+  for (size_t i = 0; i < location.size(); ++i) {
+    const bool digit = absl::ascii_isdigit(static_cast<unsigned char>(location[i])) != 0;
+    const bool at_start = i == 0 || location[i - 1] == '.';
+    if (digit && (at_start || digits)) {
+      if (!digits) kind += '*';
+      digits = true;
+      continue;
+    }
+    digits = false;
+    kind += location[i];
+  }
+  return kind;
+}
+
+std::string Megabytes(int64_t bytes) {
+  return absl::StrFormat("%.1f MB", static_cast<double>(bytes) / 1e6);
+}
+
+}  // namespace
+
+absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSettings& settings) {
+  CompiledModel compiled;
+  WEFT_ASSIGN_OR_RETURN(compiled.target,
+                        codegen::ParseTarget(settings.target, DetectCpuFeatures()));
+  compiled.module = model.module;
+  passes::PipelineOptions pipeline = settings.pipeline;
+  pipeline.pass.context = model.context;
+
+  auto start = std::chrono::steady_clock::now();
+  WEFT_ASSIGN_OR_RETURN(compiled.passes,
+                        passes::RunPipeline(passes::DefaultPipeline(), pipeline, &compiled.module));
+  compiled.passes_ms = MsSince(start);
+  compiled.decisions = passes::CollectDecisions(compiled.module);
+
+  start = std::chrono::steady_clock::now();
+  const codegen::ProgramLimits limits{pipeline.pass.max_tokens, pipeline.pass.max_logit_rows,
+                                      model.context};
+  WEFT_ASSIGN_OR_RETURN(compiled.built,
+                        codegen::BuildProgram(compiled.module, compiled.target, limits));
+  WEFT_ASSIGN_OR_RETURN(
+      compiled.object,
+      codegen::CompileToObject(absl::MakeConstSpan(compiled.built.kernels), compiled.target));
+  compiled.codegen_ms = MsSince(start);
+  return compiled;
+}
+
+std::string SummaryTable(const Model& model, const CompiledModel& compiled) {
+  struct Row {
+    int64_t count = 0;
+    int64_t bytes = 0;
+    const passes::FormatDecision* first = nullptr;
+  };
+  // Kinds in order of appearance; one kind may have several shapes or formats.
+  std::vector<std::string> order;
+  std::map<std::string, Row> rows;
+  for (const passes::FormatDecision& decision : compiled.decisions) {
+    if (decision.columns == 1) continue;
+    const std::string kind =
+        absl::StrCat(Kind(decision.location), "|", decision.rows, "|", decision.columns, "|",
+                     Name(decision.format), "|", decision.why);
+    auto [place, is_new] = rows.try_emplace(kind);
+    if (is_new) order.push_back(kind);
+    Row& row = place->second;
+    if (row.first == nullptr) row.first = &decision;
+    ++row.count;
+    row.bytes += decision.bytes;
+  }
+  Table table({"weight", "count", "out x in", "file", "format", "size", "why"});
+  table.AlignRight({1, 2, 5});
+  for (const std::string& kind : order) {
+    const Row& row = rows[kind];
+    table.Add({Kind(row.first->location), absl::StrCat(row.count),
+               absl::StrCat(row.first->rows, " x ", row.first->columns),
+               std::string(Name(row.first->source)), std::string(Name(row.first->format)),
+               Megabytes(row.bytes), row.first->why});
+  }
+  const passes::MemoryPlan memory = passes::Summary(compiled.module);
+  const Program& program = compiled.built.program;
+  return absl::StrCat(
+      table.ToString(),
+      absl::StrFormat("\n%d steps, %d kernels for %s (%s); ", program.steps.size(),
+                      compiled.built.kernels.size(), compiled.target.name, CpuModelName()),
+      absl::StrFormat("passes %.0f ms, code %.0f ms\n", compiled.passes_ms, compiled.codegen_ms),
+      "memory: weights ", Megabytes(memory.weight_bytes), ", KV cache ", Megabytes(memory.kv_bytes),
+      " for a context of ", model.context, ", activations ", Megabytes(memory.arena_bytes), " for ",
+      program.max_tokens, " tokens at once (", Megabytes(memory.bytes_without_reuse),
+      " without reuse)\n");
+}
+
+}  // namespace weft::tools

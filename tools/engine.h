@@ -1,0 +1,64 @@
+// A model ready to run: program, linked kernels, weights in memory, executor, and what text needs.
+// Made by compiling a model in this process or by opening a plan file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "codegen/jit.h"
+#include "frontends/model.h"
+#include "runtime/executor.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/plan_metadata.h"
+#include "runtime/text/tokenizer.h"
+#include "tools/compile_model.h"
+
+namespace weft::tools {
+
+using PackProgress = std::function<void(uint64_t done, uint64_t total)>;
+
+struct EngineOptions {
+  ExecutorOptions executor;
+  PackProgress progress;  // while packing weights
+};
+
+class Engine {
+ public:
+  // The compiled form of `model`; its weights are packed here.
+  static absl::StatusOr<std::unique_ptr<Engine>> FromModel(const Model& model,
+                                                           const CompiledModel& compiled,
+                                                           const EngineOptions& options);
+  static absl::StatusOr<std::unique_ptr<Engine>> FromPlan(std::shared_ptr<const Plan> plan,
+                                                          const EngineOptions& options);
+
+  Executor& executor() { return *executor_; }
+  const PlanMetadata& metadata() const { return metadata_; }
+  // An error where the model has none that is supported.
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer() const { return tokenizer_; }
+  const std::string& chat_template() const { return chat_template_; }  // empty: none
+
+ private:
+  Engine() : tokenizer_(absl::NotFoundError("no tokenizer")) {}
+  absl::Status Start(const Program& program, absl::Span<const uint8_t> object,
+                     const uint8_t* weights, const ExecutorOptions& options);
+
+  std::shared_ptr<const Plan> plan_;  // whose map holds the weights
+  AnonymousMemory weights_;           // else they are here
+  std::unique_ptr<codegen::Jit> jit_;
+  std::unique_ptr<Executor> executor_;
+  PlanMetadata metadata_;
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer_;
+  std::string chat_template_;
+};
+
+// What a plan of this model says about it.
+PlanMetadata DescribeModel(const Model& model, const CompiledModel& compiled);
+
+// Writes a plan file: program, code and weights packed as they are written.
+absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const std::string& path,
+                       const PackProgress& progress);
+
+}  // namespace weft::tools

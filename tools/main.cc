@@ -1,0 +1,45 @@
+// The `weft` command. Exit codes: 0 done, 1 the input or the environment was bad, 2 wrong usage,
+// 130 interrupted.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "tools/commands.h"
+#include "tools/interrupt.h"
+#include "tools/version.h"
+
+int main(int argc, char** argv) {
+  using namespace weft::tools;  // NOLINT(google-build-using-namespace): everything here is theirs
+  // A reader that goes away (| head) is no error worth a message.
+  std::signal(SIGPIPE, SIG_DFL);
+  CLI::App app{
+      "weft: compiles transformer models for the CPU they will run on, and shows what it did"};
+  app.set_version_flag("--version", std::string("weft ") + kVersion);
+  app.require_subcommand(1);
+  Command chosen;
+  AddPull(&app, &chosen);
+  AddInfo(&app, &chosen);
+  AddDump(&app, &chosen);
+  AddCompile(&app, &chosen);
+  AddRun(&app, &chosen);
+  AddEval(&app, &chosen);
+  AddLogits(&app, &chosen);
+  AddTokenize(&app, &chosen);
+  AddBench(&app, &chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error, std::cout, std::cerr);
+    return code == 0 ? 0 : 2;
+  }
+  const absl::Status status = chosen();
+  std::cout.flush();
+  if (!std::cout && status.ok()) {
+    std::cerr << "weft: cannot write the output: is the disk full?" << std::endl;
+    return 1;
+  }
+  if (status.ok()) return 0;
+  if (Interrupted()) return 130;
+  std::cerr << "weft: " << std::string(status.message()) << std::endl;
+  return 1;
+}
