@@ -32,6 +32,7 @@ absl::StatusOr<std::vector<Value>> Evaluate(const Module& module, const WeightRe
   for (NodeId id : module.order()) {
     const Node& node = module.node(id);
     std::vector<const Value*> operands;
+    operands.reserve(node.operands.size());
     for (NodeId operand : node.operands) operands.push_back(&values[operand]);
     absl::StatusOr<Value> value = EvaluateOp(context, node, operands);
     if (!value.ok()) {
@@ -45,6 +46,7 @@ absl::StatusOr<std::vector<Value>> Evaluate(const Module& module, const WeightRe
     }
   }
   std::vector<Value> outputs;
+  outputs.reserve(module.outputs.size());
   for (NodeId id : module.outputs) outputs.push_back(values[id]);
   return outputs;
 }
