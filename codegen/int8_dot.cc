@@ -38,8 +38,22 @@ class Avx512VnniDot final : public Int8Dot {
   }
   Value Accumulate(KernelBuilder& k, Value sums, Value /*weights*/, Value prepared,
                    Value activations) const override {
+    Value shared = k.Splat(activations);
+    if (k.target().software_vnni) return Emulate(k, sums, prepared, shared);
     return k.ir().CreateIntrinsic(llvm::Intrinsic::x86_avx512_vpdpbusd_512, {},
-                                  {sums, prepared, k.Splat(activations)});
+                                  {sums, prepared, shared});
+  }
+
+ private:
+  // What vpdpbusd does: unsigned times signed bytes, four products added to each sum.
+  static Value Emulate(KernelBuilder& k, Value sums, Value weights, Value activations) {
+    llvm::IRBuilder<>& b = k.ir();
+    for (int place = 0; place < 4; ++place) {
+      Value w = b.CreateAnd(b.CreateLShr(weights, k.SplatI32(8 * place)), k.SplatI32(0xff));
+      Value top = b.CreateShl(activations, k.SplatI32(24 - 8 * place));
+      sums = b.CreateAdd(sums, b.CreateMul(w, b.CreateAShr(top, k.SplatI32(24))));
+    }
+    return sums;
   }
 };
 

@@ -19,7 +19,7 @@ KernelBuilder::KernelBuilder(llvm::Module* module, const Target& target, const K
   llvm::Type* i64 = ir_.getInt64Ty();
   auto* type = llvm::FunctionType::get(ir_.getVoidTy(), {pointer, pointer, i64, i64}, false);
   function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module);
-  const std::string bits = absl::StrCat(target.vector_bits());
+  const std::string bits = absl::StrCat(target.vector_bits);
   function_->addFnAttr("target-cpu", target.cpu);
   function_->addFnAttr("target-features", target.features);
   function_->addFnAttr("prefer-vector-width", bits);

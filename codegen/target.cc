@@ -27,8 +27,9 @@ CpuFeatures Required(Tier tier) {
 
 const std::vector<Target>& Tiers() {
   static const auto* const kTiers = new std::vector<Target>{
-      {Tier::kAvx2, "x86-64-v3", "x86-64-v3", "", Required(Tier::kAvx2)},
-      {Tier::kAvx512Vnni, "avx512-vnni", "x86-64-v4", "+avx512vnni", Required(Tier::kAvx512Vnni)},
+      {Tier::kAvx2, "x86-64-v3", "x86-64-v3", "", Required(Tier::kAvx2), 256},
+      {Tier::kAvx512Vnni, "avx512-vnni", "x86-64-v4", "+avx512vnni", Required(Tier::kAvx512Vnni),
+       512},
   };
   return *kTiers;
 }
@@ -64,6 +65,14 @@ absl::StatusOr<Target> ParseTarget(absl::string_view name, const CpuFeatures& cp
   }
   return absl::InvalidArgumentError(absl::StrCat("unknown target '", name, "'; known: host, ",
                                                  absl::StrJoin(KnownTargets(), ", ")));
+}
+
+Target EmulatedAvx512Vnni() {
+  Target target = Tiers()[0];
+  target.tier = Tier::kAvx512Vnni;
+  target.name = "avx512-vnni (emulated)";
+  target.software_vnni = true;
+  return target;
 }
 
 absl::Status CheckExecutable(const Target& target, const CpuFeatures& cpu) {

@@ -20,8 +20,10 @@ struct Target {
   std::string cpu;       // LLVM's name
   std::string features;  // LLVM's list, "+avx512vnni"
   CpuFeatures required;
-
-  int vector_bits() const { return tier == Tier::kAvx2 ? 256 : 512; }
+  int vector_bits = 256;
+  // Multiply bytes by plain arithmetic where the tier has vpdpbusd: for tests of its kernels on
+  // machines without it.
+  bool software_vnni = false;
 };
 
 // "host": the best tier that `cpu` executes. Other names give that tier whether the machine has it
@@ -30,6 +32,9 @@ absl::StatusOr<Target> ParseTarget(absl::string_view name, const CpuFeatures& cp
 
 // An error that lists what `cpu` lacks and how to compile for less.
 absl::Status CheckExecutable(const Target& target, const CpuFeatures& cpu);
+
+// The kernels of avx512-vnni for any x86-64-v3 machine, slowly. For tests.
+Target EmulatedAvx512Vnni();
 
 // The names that ParseTarget knows, best tier last, without "host".
 std::vector<std::string> KnownTargets();
