@@ -23,8 +23,11 @@ std::string Shown(double value) { return absl::StrCat(value); }
 absl::StatusOr<json> ParseJsonObject(absl::string_view text, const std::string& name) {
   if (text.empty()) return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
   bool too_deep = false;
-  const auto watch_depth = [&](int depth, json::parse_event_t /*event*/, json& /*value*/) {
-    too_deep = too_deep || depth > kMaxNesting;
+  // `depth` counts the levels around an object or array that starts.
+  const auto watch_depth = [&](int depth, json::parse_event_t event, json& /*value*/) {
+    const bool starts =
+        event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    too_deep = too_deep || (starts && depth >= kMaxNesting);
     return !too_deep;
   };
   json value;
@@ -153,9 +156,12 @@ std::vector<int64_t> ConfigFields::Ids(const char* key) const {
   if (!IsSet(key)) return ids;
   const json& value = *Find(key);
   const auto take = [&](const json& id) {
-    const bool valid = id.is_number_unsigned() && id.get<uint64_t>() <= uint64_t{1} << 31;
-    if (valid) ids.push_back(id.get<int64_t>());
-    if (!valid) Fail(key, "is neither a token id nor a list of token ids");
+    const int64_t number = id.is_number_integer() ? id.get<int64_t>() : -1;
+    if (number >= 0 && number <= std::numeric_limits<int32_t>::max()) {
+      ids.push_back(number);
+    } else {
+      Fail(key, "is neither a token id nor a list of token ids");
+    }
   };
   if (value.is_array()) {
     for (const json& id : value) take(id);

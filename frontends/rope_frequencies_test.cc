@@ -32,11 +32,11 @@ TEST(RopeFrequencies, Llama3SlowsDownLongWavelengths) {
   settings.high_freq_factor = 4;
   settings.original_context = 8192;
   // Wavelengths 6.28, 62.8, 628 and 6283; between 8192/4 and 8192/1 is the last, where
-  // smooth = (8192/6283.185 - 1)/3 = 0.1012657, and 0.8987343·0.001/8 + 0.1012657·0.001.
+  // smooth = (8192/6283.185 - 1)/3 = 0.1012658, and 0.8987342·0.001/8 + 0.1012658·0.001.
   const std::vector<float> found = InverseFrequencies(settings);
   EXPECT_THAT(std::vector<float>(found.begin(), found.begin() + 3),
               Pointwise(testing::FloatEq(), {1.0F, 0.1F, 0.01F}));
-  EXPECT_NEAR(found[3], 2.1360747e-4, 1e-10);
+  EXPECT_NEAR(found[3], 2.1360755e-4, 1e-10);
   settings.original_context = 512;  // 628 lies above it, too
   EXPECT_THAT(InverseFrequencies(settings),
               Pointwise(testing::FloatEq(), {1.0F, 0.1F, 0.00125F, 0.000125F}));

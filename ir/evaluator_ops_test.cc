@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,8 +53,8 @@ class EvaluatorOpsTest : public testing::Test {
                      "\nreturn ", lines.substr(last, lines.find(' ', last) - last), "}");
     absl::StatusOr<Module> module = Parse(text);
     if (!module.ok()) return module.status();
-    std::vector<int32_t> tokens;
-    for (int32_t t = 0; t < count_; ++t) tokens.push_back(t);
+    std::vector<int32_t> tokens(count_);
+    std::iota(tokens.begin(), tokens.end(), 0);
     absl::StatusOr<std::vector<Value>> outputs =
         Evaluate(*module, MapWeightReader(values_), tokens, {.logit_rows = logit_rows});
     if (!outputs.ok()) return outputs.status();

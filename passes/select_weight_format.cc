@@ -106,7 +106,7 @@ absl::Status SelectWeightFormat(Module* module, const PassOptions& options, bool
         const FormatOverride& entry = options.formats[i];
         if (!Matches(entry, *module, weight, uses[id])) continue;
         matched[i] = true;
-        choice = {entry.format, absl::StrCat("--format ", entry.pattern)};
+        choice = {entry.format, absl::StrCat("--weight-format ", entry.pattern)};
       }
     }
     const std::string format(weft::Name(choice.format));
@@ -121,7 +121,7 @@ absl::Status SelectWeightFormat(Module* module, const PassOptions& options, bool
   for (size_t i = 0; i < matched.size(); ++i) {
     if (matched[i]) continue;
     return absl::InvalidArgumentError(absl::StrCat(
-        "--format '", options.formats[i].pattern,
+        "--weight-format '", options.formats[i].pattern,
         "' matches no matrix; it is compared with tensor names and locations (see `weft dump`)"));
   }
   return absl::OkStatus();

@@ -60,7 +60,7 @@ TEST(AnonymousMemory, GivesEverythingBack) {
   };
   map_all();  // whatever the process allocates once
   const int64_t before = AddressSpacePages();
-  for (int i = 0; i < 20; ++i) map_all();
+  for (int i = 0; i < 5; ++i) map_all();
   EXPECT_EQ(AddressSpacePages(), before);
 }
 

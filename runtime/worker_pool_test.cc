@@ -52,7 +52,7 @@ TEST_P(WorkerPoolTest, BarrierPublishes) {
   const auto size = static_cast<size_t>(pool_->size());
   std::vector<int> cells(size);
   std::vector<int> wrong(size);
-  const int rounds = size > 8 ? 50 : 500;
+  const int rounds = size > 8 ? 20 : 300;
   for (int run = 0; run < 3; ++run) {
     pool_->Run([&](int worker) {
       const auto w = static_cast<size_t>(worker);

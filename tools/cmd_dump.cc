@@ -54,10 +54,8 @@ absl::StatusOr<std::vector<codegen::Kernel>> ChooseKernels(
       })));
 }
 
-absl::Status DumpCode(const DumpArguments& arguments, const ir::Module& module,
-                      const passes::PassOptions& pass, int64_t context) {
-  WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
-                        codegen::ParseTarget(arguments.model.target, DetectCpuFeatures()));
+absl::Status DumpCode(const DumpArguments& arguments, const codegen::Target& target,
+                      const ir::Module& module, const passes::PassOptions& pass, int64_t context) {
   WEFT_ASSIGN_OR_RETURN(
       const codegen::BuiltProgram built,
       codegen::BuildProgram(module, target, {pass.max_tokens, pass.max_logit_rows, context}));
@@ -101,6 +99,8 @@ absl::Status RunDump(const DumpArguments& arguments) {
   if (code && arguments.format != "text") {
     return absl::InvalidArgumentError(absl::StrCat("stage ", arguments.stage, " is text only"));
   }
+  WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
+                        codegen::ParseTarget(arguments.model.target, DetectCpuFeatures()));
   WEFT_ASSIGN_OR_RETURN(Model model, OpenModel(arguments.model, /*tokenizer=*/false));
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments.model));
   settings.pipeline.pass.context = model.context;
@@ -109,7 +109,7 @@ absl::Status RunDump(const DumpArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(
       const std::vector<passes::PassStats> stats,
       passes::RunPipeline(passes::DefaultPipeline(), settings.pipeline, &model.module));
-  if (code) return DumpCode(arguments, model.module, settings.pipeline.pass, model.context);
+  if (code) return DumpCode(arguments, target, model.module, settings.pipeline.pass, model.context);
   std::cout << Formatted(model.module, arguments.format);
   return absl::OkStatus();
 }

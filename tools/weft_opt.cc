@@ -133,7 +133,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--memory", arguments.memory, "bytes of arena, weights and cache");
   app.add_option("--q8-threshold", options.pass.q8_threshold, "least max(in, out) for q8_0");
   app.add_option("--weights", arguments.weights, "auto, f32 or q8_0");
-  app.add_option("--format", arguments.formats, "PATTERN=f32 or PATTERN=q8_0; repeatable")
+  app.add_option("--weight-format", arguments.formats, "PATTERN=f32 or PATTERN=q8_0; repeatable")
       ->allow_extra_args(false);
   app.add_option("--max-tokens", options.pass.max_tokens, "tokens in one run");
   app.add_option("--max-logit-rows", options.pass.max_logit_rows, "logit rows of one run");

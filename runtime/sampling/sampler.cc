@@ -2,120 +2,156 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace weft {
 namespace {
 
-absl::Status OutOfRange(const char* option, double value, const char* range) {
+absl::Status OutOfRange(absl::string_view option, double value, absl::string_view range) {
   return absl::InvalidArgumentError(absl::StrCat(option, " is ", value, ", but must be ", range));
+}
+
+// Most likely first, the lower id first among equals.
+template <typename Candidate>
+bool Likelier(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
 }  // namespace
 
 absl::StatusOr<Sampler> Sampler::Create(const SamplerOptions& options) {
-  if (!(options.temperature >= 0) || std::isinf(options.temperature))
-    return OutOfRange("temperature", options.temperature, "0 or above");
-  if (options.top_k < 0) return OutOfRange("top-k", options.top_k, "0 or above");
-  if (!(options.top_p > 0 && options.top_p <= 1))
+  // Negated, so that NaN fails too.
+  if (!(options.temperature >= 0.0f && std::isfinite(options.temperature))) {
+    return OutOfRange("temperature", options.temperature, "0 or more");
+  }
+  if (options.top_k < 0) return OutOfRange("top-k", options.top_k, "0 (all) or more");
+  if (!(options.top_p > 0.0f && options.top_p <= 1.0f)) {
     return OutOfRange("top-p", options.top_p, "above 0 and at most 1");
-  if (!(options.min_p >= 0 && options.min_p <= 1))
+  }
+  if (!(options.min_p >= 0.0f && options.min_p <= 1.0f)) {
     return OutOfRange("min-p", options.min_p, "from 0 to 1");
-  if (!(options.repeat_penalty > 0) || std::isinf(options.repeat_penalty)) {
+  }
+  if (!(options.repeat_penalty > 0.0f && std::isfinite(options.repeat_penalty))) {
     return OutOfRange("repeat-penalty", options.repeat_penalty, "above 0");
   }
-  if (options.repeat_last_n < 0)
-    return OutOfRange("repeat-last-n", options.repeat_last_n, "0 or above");
+  if (options.repeat_last_n < 0) {
+    return OutOfRange("repeat-last-n", options.repeat_last_n, "0 (none) or more");
+  }
   return Sampler(options);
 }
 
 void Sampler::Accept(int32_t id) {
-  recent_.push_back(id);
-  while (recent_.size() > static_cast<size_t>(options_.repeat_last_n)) recent_.pop_front();
-}
-
-void Sampler::Penalise(std::vector<Candidate>* candidates) const {
-  if (options_.repeat_penalty == 1.0F) return;
-  std::vector<int32_t> ids(recent_.begin(), recent_.end());
-  std::ranges::sort(ids);
-  for (Candidate& candidate : *candidates) {
-    if (!std::ranges::binary_search(ids, candidate.id)) continue;
-    candidate.logit = candidate.logit > 0 ? candidate.logit / options_.repeat_penalty
-                                          : candidate.logit * options_.repeat_penalty;
+  if (options_.repeat_last_n == 0 || options_.repeat_penalty == 1.0f) return;
+  if (accepted_.size() < size_t(options_.repeat_last_n)) {
+    accepted_.push_back(id);
+    return;
   }
-}
-
-double Sampler::NextUniform() {
-  // splitmix64, https://prng.di.unimi.it/splitmix64.c; the upper 53 bits as a fraction.
-  state_ += 0x9e3779b97f4a7c15U;
-  uint64_t z = state_;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) * 0x1p-53;
-}
-
-int32_t Sampler::Draw(const std::vector<Candidate>& candidates) {
-  std::vector<double> weights;
-  double total = 0;
-  for (const Candidate& candidate : candidates) {
-    weights.push_back(std::exp((static_cast<double>(candidate.logit) - candidates[0].logit) /
-                               options_.temperature));
-    total += weights.back();
-  }
-  double left = NextUniform() * total;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    left -= weights[i];
-    if (left < 0) return candidates[i].id;
-  }
-  // Only rounding of the sum comes here.
-  return candidates.back().id;
+  accepted_[oldest_] = id;
+  oldest_ = (oldest_ + 1) % accepted_.size();
 }
 
 absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits) {
-  std::vector<Candidate> candidates;
-  candidates.reserve(logits.size());
+  if (logits.size() > size_t{std::numeric_limits<int32_t>::max()}) {
+    return absl::InvalidArgumentError("there are more logits than token ids");
+  }
   for (size_t i = 0; i < logits.size(); ++i) {
-    if (std::isinf(logits[i]) && logits[i] > 0)
+    if (logits[i] == std::numeric_limits<float>::infinity()) {
       return absl::DataLossError(
           absl::StrCat("the logit of token ", i, " is infinite: broken weights?"));
-    if (!std::isnan(logits[i])) candidates.push_back({static_cast<int32_t>(i), logits[i]});
-  }
-  if (candidates.empty()) return absl::DataLossError("every logit is NaN: broken weights?");
-  Penalise(&candidates);
-  const auto likelier = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  if (options_.temperature == 0) return std::ranges::min_element(candidates, likelier)->id;
-
-  if (options_.top_k > 0 && static_cast<size_t>(options_.top_k) < candidates.size()) {
-    std::partial_sort(candidates.begin(), candidates.begin() + options_.top_k, candidates.end(),
-                      likelier);
-    candidates.resize(static_cast<size_t>(options_.top_k));
-  } else {
-    std::ranges::sort(candidates, likelier);
-  }
-  if (std::isinf(candidates[0].logit))
-    return candidates[0].id;  // all are -infinity: equally unlikely
-
-  if (options_.top_p < 1) {
-    double total = 0;
-    for (const Candidate& candidate : candidates)
-      total += std::exp(static_cast<double>(candidate.logit) - candidates[0].logit);
-    double sum = 0;
-    size_t kept = 0;
-    while (kept < candidates.size() && sum < options_.top_p * total) {
-      sum += std::exp(static_cast<double>(candidates[kept++].logit) - candidates[0].logit);
     }
-    candidates.resize(std::max<size_t>(kept, 1));
   }
-  if (options_.min_p > 0) {
-    const double lowest = candidates[0].logit + std::log(options_.min_p);
-    std::erase_if(candidates,
-                  [lowest](const Candidate& candidate) { return candidate.logit < lowest; });
+  logits_.assign(logits.begin(), logits.end());
+  Penalize();
+  CollectCandidates();
+  if (candidates_.empty()) {
+    return absl::DataLossError(
+        absl::StrCat("every one of ", logits.size(), " logits is NaN: broken weights?"));
   }
-  return Draw(candidates);
+  if (options_.temperature == 0.0f) {
+    return std::min_element(candidates_.begin(), candidates_.end(), Likelier<Candidate>)->id;
+  }
+  SelectTopK();
+  // Equal weights of zero; there is nothing to choose by.
+  if (std::isinf(candidates_[0].logit)) return candidates_[0].id;
+  CutTopP();
+  CutMinP();
+  return Draw();
+}
+
+void Sampler::Penalize() {
+  // A token is penalised once, however often it occurs.
+  std::vector<int32_t> ids = accepted_;
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  for (int32_t id : ids) {
+    if (id < 0 || size_t(id) >= logits_.size()) continue;
+    float& logit = logits_[size_t(id)];
+    logit = logit > 0.0f ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
+    // A penalty below 1 may lift a large logit beyond the range.
+    logit = std::min(logit, std::numeric_limits<float>::max());
+  }
+}
+
+void Sampler::CollectCandidates() {
+  candidates_.clear();
+  for (size_t i = 0; i < logits_.size(); ++i) {
+    if (!std::isnan(logits_[i])) candidates_.push_back({logits_[i], int32_t(i)});
+  }
+}
+
+void Sampler::SelectTopK() {
+  const size_t size = candidates_.size();
+  const size_t keep = options_.top_k == 0 ? size : std::min(size, size_t(options_.top_k));
+  const auto end = candidates_.begin() + std::ptrdiff_t(keep);
+  std::partial_sort(candidates_.begin(), end, candidates_.end(), Likelier<Candidate>);
+  candidates_.resize(keep);
+}
+
+void Sampler::ComputeWeights(double temperature) {
+  weights_.clear();
+  const double largest = candidates_[0].logit;
+  for (const Candidate& c : candidates_) {
+    weights_.push_back(ReproducibleExp((double(c.logit) - largest) / temperature));
+  }
+}
+
+void Sampler::CutTopP() {
+  if (options_.top_p == 1.0f) return;
+  ComputeWeights(1.0);
+  const double target =
+      double(options_.top_p) * std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  double sum = 0.0;
+  size_t keep = 0;
+  while (keep < candidates_.size() && sum < target) sum += weights_[keep++];
+  candidates_.resize(keep);
+}
+
+void Sampler::CutMinP() {
+  if (options_.min_p == 0.0f) return;
+  ComputeWeights(1.0);
+  // Weights fall; the first is 1 and stays.
+  const auto end = std::find_if(weights_.begin(), weights_.end(),
+                                [this](double w) { return w < double(options_.min_p); });
+  candidates_.resize(size_t(end - weights_.begin()));
+}
+
+int32_t Sampler::Draw() {
+  ComputeWeights(options_.temperature);
+  const double target = random_.NextUnit() * std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  double sum = 0.0;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    sum += weights_[i];
+    if (target < sum) return candidates_[i].id;
+  }
+  // Rounding may bring the product up to the sum; weights fall, so the first without any ends them.
+  const auto end = std::find(weights_.begin(), weights_.end(), 0.0);
+  return candidates_[size_t(end - weights_.begin()) - 1].id;
 }
 
 }  // namespace weft

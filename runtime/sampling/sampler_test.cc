@@ -1,153 +1,304 @@
 #include "runtime/sampling/sampler.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace weft {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// Everything off, so that a test turns on what it is about.
-SamplerOptions Plain(float temperature) {
-  return {.temperature = temperature,
-          .top_k = 0,
-          .top_p = 1,
-          .min_p = 0,
-          .repeat_penalty = 1,
-          .seed = 7};
+// Nothing cut, nothing penalised, temperature 1.
+SamplerOptions Plain(uint64_t seed = 1) {
+  SamplerOptions options;
+  options.temperature = 1.0f;
+  options.top_k = 0;
+  options.top_p = 1.0f;
+  options.min_p = 0.0f;
+  options.seed = seed;
+  return options;
 }
 
-// The ids that `draws` samples give.
-std::set<int32_t> Drawn(const SamplerOptions& options, const std::vector<float>& logits,
-                        int draws = 4000) {
-  Sampler sampler = *Sampler::Create(options);
+Sampler Make(const SamplerOptions& options) {
+  absl::StatusOr<Sampler> sampler = Sampler::Create(options);
+  EXPECT_TRUE(sampler.ok()) << sampler.status();
+  return *std::move(sampler);
+}
+
+// How often each id comes.
+std::map<int32_t, int> Count(const SamplerOptions& options, const std::vector<float>& logits,
+                             int draws) {
+  Sampler sampler = Make(options);
+  std::map<int32_t, int> counts;
+  for (int i = 0; i < draws; ++i) ++counts[*sampler.Sample(logits)];
+  return counts;
+}
+
+// The ids that come at all; with 5,000 draws an id of probability above 0.3 % is missed once in
+// three million times.
+std::set<int32_t> Support(const SamplerOptions& options, const std::vector<float>& logits) {
   std::set<int32_t> ids;
-  for (int i = 0; i < draws; ++i) ids.insert(*sampler.Sample(logits));
+  for (const auto& [id, count] : Count(options, logits, 5000)) ids.insert(id);
   return ids;
 }
 
-TEST(Sampler, GreedyTakesTheLowestIdOfEquals) {
-  Sampler sampler = *Sampler::Create(Plain(0));
-  EXPECT_EQ(*sampler.Sample({1, 3, 2, 3}), 1);
-  EXPECT_EQ(*sampler.Sample({kNaN, -2, kNaN, -2}), 1);
-  EXPECT_EQ(*sampler.Sample({-kInfinity, -kInfinity}), 0);
+// Logits with these probabilities.
+std::vector<float> LogitsOf(const std::vector<double>& probabilities) {
+  std::vector<float> logits;
+  for (double p : probabilities) logits.push_back(float(std::log(p)));
+  return logits;
 }
 
-TEST(Sampler, BrokenLogitsAreErrors) {
-  for (float temperature : {0.0F, 1.0F}) {
-    Sampler sampler = *Sampler::Create(Plain(temperature));
-    EXPECT_FALSE(sampler.Sample({kNaN, kNaN}).ok());
-    EXPECT_FALSE(sampler.Sample({0, kInfinity}).ok());
-    EXPECT_FALSE(sampler.Sample({}).ok());
-    EXPECT_EQ(*sampler.Sample({kNaN, 0, kNaN}), 1);
+double ChiSquare(const std::map<int32_t, int>& counts, const std::vector<double>& probabilities,
+                 int draws) {
+  double sum = 0;
+  for (size_t i = 0; i < probabilities.size(); ++i) {
+    const auto it = counts.find(int32_t(i));
+    const double expected = probabilities[i] * draws;
+    const double seen = it == counts.end() ? 0 : it->second;
+    sum += (seen - expected) * (seen - expected) / expected;
+  }
+  return sum;
+}
+
+TEST(SamplerStatistics, FollowsTheSoftmax) {
+  const std::vector<double> p = {0.4, 0.05, 0.2, 0.01, 0.14, 0.1, 0.07, 0.03};
+  constexpr int kDraws = 100000;
+  for (uint64_t seed : {1, 2}) {
+    // 24.32 is the quantile of 0.999 for 7 degrees of freedom.
+    EXPECT_LT(ChiSquare(Count(Plain(seed), LogitsOf(p), kDraws), p, kDraws), 24.32) << seed;
   }
 }
 
-// Pearson's chi-square of 4 classes against softmax(logits / temperature): 3 degrees of
-// freedom, 16.27 is passed once in 1,000 runs, and the seed is fixed.
-TEST(Sampler, FollowsTheDistribution) {
-  const std::vector<float> logits = {0, 1, 2, -1};
-  for (float temperature : {0.5F, 1.0F, 2.0F}) {
-    Sampler sampler = *Sampler::Create(Plain(temperature));
-    constexpr int kDraws = 20000;
-    std::vector<int> counts(logits.size(), 0);
-    for (int i = 0; i < kDraws; ++i) ++counts[*sampler.Sample(logits)];
+TEST(SamplerStatistics, TemperatureSharpensAndFlattens) {
+  const std::vector<double> p = {0.5, 0.3, 0.15, 0.05};
+  constexpr int kDraws = 50000;
+  for (double temperature : {0.5, 2.0}) {
+    SamplerOptions options = Plain(9);
+    options.temperature = float(temperature);
+    std::vector<double> q;
     double total = 0;
-    for (float logit : logits) total += std::exp(logit / temperature);
-    double chi_square = 0;
-    for (size_t i = 0; i < logits.size(); ++i) {
-      const double expected = kDraws * std::exp(logits[i] / temperature) / total;
-      chi_square += std::pow(counts[i] - expected, 2) / expected;
-    }
-    EXPECT_LT(chi_square, 16.27) << "temperature " << temperature;
+    for (double x : p) total += std::pow(x, 1 / temperature);
+    for (double x : p) q.push_back(std::pow(x, 1 / temperature) / total);
+    // The quantile of 0.999 for 3 degrees of freedom.
+    EXPECT_LT(ChiSquare(Count(options, LogitsOf(p), kDraws), q, kDraws), 16.27) << temperature;
   }
 }
 
-TEST(Sampler, TopK) {
-  SamplerOptions options = Plain(10);
+TEST(SamplerStatistics, TruncationRenormalises) {
+  SamplerOptions options = Plain(4);
   options.top_k = 2;
-  EXPECT_EQ(Drawn(options, {1, 5, 3, 4}), (std::set<int32_t>{1, 3}));
-  EXPECT_EQ(Drawn(options, {2, 2, 2, 2}), (std::set<int32_t>{0, 1})) << "ties go to the lowest ids";
-  options.top_k = 9;
-  EXPECT_EQ(Drawn(options, {1, 1}).size(), 2U);
+  constexpr int kDraws = 100000;
+  const auto counts = Count(options, LogitsOf({0.2, 0.5, 0.3}), kDraws);
+  EXPECT_EQ(counts.count(0), 0u);
+  EXPECT_NEAR(counts.at(1) / double(kDraws), 0.625, 5 * std::sqrt(0.625 * 0.375 / kDraws));
 }
 
-TEST(Sampler, TopP) {
-  // Probabilities 0.5, 0.3, 0.15, 0.05.
-  const std::vector<float> logits = {std::log(0.3F), std::log(0.5F), std::log(0.05F),
-                                     std::log(0.15F)};
-  SamplerOptions options = Plain(1);
-  options.top_p = 0.4F;
-  EXPECT_EQ(Drawn(options, logits), (std::set<int32_t>{1}));
-  options.top_p = 0.7F;
-  EXPECT_EQ(Drawn(options, logits), (std::set<int32_t>{0, 1}));
-  options.top_p = 0.9F;
-  EXPECT_EQ(Drawn(options, logits), (std::set<int32_t>{0, 1, 3}));
+TEST(SamplerTruncation, TopKKeepsTheLargestAndTheLowerIdsOfEquals) {
+  SamplerOptions options = Plain();
+  options.top_k = 3;
+  EXPECT_THAT(Support(options, {1, 3, 2, 2, 0, 2}), ElementsAre(1, 2, 3));
+  options.top_k = 100;
+  EXPECT_THAT(Support(options, {0, 0.5f, 0.25f}), ElementsAre(0, 1, 2));
+  options.top_k = 1;
+  EXPECT_THAT(Support(options, {0, 7, 7}), ElementsAre(1));
 }
 
-TEST(Sampler, MinP) {
-  const std::vector<float> logits = {std::log(0.3F), std::log(0.5F), std::log(0.05F),
-                                     std::log(0.15F)};
-  SamplerOptions options = Plain(1);
-  options.min_p = 0.25F;  // of 0.5: 0.125
-  EXPECT_EQ(Drawn(options, logits), (std::set<int32_t>{0, 1, 3}));
-  options.min_p = 0.5F;  // 0.25
-  EXPECT_EQ(Drawn(options, logits), (std::set<int32_t>{0, 1}));
+TEST(SamplerTruncation, TopPKeepsTheFewestThatReachIt) {
+  SamplerOptions options = Plain();
+  const std::vector<float> logits =
+      LogitsOf({0.1, 0.45, 0.05, 0.25, 0.15});  // in order: 1, 3, 4, 0, 2
+  options.top_p = 0.4f;
+  EXPECT_THAT(Support(options, logits), ElementsAre(1));
+  options.top_p = 0.5f;
+  EXPECT_THAT(Support(options, logits), ElementsAre(1, 3));
+  options.top_p = 0.8f;
+  EXPECT_THAT(Support(options, logits), ElementsAre(1, 3, 4));
+  options.top_p = 0.9f;
+  EXPECT_THAT(Support(options, logits), ElementsAre(0, 1, 3, 4));
+  options.top_p = 1e-9f;
+  EXPECT_THAT(Support(options, logits), ElementsAre(1));
 }
 
-TEST(Sampler, RepeatPenalty) {
-  SamplerOptions options = Plain(0);
-  options.repeat_penalty = 2;
+TEST(SamplerTruncation, TopPCountsOverWhatTopKKept) {
+  SamplerOptions options = Plain();
+  options.top_k = 2;
+  options.top_p = 0.6f;
+  // Of 0.4 and 0.2 alone the first has two thirds, which reaches 0.6; of all five it would take
+  // two.
+  EXPECT_THAT(Support(options, LogitsOf({0.4, 0.2, 0.15, 0.15, 0.1})), ElementsAre(0));
+}
+
+TEST(SamplerTruncation, MinPIsRelativeToTheMostProbable) {
+  SamplerOptions options = Plain();
+  const std::vector<float> logits = LogitsOf({0.5, 0.26, 0.14, 0.1});
+  options.min_p = 0.5f;  // at least 0.25
+  EXPECT_THAT(Support(options, logits), ElementsAre(0, 1));
+  options.min_p = 0.25f;  // at least 0.125
+  EXPECT_THAT(Support(options, logits), ElementsAre(0, 1, 2));
+  options.min_p = 1.0f;
+  EXPECT_THAT(Support(options, logits), ElementsAre(0));
+  EXPECT_THAT(Support(options, {2, 2, 1}), ElementsAre(0, 1));
+}
+
+TEST(SamplerTruncation, HappensBeforeTheTemperature) {
+  // At temperature 4 the three would be nearly equal and pass a min-p of 0.5; before it only the
+  // first does.
+  SamplerOptions options = Plain();
+  options.min_p = 0.5f;
+  options.temperature = 4.0f;
+  EXPECT_THAT(Support(options, LogitsOf({0.6, 0.2, 0.2})), ElementsAre(0));
+}
+
+TEST(SamplerGreedy, TakesTheLowestIdOfTheLargest) {
+  SamplerOptions options;
+  options.temperature = 0.0f;
+  Sampler sampler = Make(options);
+  EXPECT_EQ(*sampler.Sample({1, 5, 3, 5}), 1);
+  EXPECT_EQ(*sampler.Sample({0.0f, -0.0f}), 0);
+  EXPECT_EQ(*sampler.Sample({-0.0f, 0.0f}), 0);
+  EXPECT_EQ(*sampler.Sample({-kInfinity, -7, -9}), 1);
+  EXPECT_EQ(*sampler.Sample({kNan, -kInfinity, -kInfinity}), 1);
+}
+
+TEST(SamplerNan, IsNeverChosen) {
+  SamplerOptions greedy;
+  greedy.temperature = 0.0f;
+  EXPECT_EQ(*Make(greedy).Sample({kNan, 1, kNan, 2}), 3);
+  EXPECT_THAT(Support(Plain(), {kNan, 1, kNan, 1.5f, -kInfinity}), ElementsAre(1, 3));
+  EXPECT_THAT(Support(Plain(), {kNan, -kInfinity, -kInfinity}), ElementsAre(1));
+  for (const SamplerOptions& options : {greedy, Plain(), SamplerOptions()}) {
+    Sampler sampler = Make(options);
+    EXPECT_EQ(sampler.Sample({kNan, kNan}).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(sampler.Sample({}).status().code(), absl::StatusCode::kDataLoss);
+    const absl::Status infinite = sampler.Sample({1, kInfinity}).status();
+    EXPECT_EQ(infinite.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(infinite.message()), HasSubstr("token 1 is infinite"));
+  }
+}
+
+TEST(SamplerPenalty, DividesPositiveAndMultipliesNegativeLogits) {
+  SamplerOptions options;
+  options.temperature = 0.0f;
+  options.repeat_penalty = 2.0f;
+  Sampler sampler = Make(options);
+  const std::vector<float> logits = {3.0f, 2.0f, -1.0f};
+  EXPECT_EQ(*sampler.Sample(logits), 0);
+  sampler.Accept(0);  // 3 → 1.5
+  EXPECT_EQ(*sampler.Sample(logits), 1);
+  sampler.Accept(1);  // 2 → 1
+  EXPECT_EQ(*sampler.Sample(logits), 0);
+  sampler.Accept(0);  // twice is no more than once
+  EXPECT_EQ(*sampler.Sample(logits), 0);
+  sampler.Accept(77);
+  sampler.Accept(-5);
+  EXPECT_EQ(*sampler.Sample(logits), 0);
+  // A penalty below 1 rewards, but never up to infinity.
+  options.repeat_penalty = 0.5f;
+  Sampler reward = Make(options);
+  reward.Accept(1);
+  EXPECT_EQ(*reward.Sample({3.0f, 2.0f}), 1);
+  EXPECT_EQ(*reward.Sample({0.0f, std::numeric_limits<float>::max()}), 1);
+  options.repeat_penalty = 2.0f;
+  // -1 → -2, below -1.5.
+  Sampler negative = Make(options);
+  negative.Accept(0);
+  EXPECT_EQ(*negative.Sample({-1.0f, -1.5f}), 1);
+}
+
+TEST(SamplerPenalty, ForgetsWhatIsOlderThanLastN) {
+  SamplerOptions options;
+  options.temperature = 0.0f;
+  options.repeat_penalty = 10.0f;
   options.repeat_last_n = 2;
-  Sampler sampler = *Sampler::Create(options);
-  EXPECT_EQ(*sampler.Sample({4, 3, -1}), 0);
-  sampler.Accept(0);
-  EXPECT_EQ(*sampler.Sample({4, 3, -1}), 1) << "4 / 2 is below 3";
-  sampler.Accept(2);
-  EXPECT_EQ(*sampler.Sample({-4, -3, -1}), 2) << "-1 * 2 is still the best";
-  EXPECT_EQ(*sampler.Sample({-4, -3, -1.6F}), 1) << "-1.6 * 2 is not";
-  sampler.Accept(1);
-  EXPECT_EQ(*sampler.Sample({4, 3, -1}), 0) << "0 is no longer among the last two";
+  Sampler sampler = Make(options);
+  const std::vector<float> logits = {5, 4, 3, 2};
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 7; ++i) {
+    ids.push_back(*sampler.Sample(logits));
+    sampler.Accept(ids.back());
+  }
+  EXPECT_THAT(ids, ElementsAre(0, 1, 2, 0, 1, 2, 0));
+  options.repeat_last_n = 0;
+  Sampler off = Make(options);
+  off.Accept(0);
+  EXPECT_EQ(*off.Sample(logits), 0);
 }
 
-TEST(Sampler, SeedsRepeat) {
-  const std::vector<float> logits(100, 0.0F);
-  SamplerOptions options = Plain(1);
-  const auto draw = [&](uint64_t seed) {
-    options.seed = seed;
-    Sampler sampler = *Sampler::Create(options);
+TEST(SamplerSeed, OneSeedGivesOneSequence) {
+  std::vector<float> logits;
+  for (int i = 0; i < 500; ++i) logits.push_back(float((i * 37) % 101) * 0.05f);
+  auto sequence = [&](uint64_t seed) {
+    SamplerOptions options = Plain(seed);
+    Sampler sampler = Make(options);
     std::vector<int32_t> ids;
-    for (int i = 0; i < 20; ++i) ids.push_back(*sampler.Sample(logits));
+    for (int i = 0; i < 100; ++i) ids.push_back(*sampler.Sample(logits));
     return ids;
   };
-  EXPECT_EQ(draw(1), draw(1));
-  EXPECT_NE(draw(1), draw(2));
+  EXPECT_EQ(sequence(42), sequence(42));
+  EXPECT_NE(sequence(42), sequence(43));
 }
 
-TEST(Sampler, OptionsOutOfRangeAreErrors) {
-  const auto error = [](auto change) {
+TEST(SamplerSeed, DrawsByCumulativeWeightInFallingOrder) {
+  // Weights 4 : 2 : 1 : 1 in falling order are ids 2, 0, 1, 3, so the draw u picks 2 below 1/2, 0
+  // below 3/4, then 1, then 3.
+  const std::vector<float> logits = LogitsOf({0.25, 0.125, 0.5, 0.125});
+  Sampler sampler = Make(Plain(7));
+  Random random(7);
+  for (int i = 0; i < 1000; ++i) {
+    const double u = random.NextUnit();
+    const int32_t expected = u < 0.5 ? 2 : u < 0.75 ? 0 : u < 0.875 ? 1 : 3;
+    ASSERT_EQ(*sampler.Sample(logits), expected) << i;
+  }
+}
+
+TEST(SamplerOptions, DefaultsAreLlamaCpps) {
+  const SamplerOptions options;
+  EXPECT_EQ(options.temperature, 0.8f);
+  EXPECT_EQ(options.top_k, 40);
+  EXPECT_EQ(options.top_p, 0.95f);
+  EXPECT_EQ(options.min_p, 0.05f);
+  EXPECT_EQ(options.repeat_penalty, 1.0f);
+  EXPECT_EQ(options.repeat_last_n, 64);
+}
+
+TEST(SamplerOptions, BadValuesAreNamed) {
+  auto expect_bad = [](void (*change)(SamplerOptions&), const std::string& name) {
     SamplerOptions options;
-    change(&options);
+    change(options);
     const auto sampler = Sampler::Create(options);
-    return sampler.ok() ? std::string() : std::string(sampler.status().message());
+    EXPECT_EQ(sampler.status().code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_THAT(std::string(sampler.status().message()), HasSubstr(name));
   };
-  EXPECT_EQ(error([](SamplerOptions*) {}), "");
-  EXPECT_NE(error([](SamplerOptions* o) { o->temperature = -1; }).find("temperature"),
-            std::string::npos);
-  EXPECT_NE(error([](SamplerOptions* o) { o->temperature = kNaN; }).find("temperature"),
-            std::string::npos);
-  EXPECT_NE(error([](SamplerOptions* o) { o->top_k = -1; }).find("top-k"), std::string::npos);
-  EXPECT_NE(error([](SamplerOptions* o) { o->top_p = 0; }).find("top-p"), std::string::npos);
-  EXPECT_NE(error([](SamplerOptions* o) { o->min_p = 1.5F; }).find("min-p"), std::string::npos);
-  EXPECT_NE(error([](SamplerOptions* o) { o->repeat_penalty = 0; }).find("repeat-penalty"),
-            std::string::npos);
-  EXPECT_NE(error([](SamplerOptions* o) { o->repeat_last_n = -1; }).find("repeat-last-n"),
-            std::string::npos);
+  expect_bad([](SamplerOptions& o) { o.temperature = -0.1f; }, "temperature");
+  expect_bad([](SamplerOptions& o) { o.temperature = kNan; }, "temperature");
+  expect_bad([](SamplerOptions& o) { o.temperature = kInfinity; }, "temperature");
+  expect_bad([](SamplerOptions& o) { o.top_k = -1; }, "top-k");
+  expect_bad([](SamplerOptions& o) { o.top_p = 0.0f; }, "top-p");
+  expect_bad([](SamplerOptions& o) { o.top_p = 1.1f; }, "top-p");
+  expect_bad([](SamplerOptions& o) { o.top_p = kNan; }, "top-p");
+  expect_bad([](SamplerOptions& o) { o.min_p = -0.1f; }, "min-p");
+  expect_bad([](SamplerOptions& o) { o.min_p = 1.5f; }, "min-p");
+  expect_bad([](SamplerOptions& o) { o.repeat_penalty = 0.0f; }, "repeat-penalty");
+  expect_bad([](SamplerOptions& o) { o.repeat_penalty = kNan; }, "repeat-penalty");
+  expect_bad([](SamplerOptions& o) { o.repeat_last_n = -1; }, "repeat-last-n");
+}
+
+TEST(SamplerTemperature, TinyOnesStayFinite) {
+  SamplerOptions options = Plain();
+  options.temperature = std::numeric_limits<float>::denorm_min();
+  EXPECT_THAT(Support(options, {1.0f, 1.0f + 1e-6f, 0.5f}), ElementsAre(1));
 }
 
 }  // namespace

@@ -94,7 +94,8 @@ std::vector<AddedVocabulary::Segment> AddedVocabulary::Split(std::string_view te
     if (token.single_word && (WordCharBefore(text, begin) || WordCharAt(text, end))) continue;
     if (token.lstrip) begin = std::max(SkipWhitespaceBack(text, begin, plain), plain);
     if (token.rstrip) end = SkipWhitespace(text, end);
-    // A token of whitespace may lie in what the token before took as well; with nothing left to take it is none.
+    // A token of whitespace may lie in what the token before took as well; with nothing left to
+    // take it is none.
     if (begin >= end) continue;
     if (plain < begin) segments.push_back({text.substr(plain, begin - plain), -1});
     segments.push_back({text.substr(begin, end - begin), token.id});

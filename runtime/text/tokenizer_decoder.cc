@@ -93,9 +93,9 @@ absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& 
   }
   if (!fields.status().ok()) return fields.status();
   if (step.kind == Kind::kByteLevel) fused_ = true;
-  const bool byte_runs_before =
-      std::any_of(steps_.begin(), steps_.end(),
-                  [](const Step& earlier) { return earlier.kind == Kind::kByteFallback; });
+  const bool byte_runs_before = std::any_of(steps_.begin(), steps_.end(), [](const Step& earlier) {
+    return earlier.kind == Kind::kByteFallback;
+  });
   if (byte_runs_before && step.kind != Kind::kFusedStrip) whole_runs_ = true;
   steps_.push_back(std::move(step));
   return absl::OkStatus();

@@ -29,9 +29,11 @@ class Decoder {
 
   // When a run of byte tokens (<0xNN>) is turned into characters.
   enum class ByteRuns {
-    // At the end of the run; a run that is not valid UTF-8 becomes U+FFFD for each byte, as in Hugging Face tokenizers.
+    // At the end of the run; a run that is not valid UTF-8 becomes U+FFFD for each byte, as in
+    // Hugging Face tokenizers.
     kWhole,
-    // Each character as soon as it is complete; U+FFFD for each byte that can belong to none. As kWhole where a later
+    // Each character as soon as it is complete; U+FFFD for each byte that can belong to none. As
+    // kWhole where a later
     // step treats the run as one piece (Strip before Fuse, Metaspace).
     kPrompt,
   };

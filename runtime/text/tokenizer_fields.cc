@@ -64,7 +64,9 @@ JsonFields::JsonFields(const nlohmann::json& object, std::string where)
 }
 
 void JsonFields::Fail(absl::string_view what) {
-  if (status_.ok()) status_ = absl::InvalidArgumentError(absl::StrCat(where_, ": ", what));
+  if (!status_.ok()) return;
+  status_ =
+      absl::InvalidArgumentError(absl::StrCat(where_, where_.ends_with(':') ? " " : ": ", what));
 }
 
 std::string JsonFields::Path(absl::string_view key) const {

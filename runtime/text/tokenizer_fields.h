@@ -22,8 +22,9 @@ absl::StatusOr<nlohmann::json> ParseTokenizerJson(std::string_view text, const s
 
 class JsonFields {
  public:
-  // `where` names the object in messages, e.g. "tokenizer.json: pre_tokenizer.pretokenizers[1]".
-  // `object` must outlive this. An object that is none is the first mistake.
+  // `where` names the object in messages: "tokenizer.json:" for the whole file, or a path in it
+  // such as "tokenizer.json: pre_tokenizer.pretokenizers[1]". `object` must outlive this. An object
+  // that is none is the first mistake.
   JsonFields(const nlohmann::json& object, std::string where);
 
   // nullptr if the field is absent or null.

@@ -1,0 +1,108 @@
+#include "runtime/text/pre_tokenizer_regex.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weft {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::string> Matches(const std::string& pattern, const std::string& text) {
+  const absl::StatusOr<Regex> regex = Regex::Compile(pattern);
+  if (!regex.ok()) return {"does not compile: " + std::string(regex.status().message())};
+  std::vector<TextRange> ranges;
+  const absl::Status status = regex->FindAll(text, &ranges);
+  if (!status.ok()) return {"gave up: " + std::string(status.message())};
+  std::vector<std::string> out;
+  out.reserve(ranges.size());
+  for (const TextRange& range : ranges) {
+    out.push_back(text.substr(range.begin, range.end - range.begin));
+  }
+  return out;
+}
+
+TEST(Regex, ReadsUnicodeClasses) {
+  EXPECT_THAT(Matches(R"(\p{L}+)", "ab1\u00e9\u4e00 x"), ElementsAre("ab", "\u00e9\u4e00", "x"));
+  EXPECT_THAT(Matches(R"(\p{N})", "1\u00b2\u0663a"), ElementsAre("1", "\u00b2", "\u0663"));
+  EXPECT_THAT(Matches(R"(\s+)", "a\u3000\u00a0b"), ElementsAre("\u3000\u00a0"));
+  EXPECT_THAT(Matches(R"(\s+(?!\S))", "a   b"), ElementsAre("  "));
+  EXPECT_THAT(Matches(R"((?i:'ll|'s))", "I'LL he's"), ElementsAre("'LL", "'s"));
+  EXPECT_THAT(Matches("", ""), ElementsAre(""));
+}
+
+TEST(Regex, EmptyMatchesAdvanceByOneCharacter) {
+  EXPECT_THAT(Matches("x*", "x\u00e9"), ElementsAre("x", ""));
+  EXPECT_THAT(Matches("(?=b)", "abb"), ElementsAre("", ""));
+}
+
+TEST(Regex, LinesAreRubys) {
+  EXPECT_THAT(Matches("^b$", "a\nb\nc"), ElementsAre("b"));
+  EXPECT_THAT(Matches("a.c", "a\nc abc"), ElementsAre("abc"));
+}
+
+TEST(Regex, RefusesWhatTheTwoEnginesReadDifferently) {
+  for (const char* pattern : {R"([a&&[b]])", R"([\p{L}&&[^\p{Han}]]+)", R"([a[bc]])", R"(\h+)",
+                              R"([\H])", R"(\p{N}{1,3}+)", "[[:alpha]"}) {
+    const absl::StatusOr<Regex> regex = Regex::Compile(pattern);
+    EXPECT_EQ(regex.status().code(), absl::StatusCode::kInvalidArgument) << pattern;
+    EXPECT_THAT(std::string(regex.status().message()), HasSubstr(pattern));
+  }
+  EXPECT_THAT(Matches("[[:digit:]]+", "a12"), ElementsAre("12"));
+  EXPECT_THAT(Matches(R"(\p{N}+|\p{L}{2}|[&\[]+)", "12ab&["), ElementsAre("12", "ab", "&["));
+  EXPECT_THAT(Matches(R"([^]x]+)", "a]b"), ElementsAre("a", "b"));
+}
+
+TEST(Regex, MalformedPatternsSayWhere) {
+  for (const char* pattern :
+       {"(", "[a", "\\", "*", "(?<", R"(\p{Nonsense})", "\\p{", "[\\", "a{9999999}"}) {
+    const absl::StatusOr<Regex> regex = Regex::Compile(pattern);
+    EXPECT_EQ(regex.status().code(), absl::StatusCode::kInvalidArgument) << pattern;
+  }
+  EXPECT_FALSE(Regex::Compile(std::string(100'000, 'a')).ok());
+  EXPECT_FALSE(Regex::Compile(std::string(20'000, '(') + std::string(20'000, ')')).ok());
+}
+
+TEST(Regex, ExponentialPatternsGiveUp) {
+  const absl::StatusOr<Regex> regex = Regex::Compile("(a+)+b");
+  ASSERT_TRUE(regex.ok());
+  std::vector<TextRange> ranges;
+  const absl::Status status = regex->FindAll(std::string(64, 'a'), &ranges);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("gave up at byte 0 of a text of 64 bytes"));
+}
+
+TEST(Regex, LongRunsStayWithinTheLimits) {
+  const std::string n(1'000'000, ' ');
+  EXPECT_THAT(Matches(R"(\s+(?!\S)|\s+)", n + "x"), ElementsAre(n.substr(1), " "));
+  EXPECT_THAT(Matches(R"(\s*[\r\n]+|\s+(?!\S)|\s+)", n + "x"), ElementsAre(n.substr(1), " "));
+  EXPECT_THAT(Matches(R"([\p{Lu}\p{Lo}]*[\p{Ll}]+|[\p{Lu}\p{Lo}]+)", std::string(1'000'000, 'A')),
+              ElementsAre(std::string(1'000'000, 'A')));
+  EXPECT_THAT(Matches("b", n), IsEmpty());
+}
+
+TEST(Regex, ThreadsShareOnePattern) {
+  const absl::StatusOr<Regex> regex = Regex::Compile(R"(\w+)");
+  ASSERT_TRUE(regex.ok());
+  std::vector<std::thread> threads;
+  std::vector<size_t> counts(8);
+  for (size_t t = 0; t < counts.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 100; ++i) {
+        std::vector<TextRange> ranges;
+        if (regex->FindAll("one two three", &ranges).ok()) counts[t] += ranges.size();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(counts, ::testing::Each(300U));
+}
+
+}  // namespace
+}  // namespace weft

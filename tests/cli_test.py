@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+"""The `weft` command as a user types it: results, exit codes and messages. Usage: cli_test.py path/to/weft [unittest arguments]
+
+Runs from the source folder; models come from tests/oracle/tiny, the interrupted run needs smollm2-135m-instruct-q4_1 in the cache
+(scripts/test pulls it)."""
+import json, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, unittest
+
+WEFT = os.path.abspath(sys.argv.pop(1))
+TINY = pathlib.Path("tests/oracle/tiny")
+ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1"}
+
+
+def weft(*arguments, stdin="", **options):
+    return subprocess.run([WEFT, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=120, env=ENVIRONMENT, **options)
+
+
+def read_safetensors(path):
+    data = pathlib.Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    return {name: (entry, data[8 + length + entry["data_offsets"][0] : 8 + length + entry["data_offsets"][1]])
+            for name, entry in header.items() if name != "__metadata__"}
+
+
+def write_safetensors(path, tensors):
+    header, data = {}, b""
+    for name, (entry, values) in tensors.items():
+        header[name] = {"dtype": entry["dtype"], "shape": entry["shape"], "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+class CommandTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def copy(self, name):
+        target = self.folder / name
+        shutil.copytree(TINY / name, target)
+        return target
+
+    def succeeds(self, *arguments, **options):
+        result = weft(*arguments, **options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def fails(self, *arguments, message, code=1, **options):
+        result = weft(*arguments, **options)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        self.assertRegex(result.stderr, message)
+        if code == 1:
+            self.assertTrue(result.stderr.startswith("weft: "), result.stderr)
+        return result.stderr
+
+
+class Results(CommandTest):
+    def golden_ids(self, name):
+        _, values = read_safetensors(TINY / name / "golden.safetensors")["input_ids"]
+        return list(struct.unpack(f"<{len(values) // 8}q", values))
+
+    def floats(self, values):
+        return struct.unpack(f"<{len(values) // 4}f", values)
+
+    def test_logits_of_model_and_plan_equal_the_golden(self):
+        for name in ["llama-gqa", "gpt2", "gemma3"]:
+            golden = self.floats(read_safetensors(TINY / name / "golden.safetensors")["logits"][1])
+            plan = self.folder / f"{name}.weft"
+            self.assertIn("wrote", self.succeeds("compile", TINY / name, "--weights", "f32", "-o", plan))
+            ids = ",".join(map(str, self.golden_ids(name)))
+            files = []
+            for source in [TINY / name, plan]:
+                out = self.folder / "out.safetensors"
+                options = [] if source == plan else ["--weights", "f32"]
+                self.succeeds("logits", source, "--ids", ids, "-o", out, *options)
+                entry, values = read_safetensors(out)["logits"]
+                self.assertEqual(entry["shape"], [41, 512])
+                files.append(values)
+                worst = max(abs(a - b) for a, b in zip(self.floats(values), golden))
+                self.assertLessEqual(worst, 3e-5)
+            self.assertEqual(files[0], files[1])
+
+    def test_run_json_of_model_and_plan_agree(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "qwen3", "-o", plan)
+        arguments = ["-p", "It was", "-n", 12, "--temp", 0, "--ignore-eos", "--json"]
+        results = [json.loads(self.succeeds("run", source, *arguments)) for source in (TINY / "qwen3", plan)]
+        self.assertEqual(len(results[0]["ids"]), 12)
+        for key in ("ids", "text", "prompt_ids"):
+            self.assertEqual(results[0][key], results[1][key])
+
+    def test_prompt_from_file_and_stdin(self):
+        (self.folder / "p.txt").write_text("It was a day")
+        arguments = ["run", TINY / "gpt2", "-n", 5, "--temp", 0, "--ignore-eos", "--json"]
+        texts = [self.succeeds(*arguments, "-p", "It was a day"), self.succeeds(*arguments, "-f", self.folder / "p.txt"),
+                 self.succeeds(*arguments, stdin="It was a day")]
+        self.assertEqual(len({json.dumps(json.loads(text)["ids"]) for text in texts}), 1)
+
+    def test_seed_repeats_a_sampled_run(self):
+        def ids(seed):
+            return json.loads(self.succeeds("run", TINY / "llama-gqa", "-p", "a", "-n", 20, "--temp", 1, "--seed", seed, "--ignore-eos", "--json"))["ids"]
+        self.assertEqual(ids(3), ids(3))
+        self.assertNotEqual(ids(3), ids(4))
+
+    def test_trace_accounts_for_every_matmul(self):
+        text = self.succeeds("run", TINY / "llama-gqa", "-p", "a b c", "-n", 4, "--temp", 0, "--ignore-eos", "--trace")
+        for part in ("GB/s", "matmul_", "attention_", "between steps"):
+            self.assertIn(part, text)
+
+    def test_info(self):
+        info = json.loads(self.succeeds("info", TINY / "gemma3", "--json"))
+        self.assertEqual((info["family"], info["layers"], info["kv_heads"], info["vocab"]), ("gemma3", 7, 1, 512))
+        self.assertIn("gemma3", self.succeeds("info", TINY / "gemma3"))
+
+    def test_dump_every_stage_and_format(self):
+        text = weft("dump", "--help").stdout
+        stages = re.search(r"what to print: (.*?) ?\(default", text, re.S).group(1).split(",")
+        stages = [stage.strip() for stage in stages]
+        self.assertGreaterEqual(len(stages), 11)
+        for stage in stages:
+            self.assertGreater(len(self.succeeds("dump", TINY / "llama-gqa", "--stage", stage)), 500, stage)
+        self.assertIn("vfmadd", self.succeeds("dump", TINY / "llama-gqa", "--stage", "asm", "--kernel", "matmul"))
+        self.assertTrue(self.succeeds("dump", TINY / "llama-gqa", "--format", "dot").startswith("digraph"))
+        self.assertGreater(len(json.loads(self.succeeds("dump", TINY / "llama-gqa", "--format", "json"))["nodes"]), 50)
+
+    def test_dump_of_a_plan_is_its_ir(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "phi3", "-o", plan)
+        self.assertTrue(self.succeeds("dump", plan).startswith("module "))
+
+    def test_tokenize_both_ways(self):
+        text = "It was a day — über \U0001f600"
+        ids = self.succeeds("tokenize", TINY / "gpt2", "--ids", stdin=text)
+        self.assertGreater(len(json.loads(ids)), 5)
+        self.assertEqual(self.succeeds("tokenize", TINY / "gpt2", "--decode", stdin=ids), text)
+        self.assertIn('"', self.succeeds("tokenize", TINY / "gpt2", stdin="a"))
+
+    def test_eval(self):
+        (self.folder / "t.txt").write_text("It was a day like any other. " * 20)
+        result = json.loads(self.succeeds("eval", TINY / "llama-gqa", "--weights", "q8_0", "--text", self.folder / "t.txt", "--json"))
+        self.assertGreater(result["mean_nll"], 0)
+        self.assertGreater(result["mean_kl"], 0)
+        self.assertLess(abs(result["nll_change"]), 0.05)
+
+    def test_help_of_every_command(self):
+        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "bench"):
+            self.assertIn("--help", self.succeeds(command, "--help"))
+        self.assertIn("weft ", self.succeeds("--version"))
+
+
+class WrongUsage(CommandTest):
+    def test_exit_code_2(self):
+        for arguments in ([], ["nonsense"], ["run"], ["run", TINY / "gpt2", "--no-such-flag"], ["run", TINY / "gpt2", "-n", "many"],
+                          ["dump", TINY / "gpt2", "--stage", "none"], ["run", TINY / "gpt2", "-t", "0"], ["compile", TINY / "gpt2"]):
+            self.assertEqual(weft(*arguments).returncode, 2, arguments)
+
+
+class BadInput(CommandTest):
+    def test_missing_model(self):
+        self.fails("info", self.folder / "nothing.gguf", message="nothing.gguf")
+        self.fails("run", "no-org/no-model", "-p", "a", message="no-org/no-model")
+
+    def test_empty_and_foreign_files(self):
+        for content in (b"", b"hello, world", b"GGUF", os.urandom(4096)):
+            path = self.folder / "m.gguf"
+            path.write_bytes(content)
+            self.fails("info", path, message="m.gguf")
+
+    def test_truncated_safetensors(self):
+        folder = self.copy("llama-gqa")
+        data = (folder / "model.safetensors").read_bytes()
+        for size in (0, 4, 8, 100, len(data) // 2, len(data) - 1):
+            (folder / "model.safetensors").write_bytes(data[:size])
+            self.fails("run", folder, "-p", "a", message="model.safetensors")
+
+    def test_unknown_family_lists_the_known(self):
+        folder = self.copy("llama-gqa")
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "model_type": "perceiver"}))
+        message = self.fails("info", folder, message="perceiver")
+        for family in ("gpt2", "llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3"):
+            self.assertIn(family, message)
+
+    def test_missing_tensor_is_named(self):
+        folder = self.copy("llama-gqa")
+        tensors = read_safetensors(folder / "model.safetensors")
+        del tensors["model.layers.1.mlp.up_proj.weight"]
+        write_safetensors(folder / "model.safetensors", tensors)
+        self.fails("info", folder, message="model.layers.1.mlp.up_proj.weight")
+
+    def test_shape_that_does_not_fit_the_config(self):
+        folder = self.copy("llama-gqa")
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 225}))
+        self.fails("info", folder, message="225")
+
+    def test_missing_tokenizer(self):
+        folder = self.copy("llama-gqa")
+        (folder / "tokenizer.json").unlink()
+        self.fails("run", folder, "-p", "a", message="tokenizer")
+        self.succeeds("logits", folder, "--ids", "1,2", "-o", self.folder / "l.safetensors")
+
+    def test_missing_config(self):
+        folder = self.copy("llama-gqa")
+        (folder / "config.json").unlink()
+        self.fails("info", folder, message="config.json")
+
+    def test_token_ids(self):
+        out = self.folder / "l.safetensors"
+        self.fails("logits", TINY / "gpt2", "--ids", "1,512", "-o", out, message="512")
+        self.fails("logits", TINY / "gpt2", "--ids", "1,-1", "-o", out, message="-1")
+        self.fails("logits", TINY / "gpt2", "--ids", "1,x", "-o", out, message="'x'")
+        self.assertFalse(out.exists())
+
+    def test_prompt_longer_than_the_context(self):
+        self.fails("run", TINY / "gpt2", "-p", "word " * 500, message="-c")
+        self.fails("run", TINY / "gpt2", "-c", "100000", "-p", "a", message="context|positions")
+
+    def test_empty_prompt(self):
+        self.fails("run", TINY / "gpt2", "-p", "", message="prompt")
+
+    def test_no_chat_template(self):
+        self.fails("run", TINY / "gpt2", "-p", "a", "--chat", message="chat template")
+
+    def test_unwritable_outputs(self):
+        missing = self.folder / "missing" / "x.weft"
+        self.fails("compile", TINY / "gpt2", "-o", missing, message="missing")
+        self.fails("compile", TINY / "gpt2", "-o", self.folder, message=re.escape(str(self.folder)))
+        self.fails("logits", TINY / "gpt2", "--ids", "1", "-o", "/dev/full", message="/dev/full.*space")
+
+    def test_full_standard_output(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([WEFT, "dump", TINY / "gpt2"], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("cannot write", result.stderr)
+
+    def test_no_space_leaves_nothing_behind(self):
+        # A file size limit stands for the full disk: the write fails part way.
+        script = f'trap "" XFSZ; ulimit -f 200; exec "{WEFT}" compile {TINY / "gemma3"} -o {self.folder / "m.weft"}'
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=ENVIRONMENT)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("m.weft", result.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_damaged_plans(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "gpt2", "-o", plan)
+        data = plan.read_bytes()
+        for size in (0, 7, 31, 100, 5000, len(data) // 2, len(data) - 1):
+            plan.write_bytes(data[:size])
+            self.fails("run", plan, "-p", "a", message="m.weft")
+        changed = bytearray(data)
+        changed[4200] ^= 1
+        plan.write_bytes(changed)
+        self.fails("run", plan, "-p", "a", message="m.weft")
+
+    def test_unknown_names(self):
+        self.fails("dump", TINY / "gpt2", "--target", "z80", message="x86-64-v3")
+        self.fails("dump", TINY / "gpt2", "--disable-pass", "schedule", message="schedule")
+        self.fails("dump", TINY / "gpt2", "--disable-pass", "nothing", message="nothing")
+        self.fails("dump", TINY / "gpt2", "--weight-format", "wte", message="wte")
+        self.fails("dump", TINY / "gpt2", "--stage", "asm", "--kernel", "nothing", message="matmul")
+
+
+class Memory(CommandTest):
+    """A model of 566 MB in F32, all zeros in a sparse file."""
+
+    HIDDEN, INTERMEDIATE, LAYERS, VOCAB = 1536, 4096, 5, 512
+
+    def model(self):
+        folder = self.copy("llama-gqa")
+        config = json.loads((folder / "config.json").read_text())
+        config.update(hidden_size=self.HIDDEN, intermediate_size=self.INTERMEDIATE, num_hidden_layers=self.LAYERS, num_attention_heads=12,
+                      num_key_value_heads=12, head_dim=128, max_position_embeddings=512)
+        (folder / "config.json").write_text(json.dumps(config))
+        shapes = {"model.embed_tokens.weight": [self.VOCAB, self.HIDDEN], "model.norm.weight": [self.HIDDEN], "lm_head.weight": [self.VOCAB, self.HIDDEN]}
+        for layer in range(self.LAYERS):
+            at = f"model.layers.{layer}."
+            shapes.update({at + f"self_attn.{name}_proj.weight": [self.HIDDEN, self.HIDDEN] for name in "qkvo"})
+            shapes.update({at + f"mlp.{name}_proj.weight": [self.INTERMEDIATE, self.HIDDEN] for name in ("gate", "up")})
+            shapes[at + "mlp.down_proj.weight"] = [self.HIDDEN, self.INTERMEDIATE]
+            shapes.update({at + f"{name}_layernorm.weight": [self.HIDDEN] for name in ("input", "post_attention")})
+        header, end = {}, 0
+        for name, shape in shapes.items():
+            size = 4 * shape[0] * (shape[1] if len(shape) == 2 else 1)
+            header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
+            end += size
+        text = json.dumps(header).encode()
+        with open(folder / "model.safetensors", "wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            file.truncate(8 + len(text) + end)
+        self.assertGreater(end, 500e6)
+        return folder, end
+
+    def peak(self, *arguments):
+        """Peak resident bytes of a run that succeeds."""
+        process = subprocess.Popen([WEFT, *map(str, arguments)], stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        return usage.ru_maxrss * 1024
+
+    def test_dump_maps_and_run_holds_what_it_needs(self):
+        folder, size = self.model()
+        self.assertLess(self.peak("dump", folder), 100e6)
+        kv_cache = 2 * self.LAYERS * 512 * self.HIDDEN * 4
+        self.assertLess(self.peak("run", folder, "--weights", "f32", "-p", "a b", "-n", 2, "--temp", 0, "--ignore-eos"), size + kv_cache + 200e6)
+
+
+class Interruption(unittest.TestCase):
+    def test_ctrl_c_prints_what_is_pending_and_exits_130(self):
+        process = subprocess.Popen([WEFT, "run", "smollm2-135m-instruct-q4_1", "-p", "Once upon a time", "-n", "-1", "--temp", "0", "--ignore-eos"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        first = process.stdout.read(20)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, errors)
+        self.assertEqual(len(first), 20)
+        self.assertTrue(rest.endswith("\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
