@@ -59,8 +59,7 @@ std::vector<AttrValue> HardValues(AttrKind kind) {
                                       "%0",
                                       "▁Ġ é 😀",
                                       "\xff\xfe\x80",
-                                      "\x01"
-                                      "1",
+                                      "\0011",
                                       "\x7f",
                                       "\xc3",
                                       std::string("nul\0nul", 7),

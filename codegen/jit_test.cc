@@ -1,0 +1,64 @@
+#include "codegen/jit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "codegen/compiler.h"
+#include "codegen/kernel_builder.h"
+#include "codegen/kernel_harness.h"
+
+namespace weft::codegen {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<uint8_t> ObjectOf(const std::string& name, double value) {
+  KernelSpec spec{.node = {.op = ir::Op::kAdd}};
+  spec.operands.resize(1);
+  const NamedEmission emission{
+      name, spec, [value](KernelBuilder& k) { k.ir().CreateStore(k.F32(value), k.Operand(0)); }};
+  return *CompileToObject(absl::MakeConstSpan(&emission, 1), TestTargets().front());
+}
+
+float Call(KernelFn function) {
+  float result = 0;
+  void* operands[] = {&result};
+  const KernelContext context{};
+  function(&context, operands, 0, 1);
+  return result;
+}
+
+TEST(Jit, TwoObjectsWithOneNameRunTheirOwnCode) {
+  const auto one = Jit::Load(ObjectOf("f", 1));
+  const auto two = Jit::Load(ObjectOf("f", 2));
+  ASSERT_TRUE(one.ok() && two.ok());
+  EXPECT_EQ(Call(*(*one)->Lookup("f")), 1);
+  EXPECT_EQ(Call(*(*two)->Lookup("f")), 2);
+}
+
+TEST(Jit, KernelsOfAProgramAreOnePerStep) {
+  const auto jit = Jit::Load(ObjectOf("f", 3));
+  ASSERT_TRUE(jit.ok());
+  Program program;
+  program.steps = {{.kernel = "f"}, {.kernel = "f"}};
+  const auto kernels = (*jit)->KernelsOf(program);
+  ASSERT_TRUE(kernels.ok()) << kernels.status();
+  ASSERT_EQ(kernels->size(), 2U);
+  EXPECT_EQ((*kernels)[0], (*kernels)[1]);
+}
+
+TEST(Jit, MissingKernelsAreNamed) {
+  const auto jit = Jit::Load(ObjectOf("f", 1));
+  ASSERT_TRUE(jit.ok());
+  EXPECT_THAT((*jit)->Lookup("absent").status().ToString(), HasSubstr("absent"));
+}
+
+TEST(Jit, BytesThatAreNoObjectAreAnError) {
+  EXPECT_FALSE(Jit::Load({}).ok());
+  const std::vector<uint8_t> noise(500, 7);
+  const auto jit = Jit::Load(noise);
+  EXPECT_FALSE(jit.ok() && (*jit)->Lookup("f").ok());
+}
+
+}  // namespace
+}  // namespace weft::codegen

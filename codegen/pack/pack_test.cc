@@ -1,0 +1,139 @@
+// Layouts byte by byte, worked out from docs/architecture.md; values are the kernels' tests'
+// business.
+#include "codegen/pack/pack.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "codegen/kernel_harness.h"
+#include "ir/text.h"
+#include "runtime/abi/q8_0.h"
+
+namespace weft::codegen {
+namespace {
+
+using testing::HasSubstr;
+
+class Reader : public ir::WeightReader {
+ public:
+  absl::Status Read(const ir::SourceTensor& tensor, int64_t begin,
+                    absl::Span<float> out) const override {
+    if (fail) return absl::DataLossError("disk on fire");
+    if (tensor.dtype == DataType::kQ8_0) {
+      DequantizeQ8_0(raw.data() + begin / 32 * 34, static_cast<int64_t>(out.size()), out.data());
+    } else {
+      std::copy_n(values.begin() + begin, out.size(), out.begin());
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<absl::Span<const uint8_t>> Raw(const ir::SourceTensor& /*tensor*/) const override {
+    return absl::MakeConstSpan(raw);
+  }
+  void Release(const ir::SourceTensor& tensor) const override { ++released[tensor.name]; }
+
+  std::vector<float> values;
+  std::vector<uint8_t> raw;
+  bool fail = false;
+  mutable std::map<std::string, int> released;
+};
+
+std::vector<uint8_t> Pack(absl::string_view text, const Reader& reader, size_t bytes,
+                          int threads = 1) {
+  std::vector<uint8_t> out(bytes, 0);
+  const absl::Status status =
+      PackWeights(*ir::Parse(text), reader, absl::MakeSpan(out), {.threads = threads});
+  EXPECT_TRUE(status.ok()) << status;
+  return out;
+}
+
+constexpr char kF32[] = R"(module "m" {
+  tensor "w" : f32[18,3] {file=0, offset=0}
+  %0 = weight {tensor="w"} : f32[18,3]
+  %1 = pack %0 {format="f32", layout="panels16", space="weights", address=0, bytes=384} : f32[18,3]{panels16}
+  return %1
+})";
+
+TEST(Pack, F32Panels) {
+  Reader reader;
+  for (int i = 0; i < 18 * 3; ++i) reader.values.push_back(static_cast<float>(i + 1));
+  const std::vector<uint8_t> out = Pack(kF32, reader, 384);
+  for (int row = 0; row < 32; ++row) {
+    for (int k = 0; k < 3; ++k) {
+      float value = -1;
+      std::memcpy(&value, &out[((row / 16 * 3 + k) * 16 + row % 16) * 4], 4);
+      EXPECT_EQ(value, row < 18 ? row * 3 + k + 1 : 0) << row << ", " << k;
+    }
+  }
+  EXPECT_EQ(reader.released["w"], 1);
+}
+
+TEST(Pack, Q8_0BlocksKeepTheirBytes) {
+  Reader reader;
+  for (int i = 0; i < 17 * 2 * 34; ++i) reader.raw.push_back(static_cast<uint8_t>(i * 37 + 128));
+  const std::vector<uint8_t> out = Pack(R"(module "m" {
+    tensor "w" : q8_0[17,64] {file=0, offset=0}
+    %0 = weight {tensor="w"} : q8_0[17,64]
+    %1 = pack %0 {format="q8_0", layout="panels16", space="weights", address=0, bytes=2176} : q8_0[17,64]{panels16}
+    return %1
+  })",
+                                        reader, 2176, 2);
+  for (int row = 0; row < 17; ++row) {
+    for (int block = 0; block < 2; ++block) {
+      const uint8_t* from = &reader.raw[(row * 2 + block) * 34];
+      const uint8_t* to = &out[(row / 16 * 2 + block) * 544];
+      EXPECT_EQ(std::memcmp(to + row % 16 * 2, from, 2), 0);
+      for (int k = 0; k < 32; ++k)
+        EXPECT_EQ(to[32 + k / 4 * 64 + row % 16 * 4 + k % 4], from[2 + k])
+            << row << ", " << block << ", " << k;
+    }
+  }
+}
+
+TEST(Pack, TheSameBytesForAnyNumberOfThreads) {
+  Reader reader;
+  const std::vector<uint8_t> random = RandomTensor(100 * 96, 5);
+  reader.values.resize(100 * 96);
+  std::memcpy(reader.values.data(), random.data(), random.size());
+  constexpr char kText[] = R"(module "m" {
+    tensor "w" : f32[100,96] {file=0, offset=0}
+    %0 = weight {tensor="w"} : f32[100,96]
+    %1 = pack %0 {format="q8_0", layout="panels16", space="weights", address=0, bytes=11424} : q8_0[100,96]{panels16}
+    return %1
+  })";
+  const std::vector<uint8_t> one = Pack(kText, reader, 11424, 1);
+  for (int threads : {2, 3, 8, 64}) EXPECT_EQ(Pack(kText, reader, 11424, threads), one);
+}
+
+TEST(Pack, RopeTables) {
+  const std::vector<uint8_t> out = Pack(R"(module "m" {
+    %0 = rope_table {context=3, inv_freq=[1.0, 0.25], factor=2.0, space="weights", address=64, bytes=48} : f32[3,4]
+    return %0
+  })",
+                                        Reader(), 112);
+  float table[3][4];
+  std::memcpy(table, &out[64], sizeof(table));
+  for (int p = 0; p < 3; ++p) {
+    EXPECT_FLOAT_EQ(table[p][0], static_cast<float>(2 * std::cos(p)));
+    EXPECT_FLOAT_EQ(table[p][1], static_cast<float>(2 * std::cos(p * 0.25)));
+    EXPECT_FLOAT_EQ(table[p][2], static_cast<float>(2 * std::sin(p)));
+    EXPECT_FLOAT_EQ(table[p][3], static_cast<float>(2 * std::sin(p * 0.25)));
+  }
+}
+
+TEST(Pack, ReadErrorsNameTheWeight) {
+  Reader reader;
+  reader.fail = true;
+  std::vector<uint8_t> out(384);
+  for (int threads : {1, 4}) {
+    const absl::Status status =
+        PackWeights(*ir::Parse(kF32), reader, absl::MakeSpan(out), {.threads = threads});
+    EXPECT_THAT(status.ToString(), HasSubstr("disk on fire"));
+  }
+}
+
+}  // namespace
+}  // namespace weft::codegen
