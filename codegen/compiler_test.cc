@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_replace.h"
 #include "ir/text.h"
 
 namespace weft::codegen {
@@ -24,11 +25,8 @@ constexpr char kModule[] = R"(module "m" {
 })";
 
 Kernel MatmulKernel(const std::string& format, const Target& target) {
-  std::string text = kModule;
-  for (size_t at = text.find("FORMAT"); at != std::string::npos; at = text.find("FORMAT"))
-    text = text.substr(0, at) + format + text.substr(at + 6);
-  const size_t at = text.find("INPUT");
-  text = text.substr(0, at) + (format == "f32" ? "%0" : "%1") + text.substr(at + 5);
+  const std::string text =
+      absl::StrReplaceAll(kModule, {{"FORMAT", format}, {"INPUT", format == "f32" ? "%0" : "%1"}});
   ir::Module module = *ir::ParseWithoutVerifying(text);
   module.node(0).Set(ir::Attr::kStride, int64_t{384});
   const KernelSpec spec = MakeSpec(module, module.node(4), 1);

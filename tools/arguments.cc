@@ -91,15 +91,7 @@ absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments) {
 
 absl::StatusOr<std::string> ResolvePath(const std::string& name) {
   ProgressBar bar;
-  HubOptions options;
-  options.progress = [&bar](const HubProgress& report) {
-    if (!report.note.empty()) {
-      bar.Note(report.note);
-    } else {
-      bar.Update(report.file, report.done, report.total);
-    }
-  };
-  WEFT_ASSIGN_OR_RETURN(const ResolvedModel resolved, ResolveModel(name, options));
+  WEFT_ASSIGN_OR_RETURN(const ResolvedModel resolved, ResolveModel(name, HubOptionsWith(&bar)));
   return resolved.path;
 }
 

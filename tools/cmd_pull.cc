@@ -11,15 +11,7 @@ namespace {
 
 absl::Status RunPull(const std::string& name) {
   ProgressBar bar;
-  HubOptions options;
-  options.progress = [&bar](const HubProgress& report) {
-    if (!report.note.empty()) {
-      bar.Note(report.note);
-    } else {
-      bar.Update(report.file, report.done, report.total);
-    }
-  };
-  WEFT_ASSIGN_OR_RETURN(const ResolvedModel model, Pull(name, options));
+  WEFT_ASSIGN_OR_RETURN(const ResolvedModel model, Pull(name, HubOptionsWith(&bar)));
   std::cout << model.path << "\n";
   return absl::OkStatus();
 }

@@ -43,4 +43,16 @@ void ProgressBar::Note(const std::string& text) {
   std::cerr << "weft: " << text << std::endl;
 }
 
+HubOptions HubOptionsWith(ProgressBar* bar) {
+  HubOptions options;
+  options.progress = [bar](const HubProgress& report) {
+    if (!report.note.empty()) {
+      bar->Note(report.note);
+    } else {
+      bar->Update(report.file, report.done, report.total);
+    }
+  };
+  return options;
+}
+
 }  // namespace weft::tools

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "frontends/hub/options.h"
+
 namespace weft::tools {
 
 class ProgressBar {
@@ -28,5 +30,8 @@ class ProgressBar {
   std::string label_;
   std::chrono::steady_clock::time_point last_;
 };
+
+// Options for the hub that report to `bar`, which must outlive them.
+HubOptions HubOptionsWith(ProgressBar* bar);
 
 }  // namespace weft::tools
