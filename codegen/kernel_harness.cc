@@ -168,6 +168,7 @@ class Runner {
       return;
     }
     std::normal_distribution<float> normal;
+    value.floats.reserve(value.dims[0] * value.dims[1]);
     for (int64_t i = 0; i < value.dims[0] * value.dims[1]; ++i)
       value.floats.push_back(normal(random));
     for (int64_t row = 0; row < value.dims[0]; ++row) {
@@ -179,6 +180,7 @@ class Runner {
   Value Reference(NodeId id) {
     const Node& node = module_.node(id);
     std::vector<const Value*> operands;
+    operands.reserve(node.operands.size());
     for (NodeId operand : node.operands) operands.push_back(&values_[operand]);
     auto value = ir::EvaluateOp(context_, node, operands);
     WEFT_CHECK(value.ok());
@@ -212,6 +214,7 @@ class Runner {
     ASSERT_NE(function, nullptr);
 
     std::vector<void*> operands;
+    operands.reserve(node.operands.size() + 1);
     for (NodeId operand : node.operands) operands.push_back(buffers_[operand].data());
     operands.push_back(buffers_[id].data());
     const KernelContext context{run_.tokens, run_.logit_rows, 0};

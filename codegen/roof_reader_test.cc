@@ -10,6 +10,11 @@
 namespace weft::codegen {
 namespace {
 
+// Readers load whole aligned vectors.
+struct alignas(64) Line {
+  uint64_t words[8];
+};
+
 // A reader that skipped bytes would raise the roof: the exclusive or of all it reads shows each
 // bit.
 TEST(RoofReader, EveryReaderReadsEveryByteOnce) {
@@ -19,15 +24,15 @@ TEST(RoofReader, EveryReaderReadsEveryByteOnce) {
   const auto jit = Jit::Load(*CompileToObject(absl::MakeConstSpan(readers), target));
   ASSERT_TRUE(jit.ok()) << jit.status();
   constexpr int64_t kUnits = 12;  // divides into 1 to 4 streams of whole iterations
-  std::vector<uint64_t> data(kUnits * kReaderUnit / 8 + 8);
-  auto* aligned =
-      reinterpret_cast<uint64_t*>((reinterpret_cast<uintptr_t>(data.data()) + 63) / 64 * 64);
+  std::vector<Line> data(kUnits * kReaderUnit / sizeof(Line));
   std::mt19937_64 random(1);
   uint64_t expected = 0;
-  for (int64_t i = 0; i < kUnits * kReaderUnit / 8; ++i) expected ^= aligned[i] = random();
+  for (Line& line : data) {
+    for (uint64_t& word : line.words) expected ^= word = random();
+  }
   for (const NamedEmission& reader : readers) {
     alignas(64) uint64_t sums[8] = {};
-    void* operands[] = {aligned, sums};
+    void* operands[] = {data.data(), sums};
     const KernelContext context{};
     (*(*jit)->Lookup(reader.name))(&context, operands, 0, kUnits);
     uint64_t actual = 0;
