@@ -112,7 +112,7 @@ absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const std::string& name) 
 }
 
 absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,
-                                             CompileSettings settings) {
+                                             const CompileSettings& settings) {
   WEFT_ASSIGN_OR_RETURN(CompiledModel compiled, CompileModel(model, settings));
   if (arguments.time_passes) {
     for (const passes::PassStats& stats : compiled.passes) {
@@ -145,8 +145,7 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
   WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments));
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments));
   settings.pipeline.pass.max_logit_rows = std::min(logit_rows, settings.pipeline.pass.max_tokens);
-  WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
-                        CompileAsAsked(model, arguments, std::move(settings)));
+  WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled, CompileAsAsked(model, arguments, settings));
   return Engine::FromModel(model, compiled, options);
 }
 

@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
 
 // Compiles as `arguments` say, printing IR and times where they ask for it.
 absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,
-                                             CompileSettings settings);
+                                             const CompileSettings& settings);
 
 // "1,2,3" or a JSON array or numbers between blanks.
 absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text);

@@ -21,7 +21,7 @@ absl::Status RunCompile(const CompileArguments& arguments) {
   settings.pipeline.pass.max_logit_rows =
       std::min(arguments.logit_rows, settings.pipeline.pass.max_tokens);
   WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
-                        CompileAsAsked(model, arguments.model, std::move(settings)));
+                        CompileAsAsked(model, arguments.model, settings));
   {
     ProgressBar bar;
     WEFT_RETURN_IF_ERROR(WritePlan(

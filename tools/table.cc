@@ -10,7 +10,7 @@ Table::Table(std::vector<std::string> header) : right_(header.size(), false) {
   rows_.push_back(std::move(header));
 }
 
-void Table::AlignRight(std::vector<int> columns) {
+void Table::AlignRight(const std::vector<int>& columns) {
   for (int column : columns) right_[column] = true;
 }
 

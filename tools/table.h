@@ -9,7 +9,7 @@ namespace weft::tools {
 class Table {
  public:
   explicit Table(std::vector<std::string> header);
-  void AlignRight(std::vector<int> columns);
+  void AlignRight(const std::vector<int>& columns);
   // As many cells as the header has.
   void Add(std::vector<std::string> row);
   // One line per row, the header first with a rule under it, two spaces between columns.
