@@ -20,7 +20,7 @@ class GgufMetadataTest : public testing::Test {
   absl::Span<const uint8_t> Keep(const std::vector<T>& values) {
     std::vector<uint8_t>& bytes = storage_.emplace_back(1 + values.size() * sizeof(T));
     // From an odd address: values in files are not aligned.
-    std::memcpy(bytes.data() + 1, values.data(), values.size() * sizeof(T));
+    if (!values.empty()) std::memcpy(bytes.data() + 1, values.data(), values.size() * sizeof(T));
     return absl::MakeConstSpan(bytes).subspan(1);
   }
   template <typename T>

@@ -1,4 +1,5 @@
-// What the compiler hands to the runtime: a flat list of steps over three spaces of memory. Plain data; a plan file holds it.
+// What the compiler hands to the runtime: a flat list of steps over three spaces of memory. Plain
+// data; a plan file holds it.
 #pragma once
 
 #include <cstdint>
@@ -7,16 +8,20 @@
 
 namespace weft {
 
-// First argument of every kernel. Generated code reads the fields by offset: codegen/kernel_builder.cc knows this layout.
+// First argument of every kernel. Generated code reads the fields by offset:
+// codegen/kernel_builder.cc knows this layout.
 struct KernelContext {
   int64_t tokens;      // T: rows of this run, 1 ≤ T ≤ Program::max_tokens
-  int64_t logit_rows;  // L: the last rows of them that need logits, 1 ≤ L ≤ min(T, Program::max_logit_rows)
-  int64_t position;    // absolute position of the run's first token; position + tokens ≤ Program::context
+  int64_t logit_rows;  // L: the last rows of them that need logits, 1 ≤ L ≤ min(T,
+                       // Program::max_logit_rows)
+  int64_t
+      position;  // absolute position of the run's first token; position + tokens ≤ Program::context
 };
 
-// Computes units [begin, end) of a step. `operands` are the step's, in its order. Units write disjoint bytes, and the
-// result does not depend on how they are grouped.
-using KernelFn = void (*)(const KernelContext* context, void* const* operands, int64_t begin, int64_t end);
+// Computes units [begin, end) of a step. `operands` are the step's, in its order. Units write
+// disjoint bytes, and the result does not depend on how they are grouped.
+using KernelFn = void (*)(const KernelContext* context, void* const* operands, int64_t begin,
+                          int64_t end);
 
 enum class Space : uint8_t {
   kArena,    // activations of one run, ids and positions among them
