@@ -1,5 +1,7 @@
 // Rows of activations to int8: per block of 32 the scale amax/127 in F32, round half to even, and
 // the sum of the quants.
+#include <limits>
+
 #include "codegen/emitters.h"
 #include "codegen/layout.h"
 
@@ -18,8 +20,11 @@ void EmitQuantize(KernelBuilder& k) {
     Value a = k.Abs(halves[0]);
     Value c = k.Abs(halves[1]);
     Value amax = k.ReduceMax(b.CreateSelect(b.CreateFCmpOGT(a, c), a, c));
-    Value zero = b.CreateFCmpOEQ(amax, k.F32(0));
-    Value inverse = b.CreateSelect(zero, k.F32(0), b.CreateFDiv(k.F32(127), amax));
+    // Where 127/amax is not finite (amax 0, or so small that the quants would mean nothing) the
+    // block counts as zeros.
+    Value ratio = b.CreateFDiv(k.F32(127), amax);
+    Value finite = b.CreateFCmpOLT(ratio, k.F32(std::numeric_limits<double>::infinity()));
+    Value inverse = b.CreateSelect(finite, ratio, k.F32(0));
     Value total = k.SplatI32(0);
     for (int half = 0; half < 2; ++half) {
       // 1.5 · 2^23 rounds the sum to an integer (half to even), which then stands in the low bits.

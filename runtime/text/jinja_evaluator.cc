@@ -114,6 +114,7 @@ absl::StatusOr<Arguments> Interpreter::EvaluateArguments(const CallArguments& ar
   if (arguments.star != nullptr) {
     WEFT_ASSIGN_OR_RETURN(const Value more, Evaluate(*arguments.star));
     WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context_, more));
+    WEFT_RETURN_IF_ERROR(context_.Charge(items.size() * sizeof(Value)));
     values.positional.insert(values.positional.end(), items.begin(), items.end());
   }
   for (const auto& [name, argument] : arguments.named) {

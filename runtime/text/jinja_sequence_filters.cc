@@ -320,6 +320,8 @@ Result ApplyMap(Context& context, const Value& input, absl::string_view name,
     if (arguments.positional.empty() || !arguments.positional[0].is_string()) {
       return absl::InvalidArgumentError("'map' needs the name of a filter, or attribute='…'");
     }
+    // A `map` in a `map` has a copy of its own at each level.
+    WEFT_RETURN_IF_ERROR(context.Charge(arguments.positional.size() * sizeof(Value)));
     rest.positional.assign(arguments.positional.begin() + 1, arguments.positional.end());
     rest.named = arguments.named;
   }

@@ -70,7 +70,7 @@ TEST(Regex, MalformedPatternsSayWhere) {
 }
 
 TEST(Regex, ExponentialPatternsGiveUp) {
-  const absl::StatusOr<Regex> regex = Regex::Compile("(a+)+b");
+  const absl::StatusOr<Regex> regex = Regex::Compile("(a+)+[bc]");
   ASSERT_TRUE(regex.ok());
   std::vector<TextRange> ranges;
   const absl::Status status = regex->FindAll(std::string(64, 'a'), &ranges);

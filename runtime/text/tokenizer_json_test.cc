@@ -160,7 +160,7 @@ TEST(TokenizerJson, DamagedFilesAreErrorsOrWork) {
     const absl::StatusOr<std::vector<int32_t>> ids = tokenizer->Encode("the <tool> 12 in <s>");
     if (ids.ok()) tokenizer->Decode(*ids, false);
   }
-  EXPECT_GT(failed, 400);
+  EXPECT_GT(failed, 200);
 }
 
 TEST(TokenizerJson, TruncatedFilesAreErrors) {

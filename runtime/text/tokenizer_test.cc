@@ -154,7 +154,7 @@ TEST(Tokenizer, MalformedTextIsReadWithReplacementCharacters) {
   const Tokenizer t = FromFile(VectorTokenizerPath("gpt2"));
   for (const char* text : {"a\xFFz", "\xE2\x82", "\xC0\x80", "ok\xF0\x9F\x98", "\xED\xA0\x80"}) {
     const std::string repaired = RepairUtf8(text);
-    EXPECT_EQ(t.Encode(text), t.Encode(repaired));
+    EXPECT_EQ(t.Encode(text).value(), t.Encode(repaired).value());
     EXPECT_EQ(t.Decode(t.Encode(text, kPlain).value(), false), repaired);
   }
 }
