@@ -31,8 +31,10 @@ TEST(Normalizer, UnicodeForms) {
       {"\uAC01", "\uAC01", "\u1100\u1161\u11A8", "\uAC01", "\u1100\u1161\u11A8"},
       {"\u00BD", "\u00BD", "\u00BD", "1\u20442", "1\u20442"},
       {"\u0958", "\u0915\u093C", "\u0915\u093C", "\u0915\u093C", "\u0915\u093C"},
-      {"a\u0315\u0300\u05AE" "b", "\u00E0\u05AE\u0315b", "a\u05AE\u0300\u0315b",
-       "\u00E0\u05AE\u0315b", "a\u05AE\u0300\u0315b"},
+      {"a\u0315\u0300\u05AE"
+       "b",
+       "\u00E0\u05AE\u0315b", "a\u05AE\u0300\u0315b", "\u00E0\u05AE\u0315b",
+       "a\u05AE\u0300\u0315b"},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(Apply(R"({"type": "NFC"})", row[0]), row[1]);
