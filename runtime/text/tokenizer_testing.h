@@ -134,9 +134,8 @@ inline nlohmann::json SmallTokenizerJson() {
   return json;
 }
 
-// `json` with every single value in turn replaced by something of another kind, or taken away. The
-// value lists of `skip` (a vocabulary of hundreds of entries) are varied at their first entries
-// only.
+// `json` with every single value in turn replaced by something of another kind, or taken away. Of a
+// vocabulary's hundreds of entries only the first few are.
 inline std::vector<nlohmann::json> Damaged(const nlohmann::json& json) {
   const nlohmann::json junk[] = {nullptr,
                                  true,
@@ -151,7 +150,8 @@ inline std::vector<nlohmann::json> Damaged(const nlohmann::json& json) {
                                  nlohmann::json::array({1, "a", nullptr})};
   std::vector<nlohmann::json> out;
   std::vector<std::string> paths;
-  for (const auto& [path, value] : json.flatten().items()) {
+  const nlohmann::json flat = json.flatten();
+  for (const auto& [path, value] : flat.items()) {
     for (size_t end = path.size(); end != std::string::npos && end > 0;
          end = path.rfind('/', end - 1)) {
       paths.push_back(path.substr(0, end));
