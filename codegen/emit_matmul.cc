@@ -1,14 +1,13 @@
-// y = x · Wᵀ over panels of 16 rows: lanes are rows, one accumulator per output, products added in
-// K order. So a row of the result does not depend on how many tokens are computed at once, nor on
-// the vector width.
-#include <string>
+// y = x · Wᵀ over panels of 16 rows: lanes are rows. Few tokens stream the panels one by one; many
+// tokens go block by block, so that panels and activations come from caches.
+#include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "codegen/emitters.h"
-#include "codegen/int8_dot.h"
 #include "codegen/layout.h"
-#include "codegen/math.h"
-#include "runtime/abi/check.h"
+#include "codegen/matmul_epilogue.h"
+#include "codegen/matmul_tile.h"
 
 namespace weft::codegen {
 namespace {
@@ -16,147 +15,256 @@ namespace {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
-// A run of panels of one weight operand.
-struct Part {
-  int weight;            // operand
-  int64_t first_unit;    // of the step
-  int64_t first_column;  // of the result
-  int64_t rows;
-  int64_t k;
-  bool quantized;
-};
+// Panels that stay in the L2 cache while tokens pass by: under half of the smallest L2 caches of
+// the CPUs in question (1 MiB), as activations and results pass through it too.
+constexpr int64_t kGroupCacheBytes = 384 << 10;
+// Of K at once: activations of a tile of 6 tokens in 16 bits take 18 KiB of the L1 cache.
+constexpr int64_t kMostK = 1536;
+// Tiles of tokens whose sums wait for the next columns of K: with 6 tokens and 7 panels, 105 KiB.
+constexpr int64_t kWaitingTiles = 40;
 
 class MatmulEmitter {
  public:
-  explicit MatmulEmitter(KernelBuilder& k)
-      : k_(k), roles_(k.spec().Roles()), dot_(Int8Dot::For(k.target())) {}
+  explicit MatmulEmitter(KernelBuilder& k) : k_(k), b_(k.ir()), epilogue_(k) {}
 
   void Emit() {
+    const KernelSpec::MatmulRoles roles = k_.spec().Roles();
+    tokens_ = k_.RowCount(k_.spec().result().type.dims[0]);
     int64_t unit = 0;
     int64_t column = 0;
-    for (int weight : roles_.weights) {
+    for (int weight : roles.weights) {
       const ir::Type& type = k_.spec().operands[weight].type;
-      const Part part{weight,
-                      unit,
-                      column,
-                      type.dims[0].value(),
-                      type.dims[1].value(),
-                      type.dtype == DataType::kQ8_0};
-      EmitPart(part);
-      unit += Panels(part.rows);
-      column += part.rows;
+      const bool quantized = type.dtype == DataType::kQ8_0;
+      EmitPart({weight, quantized ? roles.quantized_input : roles.f32_input, unit, column,
+                type.dims[0].value(), type.dims[1].value(), quantized});
+      unit += CeilDiv(Panels(type.dims[0].value()), epilogue_.unit_panels());
+      column += type.dims[0].value();
     }
   }
 
  private:
-  void EmitPart(const Part& part) {
-    Value lo = k_.Max64(k_.begin(), k_.I64(part.first_unit));
-    Value hi = k_.Min64(k_.end(), k_.I64(part.first_unit + Panels(part.rows)));
-    Value tokens = k_.RowCount(k_.spec().result().type.dims[0]);
-    // The F32 kernel keeps one sum per token too, so the same tile fits.
-    const int tile = dot_->token_tile();
+  void EmitPart(const MatmulPart& part) {
+    const int64_t units = CeilDiv(Panels(part.rows), epilogue_.unit_panels());
+    Value before = k_.I64(part.first_unit);
+    Value lo = k_.Max64(b_.CreateSub(k_.begin(), before), k_.I64(0));
+    Value hi = k_.Min64(b_.CreateSub(k_.end(), before), k_.I64(units));
+    int fewer = 0;
+    for (const StreamTile& stream : StreamTiles(k_, part)) {
+      Value fits = b_.CreateAnd(b_.CreateICmpSGT(tokens_, k_.I64(fewer)),
+                                b_.CreateICmpSLE(tokens_, k_.I64(stream.most_tokens)));
+      k_.If(fits, [&] { EmitStream(part, *stream.tile, lo, hi); });
+      fewer = stream.most_tokens;
+    }
+    k_.If(b_.CreateICmpSGT(tokens_, k_.I64(fewer)),
+          [&] { EmitBlocks(part, *BlockTile(k_, part), lo, hi); });
+  }
+
+  Value Panel(const MatmulPart& part, Value panel) {
     const DataType format = part.quantized ? DataType::kQ8_0 : DataType::kF32;
+    return k_.Element(k_.Operand(part.weight), panel, PanelBytes(format, part.k));
+  }
+
+  // The activations of a tile. The last tile takes the last token for each place that is left.
+  Values Inputs(const MatmulPart& part, const MatmulTile& tile, Value token) {
+    Values inputs;
+    for (int i = 0; i < tile.tokens(); ++i) {
+      Value row = b_.CreateAdd(token, k_.I64(i));
+      if (i > 0) row = k_.Min64(row, b_.CreateSub(tokens_, k_.I64(1)));
+      inputs.push_back(k_.Row(part.input, row));
+    }
+    return inputs;
+  }
+
+  // Sums in memory stand as [panel][token of the tile][16 rows].
+  static int64_t SumsOfPanel(const MatmulTile& tile) { return tile.tokens() * kLanes * 4; }
+
+  void EmitStream(const MatmulPart& part, MatmulTile& tile, Value lo, Value hi) {
+    const int64_t panels = epilogue_.unit_panels();
+    const MatmulTile::Range all = {k_.I64(0), k_.I64(part.k), part.k};
+    const Values zeros(tile.tokens(), k_.ZeroF32());
+    Value sums = k_.Scratch(panels * SumsOfPanel(tile) / 4);
     k_.Loop(lo, hi, 1, [&](Value unit) {
-      Value panel = k_.ir().CreateSub(unit, k_.I64(part.first_unit));
-      Value weights = k_.Element(k_.Operand(part.weight), panel, PanelBytes(format, part.k));
-      Value row = k_.ir().CreateMul(panel, k_.I64(kPanelRows));
-      Value column = k_.ir().CreateAdd(row, k_.I64(part.first_column));
-      Value mask = part.rows % kPanelRows == 0
-                       ? nullptr
-                       : k_.LanesBelow(k_.ir().CreateSub(k_.I64(part.rows), row));
-      // Whole tiles, then one token at a time.
-      Value whole = k_.ir().CreateSub(tokens, k_.ir().CreateURem(tokens, k_.I64(tile)));
-      k_.Loop(k_.I64(0), whole, tile,
-              [&](Value token) { EmitTile(part, weights, column, mask, token, tile); });
-      k_.Loop(whole, tokens, 1,
-              [&](Value token) { EmitTile(part, weights, column, mask, token, 1); });
+      k_.TightLoop(k_.I64(0), tokens_, tile.tokens(), [&](Value token) {
+        const Values inputs = Inputs(part, tile, token);
+        k_.TightLoop(k_.I64(0), k_.I64(panels), 1, [&](Value i) {
+          Value panel = b_.CreateAdd(b_.CreateMul(unit, k_.I64(panels)), i);
+          Store(tile.Sums({Panel(part, panel)}, inputs, all, zeros),
+                k_.Element(sums, i, SumsOfPanel(tile)));
+        });
+        Finish(part, tile, sums, token, unit);
+      });
     });
   }
 
-  void EmitTile(const Part& part, Value weights, Value column, Value mask, Value token, int count) {
-    const Values sums = part.quantized ? QuantizedSums(part, weights, token, count)
-                                       : FloatSums(part, weights, token, count);
-    for (int i = 0; i < count; ++i) {
-      Value row = k_.ir().CreateAdd(token, k_.I64(i));
-      Epilogue(sums[i], row, column, mask);
-    }
+  // How a matmul is cut for caches. A step is what the epilogue and the tile take at once.
+  struct Blocking {
+    int64_t step_panels;
+    int64_t group_panels;  // whole steps
+    int64_t most_k;
+    int64_t panel_bytes, token_bytes;                          // prepared
+    Value panels = nullptr, inputs = nullptr, sums = nullptr;  // memory
+    Value first = nullptr, end = nullptr;                      // panels of the group
+  };
+
+  Blocking BlockingFor(const MatmulPart& part, const MatmulTile& tile) {
+    Blocking cut;
+    const int64_t ranges = CeilDiv(part.k, kMostK);
+    cut.most_k = ranges == 1 ? part.k : CeilDiv(CeilDiv(part.k, ranges), kBlock) * kBlock;
+    cut.panel_bytes = tile.prepared_panel_bytes(cut.most_k);
+    cut.token_bytes = tile.prepared_token_bytes(cut.most_k);
+    const DataType format = part.quantized ? DataType::kQ8_0 : DataType::kF32;
+    const int64_t bytes = std::max(cut.panel_bytes, PanelBytes(format, cut.most_k));
+    cut.step_panels = std::max(tile.panels(), epilogue_.unit_panels());
+    const int64_t most =
+        std::min(Panels(part.rows), std::max<int64_t>(1, kGroupCacheBytes / bytes));
+    cut.group_panels = CeilDiv(most, cut.step_panels) * cut.step_panels;
+    if (cut.panel_bytes > 0) cut.panels = k_.Scratch(cut.group_panels * cut.panel_bytes / 4);
+    if (cut.token_bytes > 0) cut.inputs = k_.Scratch(tile.tokens() * cut.token_bytes / 4);
+    const int64_t sums = ranges == 1 ? cut.step_panels : cut.group_panels * kWaitingTiles;
+    cut.sums = k_.Scratch(sums * SumsOfPanel(tile) / 4);
+    return cut;
   }
 
-  Values InputRows(int operand, Value token, int count) {
-    Values rows;
-    for (int i = 0; i < count; ++i)
-      rows.push_back(k_.Row(operand, k_.ir().CreateAdd(token, k_.I64(i))));
-    return rows;
-  }
-
-  Values FloatSums(const Part& part, Value weights, Value token, int count) {
-    const Values rows = InputRows(roles_.f32_input, token, count);
-    const auto step = [&](Value k, const Values& carried) {
-      Value w = k_.Load(k_.Element(weights, k, kPanelRows * 4));
-      Values next;
-      for (int i = 0; i < count; ++i) {
-        Value x = k_.Splat(k_.LoadF32(k_.Element(rows[i], k, 4)));
-        next.push_back(k_.Fma(w, x, carried[i]));
-      }
-      return next;
-    };
-    return k_.Loop(k_.I64(0), k_.I64(part.k), 1, Values(count, k_.ZeroF32()), step);
-  }
-
-  Values QuantizedSums(const Part& part, Value weights, Value token, int count) {
-    const Values rows = InputRows(roles_.quantized_input, token, count);
-    auto* half_vector = llvm::FixedVectorType::get(k_.ir().getHalfTy(), kLanes);
-    auto* group_vector = llvm::FixedVectorType::get(k_.ir().getInt8Ty(), kGroupBytes);
-    return k_.Loop(
-        k_.I64(0), k_.I64(Blocks(part.k)), 1, Values(count, k_.ZeroF32()),
-        [&](Value block, const Values& carried) {
-          llvm::IRBuilder<>& b = k_.ir();
-          Value at = k_.Element(weights, block, kPanelBlockBytes);
-          Value scales =
-              b.CreateFPExt(b.CreateAlignedLoad(half_vector, at, llvm::Align(32)), k_.F32Vector());
-          Values dots;
-          for (int i = 0; i < count; ++i) {
-            Value sums = k_.Offset(rows[i], ActivationSums(part.k));
-            dots.push_back(dot_->Start(k_, k_.LoadI32(k_.Element(sums, block, 4))));
-          }
-          for (int64_t group = 0; group < kBlock / 4; ++group) {
-            Value w = b.CreateAlignedLoad(
-                group_vector, k_.Offset(at, kScaleBytes + group * kGroupBytes), llvm::Align(32));
-            Value prepared = dot_->Prepare(k_, w);
-            for (int i = 0; i < count; ++i) {
-              Value x = k_.LoadI32(k_.Offset(k_.Element(rows[i], block, kBlock), group * 4));
-              dots[i] = dot_->Accumulate(k_, dots[i], w, prepared, x);
-            }
-          }
-          Values next;
-          for (int i = 0; i < count; ++i) {
-            Value scale =
-                k_.LoadF32(k_.Element(k_.Offset(rows[i], ActivationScales(part.k)), block, 4));
-            Value both = b.CreateFMul(scales, k_.Splat(scale));
-            next.push_back(k_.Fma(b.CreateSIToFP(dots[i], k_.F32Vector()), both, carried[i]));
-          }
-          return next;
+  void EmitBlocks(const MatmulPart& part, MatmulTile& tile, Value lo, Value hi) {
+    Blocking cut = BlockingFor(part, tile);
+    Value panels = k_.I64(epilogue_.unit_panels());
+    Value hi_panel = b_.CreateMul(hi, panels);
+    k_.Loop(b_.CreateMul(lo, panels), hi_panel, cut.group_panels, [&](Value first) {
+      cut.first = first;
+      cut.end = k_.Min64(b_.CreateAdd(first, k_.I64(cut.group_panels)), hi_panel);
+      if (cut.most_k == part.k) {
+        const MatmulTile::Range all = {k_.I64(0), k_.I64(part.k), part.k};
+        PrepareWeights(part, tile, cut, all);
+        ForTiles(tile, k_.I64(0), tokens_, [&](Value token) {
+          const Values inputs = PreparedInputs(part, tile, cut, all, token);
+          ForSteps(cut, [&](Value panel) {
+            EmitStep(part, tile, cut, all, inputs, panel, cut.sums, /*from_zero=*/true);
+            FinishStep(part, tile, cut, cut.sums, token, panel);
+          });
         });
+      } else {
+        ForTiles(tile, k_.I64(0), tokens_, kWaitingTiles,
+                 [&](Value token) { EmitRanges(part, tile, cut, token); });
+      }
+    });
   }
 
-  void Epilogue(Value value, Value row, Value column, Value mask) {
-    for (const std::string& step : k_.spec().node.Strings(ir::Attr::kEpilogue)) {
-      if (step == "bias") {
-        value = k_.ir().CreateFAdd(value,
-                                   k_.Load(k_.Element(k_.Operand(roles_.bias), column, 4), mask));
-      } else if (step == "residual") {
-        Value other = k_.Load(k_.Element(k_.Row(roles_.residual, row), column, 4), mask);
-        value = k_.ir().CreateFAdd(value, other);
-      } else {
-        value = EmitActivation(k_, step, value);
-      }
+  // Some tokens whose sums wait in memory from one range of K to the next.
+  void EmitRanges(const MatmulPart& part, MatmulTile& tile, const Blocking& cut, Value begin) {
+    Value end = k_.Min64(b_.CreateAdd(begin, k_.I64(kWaitingTiles * tile.tokens())), tokens_);
+    const int64_t tile_bytes = cut.group_panels * SumsOfPanel(tile);
+    const auto sums = [&](Value token, Value panel) {
+      Value index = b_.CreateUDiv(b_.CreateSub(token, begin), k_.I64(tile.tokens()));
+      return k_.Element(k_.Element(cut.sums, index, tile_bytes), b_.CreateSub(panel, cut.first),
+                        SumsOfPanel(tile));
+    };
+    k_.TightLoop(k_.I64(0), k_.I64(kWaitingTiles * tile_bytes), kLanes * 4,
+                 [&](Value at) { k_.Store(k_.ZeroF32(), k_.Offset(cut.sums, at)); });
+    k_.TightLoop(k_.I64(0), k_.I64(part.k), cut.most_k, [&](Value k) {
+      const MatmulTile::Range range = {
+          k, k_.Min64(b_.CreateAdd(k, k_.I64(cut.most_k)), k_.I64(part.k)), cut.most_k};
+      PrepareWeights(part, tile, cut, range);
+      ForTiles(tile, begin, end, [&](Value token) {
+        const Values inputs = PreparedInputs(part, tile, cut, range, token);
+        ForSteps(cut, [&](Value panel) {
+          EmitStep(part, tile, cut, range, inputs, panel, sums(token, panel), /*from_zero=*/false);
+        });
+      });
+    });
+    ForTiles(tile, begin, end, [&](Value token) {
+      ForSteps(cut,
+               [&](Value panel) { FinishStep(part, tile, cut, sums(token, panel), token, panel); });
+    });
+  }
+
+  void ForTiles(const MatmulTile& tile, Value begin, Value end, int64_t tiles,
+                const std::function<void(Value token)>& body) {
+    k_.TightLoop(begin, end, tiles * tile.tokens(), body);
+  }
+  void ForTiles(const MatmulTile& tile, Value begin, Value end,
+                const std::function<void(Value token)>& body) {
+    ForTiles(tile, begin, end, 1, body);
+  }
+  void ForSteps(const Blocking& cut, const std::function<void(Value panel)>& body) {
+    k_.TightLoop(cut.first, cut.end, cut.step_panels, body);
+  }
+
+  Value PreparedPanel(const Blocking& cut, Value panel) {
+    return k_.Element(cut.panels, b_.CreateSub(panel, cut.first), cut.panel_bytes);
+  }
+
+  void PrepareWeights(const MatmulPart& part, MatmulTile& tile, const Blocking& cut,
+                      const MatmulTile::Range& range) {
+    if (cut.panels == nullptr) return;
+    k_.TightLoop(cut.first, cut.end, 1, [&](Value panel) {
+      tile.PrepareWeights(Panel(part, panel), PreparedPanel(cut, panel), range);
+    });
+  }
+
+  Values PreparedInputs(const MatmulPart& part, MatmulTile& tile, const Blocking& cut,
+                        const MatmulTile::Range& range, Value token) {
+    Values inputs = Inputs(part, tile, token);
+    for (int i = 0; cut.inputs != nullptr && i < tile.tokens(); ++i) {
+      Value place = k_.Offset(cut.inputs, i * cut.token_bytes);
+      tile.PrepareToken(inputs[i], place, range);
+      inputs[i] = place;
     }
-    k_.Store(value, k_.Element(k_.Row(k_.spec().result_index(), row), column, 4), mask);
+    return inputs;
+  }
+
+  void EmitStep(const MatmulPart& part, MatmulTile& tile, const Blocking& cut,
+                const MatmulTile::Range& range, const Values& inputs, Value panel, Value sums,
+                bool from_zero) {
+    k_.TightLoop(k_.I64(0), k_.I64(cut.step_panels), tile.panels(), [&](Value offset) {
+      Values weights;
+      for (int i = 0; i < tile.panels(); ++i) {
+        // The last step takes the last panel for each place that is left.
+        Value at = k_.Min64(b_.CreateAdd(b_.CreateAdd(panel, offset), k_.I64(i)),
+                            b_.CreateSub(cut.end, k_.I64(1)));
+        weights.push_back(cut.panels == nullptr ? Panel(part, at) : PreparedPanel(cut, at));
+      }
+      Value place = k_.Element(sums, offset, SumsOfPanel(tile));
+      Values before;
+      for (int64_t i = 0; i < tile.panels() * tile.tokens(); ++i)
+        before.push_back(from_zero ? k_.ZeroF32() : k_.Load(k_.Offset(place, i * kLanes * 4)));
+      Store(tile.Sums(weights, inputs, range, before), place);
+    });
+  }
+
+  void Store(const Values& sums, Value place) {
+    for (size_t i = 0; i < sums.size(); ++i)
+      k_.Store(sums[i], k_.Offset(place, static_cast<int64_t>(i) * kLanes * 4));
+  }
+
+  void FinishStep(const MatmulPart& part, const MatmulTile& tile, const Blocking& cut, Value sums,
+                  Value token, Value panel) {
+    const int64_t unit_panels = epilogue_.unit_panels();
+    Value unit = b_.CreateUDiv(panel, k_.I64(unit_panels));
+    Value left = b_.CreateUDiv(b_.CreateSub(cut.end, panel), k_.I64(unit_panels));
+    k_.TightLoop(k_.I64(0), k_.Min64(left, k_.I64(cut.step_panels / unit_panels)), 1, [&](Value i) {
+      Finish(part, tile, k_.Element(sums, i, unit_panels * SumsOfPanel(tile)), token,
+             b_.CreateAdd(unit, i));
+    });
+  }
+
+  // The epilogue of a unit over the tokens of a tile. Sums come from memory, so that its code is
+  // there once, not once per register.
+  void Finish(const MatmulPart& part, const MatmulTile& tile, Value sums, Value token, Value unit) {
+    Value count = k_.Min64(k_.I64(tile.tokens()), b_.CreateSub(tokens_, token));
+    k_.TightLoop(k_.I64(0), count, 1, [&](Value i) {
+      Values values;
+      for (int64_t panel = 0; panel < epilogue_.unit_panels(); ++panel) {
+        Value place = k_.Offset(sums, panel * SumsOfPanel(tile));
+        values.push_back(k_.Load(k_.Element(place, i, kLanes * 4)));
+      }
+      epilogue_.Apply(part, values, b_.CreateAdd(token, i), unit);
+    });
   }
 
   KernelBuilder& k_;
-  KernelSpec::MatmulRoles roles_;
-  std::unique_ptr<Int8Dot> dot_;
+  llvm::IRBuilder<>& b_;
+  MatmulEpilogue epilogue_;
+  Value tokens_ = nullptr;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Readers of memory whose best is the roof that kernels are measured against: each sums up bytes
-// and does nothing else.
+// Readers of memory whose best is the roof that kernels are measured against: each takes the
+// bitwise or of all words and does nothing else.
 #pragma once
 
 #include <vector>

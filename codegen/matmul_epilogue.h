@@ -1,0 +1,25 @@
+// What a matmul does with the sums of a row before it stores them.
+#pragma once
+
+#include "codegen/kernel_builder.h"
+#include "codegen/matmul_tile.h"
+
+namespace weft::codegen {
+
+class MatmulEpilogue {
+ public:
+  explicit MatmulEpilogue(KernelBuilder& k);
+
+  // How many panels a unit of the step has.
+  int unit_panels() const { return 1; }
+
+  // `sums`: of each panel of the unit, for the token `row`. `unit` counts from the part's first.
+  void Apply(const MatmulPart& part, const MatmulTile::Values& sums, llvm::Value* row,
+             llvm::Value* unit);
+
+ private:
+  KernelBuilder& k_;
+  KernelSpec::MatmulRoles roles_;
+};
+
+}  // namespace weft::codegen
