@@ -1,17 +1,24 @@
-// The KV cache and attention over it.
+// Attention over the KV cache.
 //
-// Keys stand in panels of 16 positions, so that lanes are keys and a score is one accumulator over
-// head_dim; values stand row by row, so that lanes are columns. Positions are taken in chunks that
-// start at multiples of kChunk whatever the step, and chunks merge in order
-// (https://arxiv.org/abs/1805.02867): a result depends on the position and the cache alone, not on
-// how the prompt was cut. Keys and values are read as stored, this step's included; masked
+// Positions are taken in chunks of 64 that start at multiples of 64 whatever the step, and chunks
+// merge in order (https://arxiv.org/abs/1805.02867): a result depends on the position and the cache
+// alone, not on how the prompt was cut or which queries were worked on together. In scores, lanes
+// are keys, with one accumulator over head_dim; in mixtures, lanes are columns, with one
+// accumulator over positions. Keys and values are read as stored, this step's included; masked
 // positions add nothing.
+//
+// A unit is a block of tokens and some of the heads that share one cached head, so that each chunk
+// of the cache is read once for all of them. Its queries meet a chunk in tiles: several tokens of a
+// head, or, for the tokens that make no whole tile, several heads of a token.
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "codegen/emitters.h"
+#include "codegen/kv_cache.h"
 #include "codegen/layout.h"
 #include "codegen/math.h"
+#include "runtime/abi/check.h"
 
 namespace weft::codegen {
 namespace {
@@ -19,29 +26,25 @@ namespace {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
-// Four vectors of scores: enough to hide the merge, and few masked scores where a chunk is part
-// full.
-constexpr int64_t kChunk = 4 * kLanes;
+// Below every score, and finite, so that a chunk that is masked as a whole changes nothing:
+// exp(kNoScore - kNoScore) is 1.
+constexpr double kNoScore = -std::numeric_limits<float>::max();
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-// Shapes and addresses of one layer's cache.
-struct Cache {
-  int64_t context, heads, head_dim;
-  Value base;
+// Queries whose accumulators are in registers together: 6 of 16 lanes fill 12 of the 16 registers
+// of 8 lanes, beside a vector of keys and a query; 12 of 16 lanes fill 12 of 32. Twelve chains hide
+// the latency of fused multiply-adds.
+int TileQueries(const Target& target) { return target.tier == Tier::kAvx2 ? 6 : 12; }
 
-  Cache(KernelBuilder& k, int operand)
-      : context(k.spec().context),
-        heads(k.spec().operands[operand].type.dims[2].value()),
-        head_dim(k.spec().operands[operand].type.dims[3].value()),
-        base(k.Operand(operand)) {}
-
-  Value Keys(KernelBuilder& k, Value head) const {
-    return k.Element(base, head, KeyHeadBytes(context, head_dim));
-  }
-  Value Values(KernelBuilder& k, Value head) const {
-    return k.Element(k.Offset(base, heads * KeyHeadBytes(context, head_dim)), head,
-                     ValueHeadBytes(context, head_dim));
-  }
+// The queries of a tile are rows of the unit's scratch, `stride` apart.
+struct Tile {
+  int count = 1;
+  Value first = nullptr;       // row
+  int64_t stride = 1;          // rows
+  Value query = nullptr;       // address of the first
+  int64_t query_stride = 0;    // bytes
+  Value token = nullptr;       // of the first, within the unit
+  bool across_tokens = false;  // else across heads
 };
 
 class AttentionEmitter {
@@ -50,153 +53,322 @@ class AttentionEmitter {
       : k_(k),
         b_(k.ir()),
         cache_(k, 1),
-        heads_(k.spec().node.Int(ir::Attr::kHeads)),
-        scores_(k.Scratch(kChunk)),
-        mixed_(k.Scratch(CeilDiv(cache_.head_dim, kLanes) * kLanes)) {}
+        most_(TileQueries(k.target())),
+        block_(k.spec().node.Int(ir::Attr::kUnitRows, 1)),
+        units_(k.spec().node.Int(ir::Attr::kUnits)),
+        group_(k.spec().node.Int(ir::Attr::kHeads) / cache_.heads()),
+        heads_(k.spec().node.Int(ir::Attr::kHeads) / units_),
+        columns_(cache_.column_panels() * kLanes),
+        scores_(k.Scratch(block_ * heads_ * kChunk)),
+        mixed_(k.Scratch(block_ * heads_ * columns_)),
+        highest_(k.Scratch(block_ * heads_)),
+        sum_(k.Scratch(block_ * heads_)),
+        fade_(k.Scratch(block_ * heads_)) {
+    WEFT_CHECK(units_ % cache_.heads() == 0 && group_ % heads_ == 0);
+  }
 
   void Emit() {
     k_.Loop(k_.begin(), k_.end(), 1, [&](Value unit) {
-      EmitHead(b_.CreateUDiv(unit, k_.I64(heads_)), b_.CreateURem(unit, k_.I64(heads_)));
+      EmitUnit(b_.CreateUDiv(unit, k_.I64(units_)), b_.CreateURem(unit, k_.I64(units_)));
     });
   }
 
  private:
-  void EmitHead(Value token, Value head) {
-    Value cached_head = b_.CreateUDiv(head, k_.I64(heads_ / cache_.heads));
-    query_ = k_.Element(k_.Row(0, token), head, cache_.head_dim * 4);
-    keys_ = cache_.Keys(k_, cached_head);
-    values_ = cache_.Values(k_, cached_head);
-    high_ = b_.CreateAdd(b_.CreateAdd(k_.position(), token), k_.I64(1));
-    low_ = k_.I64(0);
-    if (k_.spec().node.Has(ir::Attr::kWindow)) {
-      low_ = k_.Max64(low_, b_.CreateSub(high_, k_.I64(k_.spec().node.Int(ir::Attr::kWindow))));
-    }
-    k_.Columns(cache_.head_dim,
-               [&](Value column, Value) { k_.Store(k_.ZeroF32(), k_.Element(mixed_, column, 4)); });
+  void EmitUnit(Value block, Value part) {
+    Value first_token = b_.CreateMul(block, k_.I64(block_));
+    tokens_ = k_.Min64(k_.I64(block_), b_.CreateSub(k_.tokens(), first_token));
+    tiled_ = b_.CreateSub(tokens_, b_.CreateURem(tokens_, k_.I64(most_)));
+    first_end_ = b_.CreateAdd(b_.CreateAdd(k_.position(), first_token), k_.I64(1));
+    last_end_ = End(b_.CreateSub(tokens_, k_.I64(1)));
+    Value head = b_.CreateMul(part, k_.I64(heads_));
+    Value cached_head = b_.CreateUDiv(head, k_.I64(group_));
+    keys_ = cache_.Keys(cached_head);
+    values_ = cache_.ValuesOf(cached_head);
+    queries_ = k_.Element(k_.Row(0, first_token), head, cache_.head_dim() * 4);
+    results_ = k_.Element(k_.Row(2, first_token), head, cache_.head_dim() * 4);
 
-    Value first = b_.CreateAnd(low_, k_.I64(-kChunk));
-    const Values end = k_.Loop(first, high_, kChunk, {k_.F32(kMinusInfinity), k_.F32(0)},
-                               [&](Value chunk, const Values& carried) {
-                                 return EmitChunk(chunk, carried[0], carried[1]);
-                               });
-
-    Value out = k_.Element(k_.Row(2, token), head, cache_.head_dim * 4);
-    k_.Columns(cache_.head_dim, [&](Value column, Value mask) {
-      Value value = b_.CreateFDiv(k_.Load(k_.Element(mixed_, column, 4)), k_.Splat(end[1]));
-      k_.Store(value, k_.Element(out, column, 4), mask);
+    Rows([&](Value row, Value, Value) {
+      b_.CreateStore(k_.F32(kNoScore), k_.Element(highest_, row, 4));
+      b_.CreateStore(k_.F32(0), k_.Element(sum_, row, 4));
+      k_.Columns(columns_, [&](Value column, Value) {
+        k_.Store(k_.ZeroF32(), k_.Element(Mixed(row), column, 4));
+      });
+    });
+    Value first = b_.CreateAnd(Begin(k_.I64(0)), k_.I64(-kChunk));
+    k_.Loop(first, last_end_, kChunk, [&](Value chunk) { EmitChunk(chunk); });
+    Rows([&](Value row, Value token, Value unit_head) {
+      Value sum = k_.Splat(k_.LoadF32(k_.Element(sum_, row, 4)));
+      Value out = RowOf(results_, 2, token, unit_head);
+      k_.Columns(cache_.head_dim(), [&](Value column, Value mask) {
+        Value value = b_.CreateFDiv(k_.Load(k_.Element(Mixed(row), column, 4)), sum);
+        k_.Store(value, k_.Element(out, column, 4), mask);
+      });
     });
   }
 
-  // The highest score so far and the sum of weights relative to it.
-  Values EmitChunk(Value chunk, Value highest, Value sum) {
-    Value begin = k_.Max64(low_, chunk);
-    Value end = k_.Min64(high_, b_.CreateAdd(chunk, k_.I64(kChunk)));
-    for (int64_t i = 0; i < kChunk; i += kLanes)
-      k_.Store(k_.SplatF32(kMinusInfinity), k_.Offset(scores_, i * 4));
-    Value last = b_.CreateUDiv(b_.CreateAdd(end, k_.I64(kLanes - 1)), k_.I64(kLanes));
-    k_.Loop(b_.CreateUDiv(begin, k_.I64(kLanes)), last, 1,
-            [&](Value panel) { EmitScores(panel, chunk); });
+  void EmitChunk(Value chunk) {
+    TokenTiles([&](const Tile& tile, const auto& tiles) { Scores(chunk, tile, tiles); });
+    HeadTiles([&](const Tile& tile, const auto& tiles) { Scores(chunk, tile, tiles); });
+    Value chunk_end = b_.CreateAdd(chunk, k_.I64(kChunk));
+    Value cut = b_.CreateOr(b_.CreateICmpSLT(first_end_, chunk_end),
+                            b_.CreateICmpSGT(Begin(b_.CreateSub(tokens_, k_.I64(1))), chunk));
+    k_.If(cut, [&] { Rows([&](Value row, Value token, Value) { Mask(chunk, row, token); }); });
+    Rows([&](Value row, Value, Value) { Weigh(row); });
+    TokenTiles([&](const Tile& tile, const auto& tiles) { MixValues(chunk, tile, tiles); });
+    HeadTiles([&](const Tile& tile, const auto& tiles) { MixValues(chunk, tile, tiles); });
+  }
 
-    Values scores;
-    Value top = k_.SplatF32(kMinusInfinity);
+  // Loops over the tiles of one shape, which the first argument shows; for use inside other loops.
+  using EachTile = std::function<void(const std::function<void(const Tile&)>&)>;
+
+  // Tiles of most_ tokens of a head.
+  void TokenTiles(const std::function<void(const Tile&, const EachTile&)>& use) {
+    if (block_ < most_) return;
+    Tile shape{.count = most_, .query_stride = Stride(0), .across_tokens = true};
+    use(shape, [&](const std::function<void(const Tile&)>& body) {
+      k_.Loop(k_.I64(0), k_.I64(heads_), 1, [&](Value head) {
+        k_.Loop(k_.I64(0), tiled_, most_, [&](Value token) {
+          Tile tile = shape;
+          Place(token, head, &tile);
+          body(tile);
+        });
+      });
+    });
+  }
+
+  // Tiles of heads of the tokens after the last whole tile.
+  void HeadTiles(const std::function<void(const Tile&, const EachTile&)>& use) {
+    const int64_t tiles = CeilDiv(heads_, most_);
+    for (int64_t i = 0; i < tiles; ++i) {
+      const int64_t begin = heads_ * i / tiles;
+      const int64_t end = heads_ * (i + 1) / tiles;
+      Tile shape{.count = static_cast<int>(end - begin),
+                 .stride = block_,
+                 .query_stride = cache_.head_dim() * 4};
+      use(shape, [&](const std::function<void(const Tile&)>& body) {
+        k_.Loop(tiled_, tokens_, 1, [&](Value token) {
+          Tile tile = shape;
+          Place(token, k_.I64(begin), &tile);
+          body(tile);
+        });
+      });
+    }
+  }
+
+  void Place(Value token, Value head, Tile* tile) {
+    tile->first = Row(token, head);
+    tile->query = RowOf(queries_, 0, token, head);
+    tile->token = token;
+  }
+
+  // Vectors that each query of a tile takes at once, so that there are enough accumulators.
+  int64_t AtOnce(const Tile& tile) const {
+    int64_t count = 1;
+    while (count < kChunkPanels && 2 * count * tile.count <= most_) count *= 2;
+    return count;
+  }
+
+  void Scores(Value chunk, const Tile& shape, const EachTile& tiles) {
+    const int64_t at_once = AtOnce(shape);
+    // Panels that hold a position which some query sees.
+    Value begin = k_.Max64(Begin(k_.I64(0)), chunk);
+    Value end = k_.Min64(last_end_, b_.CreateAdd(chunk, k_.I64(kChunk)));
+    Value first = b_.CreateAnd(begin, k_.I64(-kLanes * at_once));
+    k_.Loop(first, end, kLanes * at_once, [&](Value position) {
+      Value panel = b_.CreateUDiv(position, k_.I64(kLanes));
+      Values panels;
+      for (int64_t i = 0; i < at_once; ++i)
+        panels.push_back(cache_.KeyPanel(keys_, b_.CreateAdd(panel, k_.I64(i))));
+      tiles([&](const Tile& tile) {
+        Value seen_end = End(Last(tile));
+        Value seen_begin = Begin(tile.token);
+        Value seen = b_.CreateAnd(
+            b_.CreateICmpSLT(position, seen_end),
+            b_.CreateICmpSGT(b_.CreateAdd(position, k_.I64(kLanes * at_once)), seen_begin));
+        k_.If(seen, [&] { ScoreTile(tile, panels, b_.CreateSub(position, chunk)); });
+      });
+    });
+  }
+
+  void ScoreTile(const Tile& tile, const Values& panels, Value position) {
+    const Values initial(tile.count * panels.size(), k_.ZeroF32());
+    const Values dots =
+        cache_.OverKeys(panels, initial, [&](Value d, const Values& keys, const Values& carried) {
+          Value at = k_.Element(tile.query, d, 4);
+          Values next;
+          for (int i = 0; i < tile.count; ++i) {
+            Value q = k_.Splat(k_.LoadF32(k_.Offset(at, i * tile.query_stride)));
+            for (Value key : keys) next.push_back(k_.Fma(key, q, carried[next.size()]));
+          }
+          return next;
+        });
+    Value first = k_.Element(ScoresOf(tile.first), position, 4);
+    for (size_t n = 0; n < dots.size(); ++n) {
+      Value score = b_.CreateFMul(dots[n], k_.SplatF32(k_.spec().node.Float(ir::Attr::kScale)));
+      if (k_.spec().node.Has(ir::Attr::kSoftcap))
+        score = EmitSoftcap(k_, k_.spec().node.Float(ir::Attr::kSoftcap), score);
+      const auto row = static_cast<int64_t>(n / panels.size()) * tile.stride;
+      const auto panel = static_cast<int64_t>(n % panels.size());
+      k_.Store(score, k_.Offset(first, (row * kChunk + panel * kLanes) * 4));
+    }
+  }
+
+  // Scores of positions that the token does not see, and those that were not computed because of
+  // it, become -∞.
+  void Mask(Value chunk, Value row, Value token) {
+    const auto splat = [&](Value i64) { return k_.Splat(b_.CreateTrunc(i64, b_.getInt32Ty())); };
+    Value begin = splat(b_.CreateSub(Begin(token), chunk));
+    Value end = splat(b_.CreateSub(End(token), chunk));
     for (int64_t i = 0; i < kChunk; i += kLanes) {
-      scores.push_back(k_.Load(k_.Offset(scores_, i * 4)));
-      top = b_.CreateSelect(b_.CreateFCmpOGT(scores.back(), top), scores.back(), top);
+      Value position = b_.CreateAdd(k_.Iota(), k_.SplatI32(static_cast<int32_t>(i)));
+      Value seen = b_.CreateAnd(b_.CreateICmpSGE(position, begin), b_.CreateICmpSLT(position, end));
+      Value at = k_.Offset(ScoresOf(row), i * 4);
+      k_.Store(b_.CreateSelect(seen, k_.Load(at), k_.SplatF32(kMinusInfinity)), at);
+    }
+  }
+
+  // Scores become weights relative to the highest so far; what was summed before fades.
+  void Weigh(Value row) {
+    Values scores;
+    Value top = nullptr;
+    for (int64_t i = 0; i < kChunk; i += kLanes) {
+      scores.push_back(k_.Load(k_.Offset(ScoresOf(row), i * 4)));
+      top = top == nullptr
+                ? scores.back()
+                : b_.CreateSelect(b_.CreateFCmpOGT(scores.back(), top), scores.back(), top);
     }
     Value chunk_top = k_.ReduceMax(top);
+    Value highest = k_.LoadF32(k_.Element(highest_, row, 4));
     Value new_highest = b_.CreateSelect(b_.CreateFCmpOGT(chunk_top, highest), chunk_top, highest);
     Value total = k_.ZeroF32();
     for (size_t i = 0; i < scores.size(); ++i) {
       Value weight = EmitExp(k_, b_.CreateFSub(scores[i], k_.Splat(new_highest)));
-      k_.Store(weight, k_.Offset(scores_, static_cast<int64_t>(i) * kLanes * 4));
+      k_.Store(weight, k_.Offset(ScoresOf(row), static_cast<int64_t>(i) * kLanes * 4));
       total = b_.CreateFAdd(total, weight);
     }
-    Value fade = EmitExp(k_, k_.Splat(b_.CreateFSub(highest, new_highest)));
-    MixValues(chunk, begin, end, fade);
-    return {new_highest,
-            k_.Fma(sum, b_.CreateExtractElement(fade, uint64_t{0}), k_.ReduceAdd(total))};
+    Value fade = b_.CreateExtractElement(EmitExp(k_, k_.Splat(b_.CreateFSub(highest, new_highest))),
+                                         uint64_t{0});
+    Value sum = k_.Element(sum_, row, 4);
+    b_.CreateStore(new_highest, k_.Element(highest_, row, 4));
+    b_.CreateStore(fade, k_.Element(fade_, row, 4));
+    b_.CreateStore(k_.Fma(k_.LoadF32(sum), fade, k_.ReduceAdd(total)), sum);
   }
 
-  void EmitScores(Value panel, Value chunk) {
-    Value keys = k_.Element(keys_, panel, cache_.head_dim * kLanes * 4);
-    const Values dot = k_.Loop(
-        k_.I64(0), k_.I64(cache_.head_dim), 1, {k_.ZeroF32()}, [&](Value d, const Values& carried) {
-          Value q = k_.Splat(k_.LoadF32(k_.Element(query_, d, 4)));
-          return Values{k_.Fma(k_.Load(k_.Element(keys, d, kLanes * 4)), q, carried[0])};
-        });
-    Value score = b_.CreateFMul(dot[0], k_.SplatF32(k_.spec().node.Float(ir::Attr::kScale)));
-    if (k_.spec().node.Has(ir::Attr::kSoftcap))
-      score = EmitSoftcap(k_, k_.spec().node.Float(ir::Attr::kSoftcap), score);
-    // Lanes within [low, high).
-    Value first = b_.CreateMul(panel, k_.I64(kLanes));
-    Value seen = k_.LanesBelow(b_.CreateSub(high_, first));
-    Value unseen = k_.LanesBelow(b_.CreateSub(low_, first));
-    Value valid = b_.CreateAnd(seen, b_.CreateNot(unseen));
-    Value masked = b_.CreateSelect(valid, score, k_.SplatF32(kMinusInfinity));
-    k_.Store(masked, k_.Element(scores_, b_.CreateSub(first, chunk), 4));
-  }
-
-  // mixed = mixed · fade + Σ weight · value over [begin, end), four vectors of columns at a time.
-  void MixValues(Value chunk, Value begin, Value end, Value fade) {
-    constexpr int64_t kAtOnce = 4;
-    for (int64_t first = 0; first < cache_.head_dim; first += kAtOnce * kLanes) {
-      const int64_t count = std::min(kAtOnce, CeilDiv(cache_.head_dim - first, kLanes));
-      Values masks;
-      Values initial;
+  void MixValues(Value chunk, const Tile& shape, const EachTile& tiles) {
+    const int64_t at_once = std::min(AtOnce(shape), cache_.column_panels());
+    const int64_t whole = cache_.column_panels() / at_once * at_once;
+    const auto mix = [&](Value first_panel, int64_t count) {
+      Values panels;
       for (int64_t i = 0; i < count; ++i) {
-        const int64_t left = cache_.head_dim - first - i * kLanes;
-        masks.push_back(left < kLanes ? k_.LanesBelow(k_.I64(left)) : nullptr);
-        initial.push_back(
-            b_.CreateFMul(k_.Load(k_.Offset(mixed_, (first + i * kLanes) * 4)), fade));
+        panels.push_back(cache_.ValuePanel(values_, chunk, b_.CreateAdd(first_panel, k_.I64(i))));
       }
-      const Values sums =
-          k_.Loop(begin, end, 1, initial, [&](Value position, const Values& carried) {
-            Value weight =
-                k_.Splat(k_.LoadF32(k_.Element(scores_, b_.CreateSub(position, chunk), 4)));
-            Value row = k_.Offset(k_.Element(values_, position, cache_.head_dim * 4), first * 4);
+      Value column = b_.CreateMul(first_panel, k_.I64(kLanes));
+      tiles([&](const Tile& tile) { MixTile(chunk, tile, panels, column); });
+    };
+    k_.Loop(k_.I64(0), k_.I64(whole), at_once, [&](Value panel) { mix(panel, at_once); });
+    if (whole < cache_.column_panels()) mix(k_.I64(whole), cache_.column_panels() - whole);
+  }
+
+  // mixed = mixed · fade + Σ weight · value over the positions of the chunk that each query sees.
+  void MixTile(Value chunk, const Tile& tile, const Values& panels, Value column) {
+    Value weights = ScoresOf(tile.first);
+    Value mixed = k_.Element(Mixed(tile.first), column, 4);
+    const auto at = [&](size_t n) {
+      const auto row = static_cast<int64_t>(n / panels.size()) * tile.stride;
+      return k_.Offset(mixed,
+                       (row * columns_ + static_cast<int64_t>(n % panels.size()) * kLanes) * 4);
+    };
+    Values sums;
+    for (size_t n = 0; n < tile.count * panels.size(); ++n) {
+      const auto row = static_cast<int64_t>(n / panels.size()) * tile.stride;
+      Value fade = k_.LoadF32(k_.Offset(k_.Element(fade_, tile.first, 4), row * 4));
+      sums.push_back(b_.CreateFMul(k_.Load(at(n)), k_.Splat(fade)));
+    }
+    const auto add = [&](Value begin, Value end, const Values* firsts, const Values* ends) {
+      sums = cache_.OverValues(
+          panels, begin, end, sums,
+          [&](Value position, const Values& values, const Values& carried) {
             Values next;
-            for (int64_t i = 0; i < count; ++i) {
-              next.push_back(
-                  k_.Fma(weight, k_.Load(k_.Offset(row, i * kLanes * 4), masks[i]), carried[i]));
+            for (int i = 0; i < tile.count; ++i) {
+              Value row = k_.Offset(weights, i * tile.stride * kChunk * 4);
+              Value weight = k_.Splat(k_.LoadF32(k_.Element(row, position, 4)));
+              Value seen = firsts == nullptr
+                               ? nullptr
+                               : b_.CreateAnd(b_.CreateICmpSGE(position, (*firsts)[i]),
+                                              b_.CreateICmpSLT(position, (*ends)[i]));
+              for (Value value : values) {
+                Value old = carried[next.size()];
+                Value sum = k_.Fma(weight, value, old);
+                next.push_back(seen == nullptr ? sum : b_.CreateSelect(seen, sum, old));
+              }
             }
             return next;
           });
-      for (int64_t i = 0; i < count; ++i)
-        k_.Store(sums[i], k_.Offset(mixed_, (first + i * kLanes) * 4));
+    };
+    // Within the chunk.
+    Values firsts;
+    Values ends;
+    for (int i = 0; i < (tile.across_tokens ? tile.count : 1); ++i) {
+      Value token = b_.CreateAdd(tile.token, k_.I64(i));
+      firsts.push_back(k_.Max64(b_.CreateSub(Begin(token), chunk), k_.I64(0)));
+      ends.push_back(k_.Min64(b_.CreateSub(End(token), chunk), k_.I64(kChunk)));
     }
+    if (!tile.across_tokens) {
+      add(firsts[0], ends[0], nullptr, nullptr);
+    } else {
+      // What some tokens see, what all see, what some see: both bounds grow with the token.
+      if (HasWindow()) add(firsts[0], k_.Min64(firsts.back(), ends.back()), &firsts, &ends);
+      add(firsts.back(), ends[0], nullptr, nullptr);
+      add(k_.Max64(firsts.back(), ends[0]), ends.back(), &firsts, &ends);
+    }
+    for (size_t n = 0; n < sums.size(); ++n) k_.Store(sums[n], at(n));
+  }
+
+  bool HasWindow() const { return k_.spec().node.Has(ir::Attr::kWindow); }
+  int64_t Stride(int operand) const { return k_.spec().operands[operand].stride; }
+  Value Last(const Tile& tile) {
+    return tile.across_tokens ? b_.CreateAdd(tile.token, k_.I64(tile.count - 1)) : tile.token;
+  }
+  // The positions [Begin, End) that a token of the unit sees.
+  Value End(Value token) { return b_.CreateAdd(first_end_, token); }
+  Value Begin(Value token) {
+    if (!HasWindow()) return k_.I64(0);
+    return k_.Max64(k_.I64(0),
+                    b_.CreateSub(End(token), k_.I64(k_.spec().node.Int(ir::Attr::kWindow))));
+  }
+
+  // Rows of the scratch: the unit's heads, of each the tokens.
+  Value Row(Value token, Value head) {
+    return b_.CreateAdd(b_.CreateMul(head, k_.I64(block_)), token);
+  }
+  void Rows(const std::function<void(Value row, Value token, Value head)>& body) {
+    k_.Loop(k_.I64(0), k_.I64(heads_), 1, [&](Value head) {
+      k_.Loop(k_.I64(0), tokens_, 1, [&](Value token) { body(Row(token, head), token, head); });
+    });
+  }
+  Value ScoresOf(Value row) { return k_.Element(scores_, row, kChunk * 4); }
+  Value Mixed(Value row) { return k_.Element(mixed_, row, columns_ * 4); }
+  Value RowOf(Value first, int operand, Value token, Value head) {
+    return k_.Element(k_.Element(first, token, Stride(operand)), head, cache_.head_dim() * 4);
   }
 
   KernelBuilder& k_;
   llvm::IRBuilder<>& b_;
-  Cache cache_;
-  int64_t heads_;
-  Value scores_, mixed_;
-  Value query_ = nullptr, keys_ = nullptr, values_ = nullptr, low_ = nullptr, high_ = nullptr;
+  KvCache cache_;
+  const int most_;         // queries of a tile
+  const int64_t block_;    // tokens of a unit, at most
+  const int64_t units_;    // per block
+  const int64_t group_;    // heads that share a cached head
+  const int64_t heads_;    // of them in a unit
+  const int64_t columns_;  // of a head, rounded up to whole vectors
+  // Scratch, by rows.
+  Value scores_, mixed_, highest_, sum_, fade_;
+  // Of the unit.
+  Value tokens_ = nullptr, tiled_ = nullptr, first_end_ = nullptr, last_end_ = nullptr;
+  Value keys_ = nullptr, values_ = nullptr, queries_ = nullptr, results_ = nullptr;
 };
 
 }  // namespace
-
-void EmitKvAppend(KernelBuilder& k) {
-  llvm::IRBuilder<>& b = k.ir();
-  const Cache cache(k, 2);
-  k.Loop(k.begin(), k.end(), 1, [&](Value unit) {
-    Value token = b.CreateUDiv(unit, k.I64(cache.heads));
-    Value head = b.CreateURem(unit, k.I64(cache.heads));
-    Value position = b.CreateAdd(k.position(), token);
-    Value key = k.Element(k.Row(0, token), head, cache.head_dim * 4);
-    Value value = k.Element(k.Row(1, token), head, cache.head_dim * 4);
-    Value panel = k.Element(cache.Keys(k, head), b.CreateUDiv(position, k.I64(kLanes)),
-                            cache.head_dim * kLanes * 4);
-    Value lane = k.Element(panel, b.CreateURem(position, k.I64(kLanes)), 4);
-    k.Loop(k.I64(0), k.I64(cache.head_dim), 1, [&](Value d) {
-      b.CreateStore(k.LoadF32(k.Element(key, d, 4)), k.Element(lane, d, kLanes * 4));
-    });
-    Value row = k.Element(cache.Values(k, head), position, cache.head_dim * 4);
-    k.Columns(cache.head_dim, [&](Value column, Value mask) {
-      k.Store(k.Load(k.Element(value, column, 4), mask), k.Element(row, column, 4), mask);
-    });
-  });
-}
 
 void EmitAttention(KernelBuilder& k) { AttentionEmitter(k).Emit(); }
 

@@ -1,13 +1,27 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "codegen/kernel_harness.h"
 
 namespace weft::codegen {
 namespace {
 
-std::string Module(const std::string& head_dim, const std::string& columns,
-                   const std::string& cached, const std::string& attributes) {
+// `heads` queries over `cached` heads; a unit is `rows` tokens of `heads` / `units` heads.
+struct Shape {
+  int heads = 6;
+  int cached = 2;
+  int head_dim = 16;
+  int units = 2;
+  int rows = 24;
+};
+
+std::string Module(const Shape& shape, const std::string& attributes = "") {
+  const std::string columns = absl::StrCat(shape.heads * shape.head_dim);
+  const std::string cached = absl::StrCat(shape.cached * shape.head_dim);
+  const double scale = 1 / std::sqrt(shape.head_dim);
   return absl::StrCat(R"(module "m" {
     %0 = input {name="q"} : f32[T,)",
                       columns, R"(]
@@ -15,10 +29,13 @@ std::string Module(const std::string& head_dim, const std::string& columns,
                       cached, R"(]
     %2 = input {name="v"} : f32[T,)",
                       cached, R"(]
-    %3 = kv_append %1, %2 {heads=2, layer=0, partition="token_heads", units=2} : f32[S,2,2,)",
-                      head_dim, R"(]
-    %4 = attention %0, %3 {heads=6, scale=0.3)",
-                      attributes, R"(, partition="token_heads", units=6} : f32[T,)", columns, R"(]
+    %3 = kv_append %1, %2 {heads=)",
+                      shape.cached, R"(, layer=0, partition="token_heads", units=)", shape.cached,
+                      R"(} : f32[S,2,)", shape.cached, ",", shape.head_dim, R"(]
+    %4 = attention %0, %3 {heads=)",
+                      shape.heads, ", scale=", absl::StrFormat("%.6f", scale), attributes,
+                      R"(, partition="token_heads", units=)", shape.units,
+                      ", unit_rows=", shape.rows, "} : f32[T,", columns, R"(]
     return %4
   })");
 }
@@ -26,18 +43,55 @@ std::string Module(const std::string& head_dim, const std::string& columns,
 // exp is within 1e-7, and sums over at most 70 positions.
 constexpr double kTolerance = 5e-6;
 
-TEST(EmitAttention, GroupedHeads) { CheckKernels(Module("16", "96", "32", ""), {}, kTolerance); }
-TEST(EmitAttention, HeadsThatAreNoMultipleOf16) {
-  CheckKernels(Module("20", "120", "40", ""), {}, kTolerance);
+TEST(EmitAttention, HeadDims) {
+  for (int head_dim : {16, 64, 80, 96, 128, 256}) {
+    SCOPED_TRACE(head_dim);
+    CheckKernels(Module({.heads = 2, .cached = 1, .head_dim = head_dim, .units = 1}), {},
+                 kTolerance);
+  }
 }
-TEST(EmitAttention, WideHeads) { CheckKernels(Module("144", "864", "288", ""), {}, kTolerance); }
+TEST(EmitAttention, HeadDimsThatAreNoMultipleOf16) {
+  for (int head_dim : {2, 20, 72, 100})
+    CheckKernels(Module({.head_dim = head_dim}), {}, kTolerance);
+}
+TEST(EmitAttention, Groups) {
+  for (int group : {1, 2, 3, 4, 5, 7, 8, 13}) {
+    SCOPED_TRACE(group);
+    CheckKernels(Module({.heads = 2 * group, .cached = 2, .units = 2}), {}, kTolerance);
+  }
+}
+TEST(EmitAttention, UnitsOfFewerHeadsOrTokens) {
+  for (int units : {2, 4, 8}) {
+    for (int rows : {1, 6, 7, 24})
+      CheckKernels(Module({.heads = 8, .cached = 2, .units = units, .rows = rows}), {}, kTolerance);
+  }
+}
 TEST(EmitAttention, Window) {
-  for (const char* window : {"1", "5", "16", "64", "66"}) {
-    CheckKernels(Module("16", "96", "32", absl::StrCat(", window=", window)), {}, kTolerance);
+  for (const char* window : {"1", "3", "5", "16", "64", "66"}) {
+    SCOPED_TRACE(window);
+    CheckKernels(Module({}, absl::StrCat(", window=", window)), {}, kTolerance);
   }
 }
 TEST(EmitAttention, Softcap) {
-  CheckKernels(Module("32", "192", "64", ", softcap=2.0"), {}, kTolerance);
+  CheckKernels(Module({.head_dim = 32}, ", softcap=2.0"), {}, kTolerance);
+}
+
+// Prompts cut anywhere, also within a panel and a chunk, give the same bits; what the cache holds
+// after a token's position does not count.
+TEST(EmitAttention, ANumberOfRunsGivesTheSameBits) {
+  for (const char* attributes : {"", ", window=37"}) {
+    const std::string text =
+        Module({.heads = 4, .cached = 1, .head_dim = 64, .units = 1}, attributes);
+    for (const Target& target : TestTargets()) {
+      KernelRun run{.tokens = 200, .context = 210};
+      const std::vector<uint8_t> whole = RunKernels(text, {}, target, run, kTolerance);
+      for (int64_t piece : {1, 5, 17, 48, 64, 70, 199}) {
+        SCOPED_TRACE(testing::Message() << target.name << attributes << ", runs of " << piece);
+        run.piece = piece;
+        EXPECT_EQ(RunKernels(text, {}, target, run, kTolerance), whole);
+      }
+    }
+  }
 }
 
 }  // namespace

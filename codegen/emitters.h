@@ -14,7 +14,7 @@ void EmitRmsNorm(KernelBuilder& k);      // emit_norm.cc
 void EmitLayerNorm(KernelBuilder& k);    // emit_norm.cc
 void EmitElementwise(KernelBuilder& k);  // emit_elementwise.cc
 void EmitRope(KernelBuilder& k);         // emit_rope.cc
-void EmitKvAppend(KernelBuilder& k);     // emit_attention.cc
+void EmitKvAppend(KernelBuilder& k);     // emit_kv_append.cc
 void EmitAttention(KernelBuilder& k);    // emit_attention.cc
 void EmitArgmax(KernelBuilder& k);       // emit_argmax.cc
 

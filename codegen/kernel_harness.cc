@@ -213,23 +213,32 @@ class Runner {
     const KernelFn function = CompiledKernel(spec, target_);
     ASSERT_NE(function, nullptr);
 
-    std::vector<void*> operands;
-    operands.reserve(node.operands.size() + 1);
-    for (NodeId operand : node.operands) operands.push_back(buffers_[operand].data());
-    operands.push_back(buffers_[id].data());
-    const KernelContext context{run_.tokens, run_.logit_rows, 0};
-    const bool per_row = node.String(Attr::kPartition).starts_with("token");
-    const int64_t units =
-        node.Int(Attr::kUnits) * (per_row ? Count(node.type.dims[0].symbol() == ir::Symbol::kCached
-                                                      ? ir::Dim(ir::Symbol::kTokens)
-                                                      : node.type.dims[0])
-                                          : 1);
-    const int64_t group = run_.group == 0 ? units : run_.group;
-    for (int64_t begin = 0; begin < units; begin += group)
-      function(&context, operands.data(), begin, std::min(begin + group, units));
+    const int64_t piece = run_.piece == 0 ? run_.tokens : run_.piece;
+    for (int64_t first = 0; first < run_.tokens; first += piece)
+      RunPiece(id, function, first, std::min(piece, run_.tokens - first));
 
     values_[id] = Decode(id);
     Compare(id, Reference(id));
+  }
+
+  void RunPiece(NodeId id, KernelFn function, int64_t first, int64_t tokens) {
+    const Node& node = module_.node(id);
+    const auto at = [&](NodeId value) {
+      return buffers_[value].data() + first * module_.node(value).Int(Attr::kStride, 0);
+    };
+    std::vector<void*> operands;
+    operands.reserve(node.operands.size() + 1);
+    for (NodeId operand : node.operands) operands.push_back(at(operand));
+    operands.push_back(at(id));
+    const KernelContext context{tokens, run_.piece == 0 ? run_.logit_rows : 1, first};
+    int64_t units = node.Int(Attr::kUnits);
+    if (node.String(Attr::kPartition).starts_with("token")) {
+      const bool logits = node.type.dims[0] == ir::Dim(ir::Symbol::kLogitRows);
+      units *= CeilDiv(logits ? run_.logit_rows : tokens, node.Int(Attr::kUnitRows, 1));
+    }
+    const int64_t group = run_.group == 0 ? units : run_.group;
+    for (int64_t begin = 0; begin < units; begin += group)
+      function(&context, operands.data(), begin, std::min(begin + group, units));
   }
 
   Value Decode(NodeId id) const {
@@ -278,18 +287,18 @@ class Runner {
     const int64_t heads = type.dims[2].value();
     const int64_t head_dim = type.dims[3].value();
     value->dims = {run_.tokens, 2, heads, head_dim};
-    value->floats.resize(run_.tokens * 2 * heads * head_dim);
-    float* out = value->floats.data();
     for (int64_t t = 0; t < run_.tokens; ++t) {
-      for (int64_t part = 0; part < 2; ++part) {
-        for (int64_t h = 0; h < heads; ++h) {
-          const uint8_t* keys = data + h * KeyHeadBytes(run_.context, head_dim);
-          const uint8_t* rows = data + heads * KeyHeadBytes(run_.context, head_dim) +
+      for (int64_t h = 0; h < heads; ++h) {
+        const uint8_t* keys = data + h * KeyHeadBytes(run_.context, head_dim);
+        for (int64_t d = 0; d < head_dim; ++d)
+          value->floats.push_back(Float(keys + ((t / 16 * head_dim + d) * 16 + t % 16) * 4));
+      }
+      for (int64_t h = 0; h < heads; ++h) {
+        const uint8_t* values = data + heads * KeyHeadBytes(run_.context, head_dim) +
                                 h * ValueHeadBytes(run_.context, head_dim);
-          for (int64_t d = 0; d < head_dim; ++d) {
-            *out++ = Float(part == 0 ? keys + ((t / 16 * head_dim + d) * 16 + t % 16) * 4
-                                     : rows + (t * head_dim + d) * 4);
-          }
+        for (int64_t d = 0; d < head_dim; ++d) {
+          const int64_t panel = t / 64 * Panels(head_dim) + d / 16;
+          value->floats.push_back(Float(values + ((panel * 64 + t % 64) * 16 + d % 16) * 4));
         }
       }
     }

@@ -39,6 +39,9 @@ struct KernelRun {
   int64_t tokens = 1;
   int64_t logit_rows = 1;
   int64_t context = 100;  // positions of the KV cache
+  // Each kernel gets its rows in runs of this many, one after another; 0: all in one. For modules
+  // whose rows are all tokens.
+  int64_t piece = 0;
   // Each kernel gets its units in groups of this many; 0: all at once.
   int64_t group = 0;
 };

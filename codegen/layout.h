@@ -26,12 +26,20 @@ constexpr int64_t PanelBytes(DataType dtype, int64_t k) {
 constexpr int64_t ActivationScales(int64_t k) { return Blocks(k) * kBlock; }
 constexpr int64_t ActivationSums(int64_t k) { return Blocks(k) * (kBlock + 4); }
 
-// KV cache of a layer: keys, then values.
+// KV cache of a layer: keys, then values, each by heads and then chunks of 64 positions. A chunk of
+// keys is 4 panels of 16 positions, per column of the head 16 floats; a chunk of values is
+// ⌈head_dim/16⌉ panels of 16 columns, per position 16 floats.
+inline constexpr int64_t kChunk = 64;
+inline constexpr int64_t kChunkPanels = kChunk / kPanelRows;
+
+constexpr int64_t Chunks(int64_t context) { return CeilDiv(context, kChunk); }
+constexpr int64_t KeyPanelBytes(int64_t head_dim) { return head_dim * kPanelRows * 4; }
+constexpr int64_t ValuePanelBytes() { return kChunk * kPanelRows * 4; }
 constexpr int64_t KeyHeadBytes(int64_t context, int64_t head_dim) {
-  return Panels(context) * head_dim * kPanelRows * 4;
+  return Chunks(context) * kChunkPanels * KeyPanelBytes(head_dim);
 }
 constexpr int64_t ValueHeadBytes(int64_t context, int64_t head_dim) {
-  return context * head_dim * 4;
+  return Chunks(context) * Panels(head_dim) * ValuePanelBytes();
 }
 
 }  // namespace weft::codegen

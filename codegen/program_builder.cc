@@ -130,6 +130,7 @@ class Builder {
                                                                          : Extent::kTokens;
     }
     step.units = node.Int(Attr::kUnits, 1);
+    step.unit_rows = node.Int(Attr::kUnitRows, 1);
     step.grain = node.Int(Attr::kGrain, 1);
     for (NodeId operand : node.operands) step.operands.push_back(Ref(operand, false));
     step.operands.push_back(Ref(id, true));
@@ -201,12 +202,14 @@ std::string PrintProgram(const BuiltProgram& built) {
     const char* extent = step.extent == Extent::kTokens      ? " x T"
                          : step.extent == Extent::kLogitRows ? " x L"
                                                              : "";
-    absl::StrAppend(
-        &text, i, ": ", step.kernel, " units ", step.units, extent, " grain ", step.grain, " ",
-        absl::StrJoin(
-            step.operands, " ",
-            [](std::string* out, const OperandRef& ref) { absl::StrAppend(out, RefText(ref)); }),
-        " @ ", step.name, "\n");
+    const std::string rows = step.unit_rows == 1 ? "" : absl::StrCat(" / ", step.unit_rows);
+    absl::StrAppend(&text, i, ": ", step.kernel, " units ", step.units, extent, rows, " grain ",
+                    step.grain, " ",
+                    absl::StrJoin(step.operands, " ",
+                                  [](std::string* out, const OperandRef& ref) {
+                                    absl::StrAppend(out, RefText(ref));
+                                  }),
+                    " @ ", step.name, "\n");
   }
   for (const Kernel& kernel : built.kernels) {
     absl::StrAppend(&text, "kernel ", kernel.name, ": ", kernel.choice.emitter->name);

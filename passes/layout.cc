@@ -68,10 +68,10 @@ int64_t MaxRows(const Type& type, const PassOptions& options) {
 StatusOr<int64_t> KvBytes(const Type& type, int64_t context) {
   const int64_t heads = type.dims[2].value();
   const int64_t head_dim = type.dims[3].value();
-  // Keys in panels of 16 positions, which pads the last one; values row by row.
-  StatusOr<int64_t> keys = Product({heads, RoundUp(context, kPanelRows), head_dim, 4});
+  const int64_t positions = RoundUp(context, kChunkPositions);
+  StatusOr<int64_t> keys = Product({heads, positions, head_dim, 4});
   if (!keys.ok()) return keys;
-  StatusOr<int64_t> values = Product({heads, context, head_dim, 4});
+  StatusOr<int64_t> values = Product({heads, positions, RoundUp(head_dim, kPanelRows), 4});
   if (!values.ok()) return values;
   return RoundUp(*keys + *values, kAlignment);
 }

@@ -18,6 +18,8 @@ inline constexpr int64_t kAlignment = 64;
 inline constexpr int64_t kPanelRows = 16;
 // 16 F16 scales, then 16 rows of 32 int8.
 inline constexpr int64_t kQ8PanelBlockBytes = 16 * 2 + 16 * 32;
+// Positions that attention takes at once: the cache holds whole chunks of them.
+inline constexpr int64_t kChunkPositions = 64;
 // Below this, sums of two sizes and rounding up cannot overflow.
 inline constexpr int64_t kMaxBytes = int64_t{1} << 56;
 

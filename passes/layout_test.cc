@@ -33,9 +33,11 @@ TEST(LayoutTest, Activations) {
 }
 
 TEST(LayoutTest, Cache) {
-  // keys [3][2][5][16], values [3][20][5], then up to a multiple of 64
-  const Type type = {DataType::kF32, {Symbol::kCached, 2, 3, 5}};
-  EXPECT_EQ(*KvBytes(type, 20), (3 * 32 * 5 * 4 + 3 * 20 * 5 * 4 + 63) / 64 * 64);
+  const Type type = {DataType::kF32, {Symbol::kCached, 2, 3, 20}};
+  // One chunk: keys [3][4][20][16], values [3][2][64][16].
+  EXPECT_EQ(*KvBytes(type, 20), (3 * 4 * 20 * 16 + 3 * 2 * 64 * 16) * 4);
+  EXPECT_EQ(*KvBytes(type, 64), *KvBytes(type, 20));
+  EXPECT_EQ(*KvBytes(type, 65), 2 * *KvBytes(type, 20));
 }
 
 TEST(LayoutTest, HugeSizesAreErrors) {

@@ -195,10 +195,10 @@ Status CheckScheduled(const Module& module, const PassOptions& options) {
     const absl::StatusOr<StepPartition> expected = PartitionOf(module, node);
     if (!expected.ok()) return expected.status();
     if (*expected != StepPartition{node.String(Attr::kPartition), node.Int(Attr::kUnits),
-                                   node.Int(Attr::kGrain)}) {
+                                   node.Int(Attr::kGrain), node.Int(Attr::kUnitRows, 1)}) {
       return Bad(module, id,
                  absl::StrCat("should be split into ", expected->units, " ", expected->partition,
-                              ", ", expected->grain, " at once"));
+                              " of ", expected->unit_rows, " rows, ", expected->grain, " at once"));
     }
     return OkStatus();
   });

@@ -22,6 +22,15 @@ namespace {
 constexpr int64_t kGrainBytes = 64 << 10;
 // Heads of a row are small: so many columns at once are 4 KiB read and written.
 constexpr int64_t kGrainColumns = 1024;
+// Tokens whose queries meet a chunk of the cache together: whole tiles of 6 and of 12 queries
+// (codegen/emit_attention.cc), so many that the chunk is read from afar seldom, and so few that a
+// prompt of some hundred tokens makes units for several workers.
+constexpr int64_t kAttentionTokens = 24;
+// Heads that share cached ones are worked on together, so that these are read once; but not where
+// that leaves fewer units per token than this, and never more than this many at once, which bounds
+// the memory of a unit.
+constexpr int64_t kAttentionUnits = 2;
+constexpr int64_t kAttentionHeads = 8;
 
 absl::StatusOr<StepPartition> PartitionPanels(const Module& module, const Node& matmul) {
   StepPartition result{.partition = "panels", .units = 0};
@@ -43,11 +52,21 @@ absl::StatusOr<StepPartition> PartitionPanels(const Module& module, const Node& 
   return result;
 }
 
-StepPartition PartitionHeads(const Node& node, int64_t heads, bool small) {
+StepPartition PartitionHeads(const Node& node, int64_t heads) {
   const int64_t columns =
       node.op == Op::kKvAppend ? node.type.dims[3].value() : node.type.last().value() / heads;
-  const int64_t grain = small ? std::clamp<int64_t>(kGrainColumns / columns, 1, heads) : 1;
-  return {"token_heads", heads, grain};
+  return {"token_heads", heads, std::clamp<int64_t>(kGrainColumns / columns, 1, heads)};
+}
+
+StepPartition PartitionAttention(const Module& module, const Node& node) {
+  const int64_t cached = module.node(node.operands[1]).type.dims[2].value();
+  const int64_t group = node.Int(Attr::kHeads) / cached;
+  int64_t parts = 1;  // of a group
+  while (parts < group && (group % parts != 0 || group / parts > kAttentionHeads ||
+                           cached * parts < kAttentionUnits)) {
+    ++parts;
+  }
+  return {"token_heads", cached * parts, 1, kAttentionTokens};
 }
 
 }  // namespace
@@ -58,12 +77,12 @@ absl::StatusOr<StepPartition> PartitionOf(const Module& module, const Node& step
       return PartitionPanels(module, step);
     case Op::kRmsNorm:
       if (!step.Has(Attr::kGroup)) return StepPartition{"tokens", 1, 1};
-      return PartitionHeads(step, step.type.last().value() / step.Int(Attr::kGroup), true);
+      return PartitionHeads(step, step.type.last().value() / step.Int(Attr::kGroup));
     case Op::kRope:
     case Op::kKvAppend:
-      return PartitionHeads(step, step.Int(Attr::kHeads), true);
-    case Op::kAttention:  // its work grows with the cache
-      return PartitionHeads(step, step.Int(Attr::kHeads), false);
+      return PartitionHeads(step, step.Int(Attr::kHeads));
+    case Op::kAttention:
+      return PartitionAttention(module, step);
     case Op::kEmbed:
     case Op::kLayerNorm:
     case Op::kQuantize:
@@ -105,6 +124,7 @@ absl::Status Schedule(Module* module, const PassOptions& /*options*/, bool* chan
     if (!partition.ok()) return partition.status();
     node.Set(Attr::kPartition, std::string(partition->partition));
     node.Set(Attr::kUnits, partition->units);
+    if (partition->unit_rows > 1) node.Set(Attr::kUnitRows, partition->unit_rows);
     node.Set(Attr::kGrain, partition->grain);
   }
   *changed = true;

@@ -161,7 +161,8 @@ bool Executor::Cancelled() const {
 
 int64_t Executor::Units(size_t step, const KernelContext& context) const {
   const Step& declared = program_.steps[step];
-  return declared.units * RowsOf(declared.extent, context.tokens, context.logit_rows);
+  const int64_t rows = RowsOf(declared.extent, context.tokens, context.logit_rows);
+  return declared.units * ((rows + declared.unit_rows - 1) / declared.unit_rows);
 }
 
 void Executor::RunAlone(const KernelContext& context) {

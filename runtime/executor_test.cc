@@ -96,6 +96,31 @@ TEST_P(ExecutorTest, ChainOfSmallSteps) {
   }
 }
 
+// A step that takes its rows three at a time has its units once for each three begun.
+TEST_P(ExecutorTest, UnitsOfSeveralRows) {
+  constexpr int64_t kUnits = 2;
+  TestModel model(/*max_tokens=*/8);
+  const KernelFn note = [](const KernelContext*, void* const* operands, int64_t begin,
+                           int64_t end) {
+    for (int64_t i = begin; i < end; ++i) static_cast<int32_t*>(operands[0])[i] = 1;
+  };
+  const KernelFn sum = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+    auto* notes = static_cast<int32_t*>(operands[0]);
+    *static_cast<int32_t*>(operands[1]) = std::accumulate(notes, notes + 16, 0);
+    std::fill(notes, notes + 16, 0);
+  };
+  const OperandRef notes = model.Arena(16 * sizeof(int32_t));
+  model.Add("note", note, Extent::kTokens, kUnits, 1, {TestModel::Writes(notes)});
+  model.program.steps.back().unit_rows = 3;
+  model.Add("sum", sum, Extent::kOne, 1, 1, {TestModel::Writes(notes), model.program.argmax});
+  const auto executor = Make(model, Threads(GetParam()));
+  ASSERT_NE(executor, nullptr);
+  for (const int tokens : {1, 2, 3, 4, 6, 7, 8}) {
+    ASSERT_TRUE(executor->Run(std::vector<int32_t>(static_cast<size_t>(tokens), 1), 0, 1).ok());
+    EXPECT_EQ(executor->argmax(0), kUnits * ((tokens + 2) / 3)) << tokens << " tokens";
+  }
+}
+
 // Mixes every byte a unit may read into its own slice of what it writes.
 struct Mixer {
   static constexpr int64_t kUnits = 8;

@@ -29,7 +29,7 @@ enum class Space : uint8_t {
   kKvCache,  // lives as long as the sequence
 };
 
-// How many rows a step works on; its units are multiplied by it.
+// How many rows a step works on; its units are multiplied by the blocks that they make.
 enum class Extent : uint8_t { kOne, kTokens, kLogitRows };
 
 // Bytes [offset, offset + bytes) of a space, with T and L at their maxima.
@@ -46,12 +46,13 @@ struct Step {
   std::string kind;    // the op, with its epilogue: matmul+bias+residual
   std::string kernel;  // symbol of the kernel
   Extent extent = Extent::kOne;
-  int64_t units = 1;         // times the extent's rows
+  int64_t units = 1;         // times ⌈the extent's rows / unit_rows⌉
   int64_t grain = 1;         // units that a worker takes at once
   int64_t weight_bytes = 0;  // streamed once per run
   int64_t macs_per_row = 0;  // multiply-adds for each row, matmuls only
   std::string detail;        // for tables: "q8_0 [1536x576]"
   std::vector<OperandRef> operands;
+  int64_t unit_rows = 1;  // unit u works on rows from u / units · unit_rows on, so many at most
   bool operator==(const Step&) const = default;
 };
 

@@ -50,6 +50,7 @@ json ToJson(const Step& step) {
           {"kernel", step.kernel},
           {"extent", kExtents[static_cast<size_t>(step.extent)]},
           {"units", step.units},
+          {"unit_rows", step.unit_rows},
           {"grain", step.grain},
           {"weight_bytes", step.weight_bytes},
           {"macs_per_row", step.macs_per_row},
@@ -63,6 +64,7 @@ void Read(PlanFields& fields, Step& step) {
   step.kernel = fields.String("kernel");
   step.extent = ReadEnum<Extent>(fields, "extent", kExtents);
   step.units = fields.Int("units");
+  step.unit_rows = fields.Int("unit_rows");
   step.grain = fields.Int("grain");
   step.weight_bytes = fields.Int("weight_bytes");
   step.macs_per_row = fields.Int("macs_per_row");

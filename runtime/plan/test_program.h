@@ -67,6 +67,7 @@ inline Program TestProgram() {
        "",
        {{Space::kArena, 128, 128, false}, {Space::kArena, 256, 64, true}}},
   };
+  program.steps[1].unit_rows = 5;
   return program;
 }
 

@@ -79,6 +79,7 @@ absl::Status CheckStep(const Program& program, size_t index) {
   const int64_t rows = RowsOf(step.extent, program.max_tokens, program.max_logit_rows);
   for (const absl::Status& status :
        {CheckRange(absl::StrCat("units of ", name), step.units, 1, kMaxUnits / rows),
+        CheckRange(absl::StrCat("unit_rows of ", name), step.unit_rows, 1, kMaxRows),
         CheckRange(absl::StrCat("grain of ", name), step.grain, 1, kMaxUnits),
         CheckRange(absl::StrCat("weight_bytes of ", name), step.weight_bytes, 0,
                    static_cast<int64_t>(kMaxSpaceBytes)),

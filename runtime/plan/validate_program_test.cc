@@ -55,6 +55,8 @@ TEST(ValidateProgram, RefusesWhatCannotRun) {
       {[](Program& p) { p.argmax.space = static_cast<Space>(9); }, "argmax lies in no known space"},
       {[](Program& p) { p.steps[1].units = 0; }, "units of step 1 'model.attention' is 0"},
       {[](Program& p) { p.steps[1].units = INT64_MAX; }, "units of step 1"},
+      {[](Program& p) { p.steps[0].unit_rows = 0; }, "unit_rows of step 0"},
+      {[](Program& p) { p.steps[0].unit_rows = INT64_MAX; }, "unit_rows of step 0"},
       {[](Program& p) { p.steps[0].grain = 0; }, "grain of step 0"},
       {[](Program& p) { p.steps[0].grain = INT64_MAX; }, "grain of step 0"},
       {[](Program& p) { p.steps[0].weight_bytes = -1; }, "weight_bytes of step 0"},
