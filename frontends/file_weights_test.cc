@@ -7,6 +7,7 @@
 
 #include "frontends/model_test_util.h"
 #include "frontends/safetensors.h"
+#include "frontends/safetensors_writer.h"
 
 namespace weft {
 namespace {

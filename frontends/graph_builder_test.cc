@@ -9,7 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "frontends/model_test_util.h"
-#include "frontends/safetensors.h"
+#include "frontends/safetensors_writer.h"
 #include "ir/text.h"
 
 namespace weft {

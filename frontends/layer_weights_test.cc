@@ -5,6 +5,7 @@
 
 #include "frontends/model_test_util.h"
 #include "frontends/safetensors.h"
+#include "frontends/safetensors_writer.h"
 #include "ir/text.h"
 
 namespace weft {

@@ -17,7 +17,6 @@
 #include <utility>
 
 #include "runtime/abi/check.h"
-#include "runtime/base/atomic_file.h"
 #include "runtime/base/checked_reader.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
@@ -413,38 +412,11 @@ absl::StatusOr<TensorFiles> OpenSafetensorsFolder(const std::string& folder) {
   return result;
 }
 
-absl::Status WriteSafetensors(const std::string& path,
-                              absl::Span<const SafetensorsTensor> tensors) {
-  nlohmann::ordered_json header = {{"__metadata__", {{"format", "pt"}}}};
-  uint64_t offset = 0;
-  for (const SafetensorsTensor& tensor : tensors) {
-    WEFT_ASSIGN_OR_RETURN(const uint64_t bytes, TensorBytes(tensor.type, tensor.dims));
-    WEFT_CHECK(bytes == tensor.bytes.size());
-    const auto* const dtype =
-        std::find_if(std::begin(kDtypes), std::end(kDtypes),
-                     [&](const DtypeName& d) { return d.type == tensor.type; });
-    WEFT_CHECK(dtype != std::end(kDtypes));
-    header[tensor.name] = {{"dtype", std::string(dtype->name)},
-                           {"shape", tensor.dims},
-                           {"data_offsets", {offset, offset + bytes}}};
-    offset += bytes;
+absl::string_view SafetensorsDtype(DataType type) {
+  for (const DtypeName& dtype : kDtypes) {
+    if (dtype.type == type) return dtype.name;
   }
-  // Tensor names of model files may be any bytes; dump() would throw at invalid UTF-8 without a
-  // replacement.
-  std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  // Spaces up to a multiple of 8, so that readers may map the data as aligned values.
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  uint8_t length[8];
-  const uint64_t header_bytes = text.size();
-  std::memcpy(length, &header_bytes, sizeof(length));
-
-  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<AtomicFileWriter> writer,
-                        AtomicFileWriter::Create(path));
-  WEFT_RETURN_IF_ERROR(writer->Append(absl::MakeConstSpan(length)));
-  WEFT_RETURN_IF_ERROR(writer->Append(text));
-  for (const SafetensorsTensor& tensor : tensors)
-    WEFT_RETURN_IF_ERROR(writer->Append(tensor.bytes));
-  return writer->Commit();
+  return {};
 }
 
 }  // namespace weft

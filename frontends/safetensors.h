@@ -33,15 +33,7 @@ absl::StatusOr<std::vector<TensorEntry>> ParseSafetensorsHeader(
 // says); or the folder's only *.safetensors file.
 absl::StatusOr<TensorFiles> OpenSafetensorsFolder(const std::string& folder);
 
-struct SafetensorsTensor {
-  std::string name;
-  DataType type = DataType::kF32;  // one of the dtypes above
-  std::vector<int64_t> dims;
-  absl::Span<const uint8_t> bytes;  // exactly TensorBytes(type, dims)
-};
-
-// Writes `tensors` in their order; the file appears whole or not at all. The data starts at a
-// multiple of 8 bytes.
-absl::Status WriteSafetensors(const std::string& path, absl::Span<const SafetensorsTensor> tensors);
+// "BF16"; empty for a type that the format does not have.
+absl::string_view SafetensorsDtype(DataType type);
 
 }  // namespace weft

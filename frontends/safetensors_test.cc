@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "frontends/safetensors_writer.h"
+
 namespace weft {
 namespace {
 
@@ -172,28 +174,6 @@ TEST_F(FolderTest, OpensAModelOfTheOracle) {
   EXPECT_EQ(embedding->dims.size(), 2u);
   EXPECT_EQ(model->Bytes(*embedding).size(), embedding->bytes);
   EXPECT_EQ(model->Find("no.such"), nullptr);
-}
-
-TEST_F(FolderTest, WrittenFilesReadBack) {
-  const std::vector<float> values = {1, -2, 3.5f, 0, 5, 6};
-  const std::vector<uint8_t> raw = {1, 2, 3};
-  const auto float_bytes =
-      absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(values.data()), values.size() * 4);
-  const std::vector<SafetensorsTensor> tensors = {{"raw", DataType::kU8, {3}, raw},
-                                                  {"logits", DataType::kF32, {2, 3}, float_bytes}};
-  ASSERT_TRUE(WriteSafetensors(folder_ + "/out.safetensors", tensors).ok());
-  const auto read = OpenSafetensorsFolder(folder_);
-  ASSERT_TRUE(read.ok()) << read.status();
-  const TensorEntry* logits = read->Find("logits");
-  ASSERT_NE(logits, nullptr);
-  EXPECT_THAT(logits->dims, ElementsAre(2, 3));
-  EXPECT_EQ(read->Bytes(*logits), float_bytes);
-  EXPECT_EQ(read->Find("raw")->offset % 8, 0u);
-}
-
-TEST_F(FolderTest, WritingReportsAFullDevice) {
-  EXPECT_THAT(std::string(WriteSafetensors("/dev/full", {}).message()),
-              HasSubstr("/dev/full: cannot write at byte 0: No space left"));
 }
 
 TEST_F(FolderTest, Shards) {

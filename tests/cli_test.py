@@ -144,9 +144,52 @@ class Results(CommandTest):
         self.assertLess(abs(result["nll_change"]), 0.05)
 
     def test_help_of_every_command(self):
-        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "bench"):
+        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench"):
             self.assertIn("--help", self.succeeds(command, "--help"))
         self.assertIn("weft ", self.succeeds("--version"))
+
+
+class Synth(CommandTest):
+    def test_writes_a_model_that_runs(self):
+        folder = self.folder / "model"
+        self.assertIn("wrote", self.succeeds("synth", "tiny", "-o", folder, "--seed", 5))
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["config.json", "model.safetensors", "tokenizer.json"])
+        info = json.loads(self.succeeds("info", folder, "--json"))
+        self.assertEqual((info["family"], info["layers"], info["vocab"]), ("gemma3", 7, 1024))
+        for weights in ("f32", "q8_0"):
+            out = self.folder / "l.safetensors"
+            self.succeeds("logits", folder, "--ids", ",".join(map(str, range(300))), "--weights", weights, "-o", out)
+            _, values = read_safetensors(out)["logits"]
+            logits = struct.unpack(f"<{len(values) // 4}f", values)
+            self.assertTrue(all(abs(value) < 30 for value in logits))
+            last = logits[-1024:]
+            mean = sum(last) / 1024
+            # Logits of random weights are close to normal with deviation 1.
+            self.assertTrue(0.5 < (sum((value - mean) ** 2 for value in last) / 1024) ** 0.5 < 2)
+        run = json.loads(self.succeeds("run", folder, "-p", "some words of text", "-n", 4, "--ignore-eos", "--json"))
+        self.assertEqual(len(run["ids"]), 4)
+
+    def test_dtype_seed_and_force(self):
+        folder = self.folder / "model"
+        self.succeeds("synth", "tiny", "-o", folder, "--dtype", "f32")
+        first = (folder / "model.safetensors").read_bytes()
+        self.assertEqual(read_safetensors(folder / "model.safetensors")["model.norm.weight"][0]["dtype"], "F32")
+        self.fails("synth", "tiny", "-o", folder, message="--force")
+        self.succeeds("synth", "tiny", "-o", folder, "--dtype", "f32", "--force", "--seed", 0)
+        self.assertEqual((folder / "model.safetensors").read_bytes(), first)
+        self.succeeds("synth", "tiny", "-o", folder, "--dtype", "f32", "--force", "--seed", 1)
+        self.assertNotEqual((folder / "model.safetensors").read_bytes(), first)
+
+    def test_wrong_usage(self):
+        for arguments in ([], ["tiny"], ["gpt9", "-o", self.folder / "m"], ["tiny", "-o", self.folder / "m", "--dtype", "f16"]):
+            self.assertEqual(weft("synth", *arguments).returncode, 2, arguments)
+
+    def test_no_space_leaves_nothing_behind(self):
+        script = f'trap "" XFSZ; ulimit -f 200; exec "{WEFT}" synth tiny -o {self.folder / "m"}'
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=ENVIRONMENT)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("model.safetensors", result.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
 
 class WrongUsage(CommandTest):

@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
-#include "frontends/safetensors.h"
+#include "frontends/safetensors_writer.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/session.h"
 #include "tools/arguments.h"

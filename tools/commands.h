@@ -21,6 +21,7 @@ void AddRun(CLI::App* app, Command* chosen);
 void AddEval(CLI::App* app, Command* chosen);
 void AddLogits(CLI::App* app, Command* chosen);
 void AddTokenize(CLI::App* app, Command* chosen);
+void AddSynth(CLI::App* app, Command* chosen);
 void AddBench(CLI::App* app, Command* chosen);
 
 }  // namespace weft::tools

@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   AddEval(&app, &chosen);
   AddLogits(&app, &chosen);
   AddTokenize(&app, &chosen);
+  AddSynth(&app, &chosen);
   AddBench(&app, &chosen);
   try {
     app.parse(argc, argv);

@@ -4,14 +4,6 @@
 
 namespace weft {
 
-uint64_t Random::Next() {
-  state_ += 0x9E3779B97F4A7C15;  // 2^64 / golden ratio, odd
-  uint64_t z = state_;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
 double ReproducibleExp(double x) {
   // Below, e^x is less than half of the smallest subnormal number.
   if (x < -746.0) return 0.0;

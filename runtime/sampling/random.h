@@ -11,11 +11,21 @@ class Random {
  public:
   explicit Random(uint64_t seed) : state_(seed) {}
 
-  uint64_t Next();
+  uint64_t Next() {
+    state_ += kStep;
+    uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31);
+  }
+  // As `count` calls of Next().
+  void Skip(uint64_t count) { state_ += count * kStep; }
   // Uniform in [0, 1): a multiple of 2^-53.
   double NextUnit() { return double(Next() >> 11) * 0x1p-53; }
 
  private:
+  static constexpr uint64_t kStep = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio, odd
+
   uint64_t state_;
 };
 

@@ -18,6 +18,14 @@ TEST(Random, MatchesThePublishedSequence) {
   EXPECT_EQ(random.Next(), 16408922859458223821u);
 }
 
+TEST(Random, SkippingIsCalling) {
+  Random called(42);
+  for (int i = 0; i < 5; ++i) called.Next();
+  Random skipped(42);
+  skipped.Skip(5);
+  EXPECT_EQ(skipped.Next(), called.Next());
+}
+
 TEST(Random, UnitIsBelowOneAndUniform) {
   Random random(5);
   double sum = 0;
