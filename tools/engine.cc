@@ -25,11 +25,21 @@ absl::StatusOr<AnonymousMemory> PackedWeights(const Model& model, const Compiled
 }  // namespace
 
 absl::Status Engine::Start(const Program& program, absl::Span<const uint8_t> object,
-                           const uint8_t* weights, const ExecutorOptions& options) {
+                           const ExecutorOptions& options) {
   WEFT_ASSIGN_OR_RETURN(jit_, codegen::Jit::Load(object));
-  WEFT_ASSIGN_OR_RETURN(std::vector<KernelFn> kernels, jit_->KernelsOf(program));
-  WEFT_ASSIGN_OR_RETURN(executor_, Executor::Create(program, std::move(kernels), weights, options));
+  WEFT_ASSIGN_OR_RETURN(kernels_, jit_->KernelsOf(program));
+  WEFT_ASSIGN_OR_RETURN(executor_, Executor::Create(program, kernels_, weights(), options));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Executor>> Engine::NewExecutor(
+    const ExecutorOptions& options) const {
+  return Executor::Create(program(), kernels_, weights(), options);
+}
+
+absl::StatusOr<ir::Module> Engine::Module() const {
+  if (module_) return *module_;
+  return ir::Parse(plan_->ir());
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
@@ -38,8 +48,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
   std::unique_ptr<Engine> engine(new Engine());
   WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(compiled.target, DetectCpuFeatures()));
   WEFT_ASSIGN_OR_RETURN(engine->weights_, PackedWeights(model, compiled, options.progress));
-  WEFT_RETURN_IF_ERROR(engine->Start(compiled.built.program, compiled.object,
-                                     engine->weights_.data(), options.executor));
+  WEFT_RETURN_IF_ERROR(engine->Start(compiled.built.program, compiled.object, options.executor));
+  engine->module_ = compiled.module;
   engine->metadata_ = DescribeModel(model, compiled);
   engine->tokenizer_ = model.tokenizer;
   engine->chat_template_ = model.text.chat_template;
@@ -56,8 +66,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const P
   if (absl::Status status = codegen::CheckExecutable(target, DetectCpuFeatures()); !status.ok()) {
     return absl::Status(status.code(), absl::StrCat(plan->path(), ": ", status.message()));
   }
-  WEFT_RETURN_IF_ERROR(
-      engine->Start(plan->program(), plan->object(), plan->weights().data(), options.executor));
+  engine->plan_ = plan;
+  WEFT_RETURN_IF_ERROR(engine->Start(plan->program(), plan->object(), options.executor));
   engine->metadata_ = metadata;
   engine->chat_template_ = std::string(plan->chat_template());
   if (!plan->tokenizer().empty()) {
@@ -70,7 +80,6 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const P
     engine->tokenizer_ = absl::NotFoundError(
         absl::StrCat(plan->path(), ": the plan has no tokenizer, since its model had none"));
   }
-  engine->plan_ = std::move(plan);
   return engine;
 }
 

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "codegen/jit.h"
 #include "frontends/model.h"
+#include "ir/module.h"
 #include "runtime/executor.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/plan_metadata.h"
@@ -35,6 +37,14 @@ class Engine {
                                                           const EngineOptions& options);
 
   Executor& executor() { return *executor_; }
+  // Another executor over the same weights and code, with memory of its own for activations and
+  // KV cache. The engine must outlive it.
+  absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const ExecutorOptions& options) const;
+  const Program& program() const { return executor_->program(); }
+  // program().weight_bytes of them.
+  const uint8_t* weights() const { return plan_ ? plan_->weights().data() : weights_.data(); }
+  // The IR as the last pass left it; a plan's is read here.
+  absl::StatusOr<ir::Module> Module() const;
   const PlanMetadata& metadata() const { return metadata_; }
   // An error where the model has none that is supported.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer() const { return tokenizer_; }
@@ -43,11 +53,13 @@ class Engine {
  private:
   Engine() : tokenizer_(absl::NotFoundError("no tokenizer")) {}
   absl::Status Start(const Program& program, absl::Span<const uint8_t> object,
-                     const uint8_t* weights, const ExecutorOptions& options);
+                     const ExecutorOptions& options);
 
   std::shared_ptr<const Plan> plan_;  // whose map holds the weights
   AnonymousMemory weights_;           // else they are here
+  std::optional<ir::Module> module_;  // nor is there a plan to read it from
   std::unique_ptr<codegen::Jit> jit_;
+  std::vector<KernelFn> kernels_;
   std::unique_ptr<Executor> executor_;
   PlanMetadata metadata_;
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer_;

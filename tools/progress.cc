@@ -23,18 +23,32 @@ void ProgressBar::Update(const std::string& label, uint64_t done, uint64_t total
   if (label == label_ && done != total && now - last_ < std::chrono::milliseconds(100)) return;
   label_ = label;
   last_ = now;
-  const double mega = 1e6;
-  std::string line =
-      absl::StrFormat("\r\033[K%s  %.1f MB", label, static_cast<double>(done) / mega);
-  if (total > 0) {
-    constexpr int kWidth = 30;
-    const double share = static_cast<double>(done) / static_cast<double>(total);
-    const int filled = static_cast<int>(share * kWidth);
-    line = absl::StrFormat("\r\033[K%s  [%s%s] %3.0f %%  %.1f of %.1f MB", label,
-                           std::string(filled, '='), std::string(kWidth - filled, ' '), 100 * share,
-                           static_cast<double>(done) / mega, static_cast<double>(total) / mega);
+  constexpr double kMega = 1e6;
+  const double mega_done = static_cast<double>(done) / kMega;
+  if (total == 0) {
+    Draw(label, -1, absl::StrFormat("%.1f MB", mega_done));
+    return;
   }
-  std::cerr << line << std::flush;
+  Draw(label, static_cast<double>(done) / static_cast<double>(total),
+       absl::StrFormat("%.1f of %.1f MB", mega_done, static_cast<double>(total) / kMega));
+}
+
+void ProgressBar::UpdateCount(const std::string& label, uint64_t done, uint64_t total) {
+  if (!terminal_ || total == 0) return;
+  Draw(label, static_cast<double>(done) / static_cast<double>(total),
+       absl::StrFormat("%d of %d", done, total));
+}
+
+// A share below 0 is unknown.
+void ProgressBar::Draw(const std::string& label, double share, const std::string& amount) {
+  std::string bar;
+  if (share >= 0) {
+    constexpr int kWidth = 30;
+    const int filled = static_cast<int>(share * kWidth);
+    bar = absl::StrFormat("[%s%s] %3.0f %%  ", std::string(filled, '='),
+                          std::string(kWidth - filled, ' '), 100 * share);
+  }
+  std::cerr << "\r\033[K" << label << "  " << bar << amount << std::flush;
   drawn_ = true;
 }
 

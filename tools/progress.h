@@ -19,10 +19,13 @@ class ProgressBar {
 
   // `total` 0: unknown. Draws at most ten times a second, and when a label ends.
   void Update(const std::string& label, uint64_t done, uint64_t total);
+  // The same in plain numbers instead of bytes; draws every time.
+  void UpdateCount(const std::string& label, uint64_t done, uint64_t total);
   // A line of its own, terminal or not.
   void Note(const std::string& text);
 
  private:
+  void Draw(const std::string& label, double share, const std::string& amount);
   void Clear();
 
   const bool terminal_;
