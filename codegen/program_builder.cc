@@ -134,9 +134,25 @@ class Builder {
     step.grain = node.Int(Attr::kGrain, 1);
     for (NodeId operand : node.operands) step.operands.push_back(Ref(operand, false));
     step.operands.push_back(Ref(id, true));
+    if (step.extent != Extent::kOne) MarkRows(node, &step);
     if (node.op == Op::kMatmul) Describe(node, &step);
     built_.program.steps.push_back(std::move(step));
     return absl::OkStatus();
+  }
+
+  // Says of which operands units of row r touch row r alone. What select_rows reads is not divided
+  // like its result, and vectors of ids and positions need no mark, since no step writes them.
+  void MarkRows(const Node& node, Step* step) const {
+    if (!ir::IsRowWise(node.op) && node.op != Op::kSelectRows) return;
+    const auto mark = [&](const Node& value, OperandRef* ref) {
+      const bool same_rows = value.type.dims[0] == node.type.dims[0] ||
+                             (node.op == Op::kKvAppend && value.type.dims[0].is_symbol());
+      if (ref->space == Space::kArena && value.type.rank() == 2 && same_rows)
+        ref->stride = static_cast<uint64_t>(value.Int(Attr::kStride));
+    };
+    for (size_t i = 0; i < node.operands.size(); ++i)
+      mark(module_.node(node.operands[i]), &step->operands[i]);
+    mark(node, &step->operands.back());
   }
 
   void Describe(const Node& node, Step* step) {
@@ -180,7 +196,8 @@ std::string RefText(const OperandRef& ref) {
   const char* space = ref.space == Space::kArena     ? "arena"
                       : ref.space == Space::kKvCache ? "kv"
                                                      : "weights";
-  return absl::StrCat(ref.written ? "-> " : "", space, "[", ref.offset, ",+", ref.bytes, ")");
+  return absl::StrCat(ref.written ? "-> " : "", space, "[", ref.offset, ",+", ref.bytes, ")",
+                      ref.stride == 0 ? "" : absl::StrCat("/", ref.stride));
 }
 
 }  // namespace
@@ -190,7 +207,7 @@ absl::StatusOr<BuiltProgram> BuildProgram(const ir::Module& module, const Target
   return Builder(module, target, limits).Build();
 }
 
-std::string PrintProgram(const BuiltProgram& built) {
+std::string PrintProgram(const BuiltProgram& built, absl::FunctionRef<std::string(size_t)> note) {
   const Program& program = built.program;
   std::string text =
       absl::StrCat("program: ", program.steps.size(), " steps, arena ", program.arena_bytes,
@@ -203,8 +220,8 @@ std::string PrintProgram(const BuiltProgram& built) {
                          : step.extent == Extent::kLogitRows ? " x L"
                                                              : "";
     const std::string rows = step.unit_rows == 1 ? "" : absl::StrCat(" / ", step.unit_rows);
-    absl::StrAppend(&text, i, ": ", step.kernel, " units ", step.units, extent, rows, " grain ",
-                    step.grain, " ",
+    absl::StrAppend(&text, note(i), i, ": ", step.kernel, " units ", step.units, extent, rows,
+                    " grain ", step.grain, " ",
                     absl::StrJoin(step.operands, " ",
                                   [](std::string* out, const OperandRef& ref) {
                                     absl::StrAppend(out, RefText(ref));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "codegen/kernel_spec.h"
 #include "codegen/registry.h"
@@ -34,8 +35,8 @@ struct BuiltProgram {
 absl::StatusOr<BuiltProgram> BuildProgram(const ir::Module& module, const Target& target,
                                           const ProgramLimits& limits);
 
-// A line per step: kernel, units, what it reads and writes; then the kernels with their emitters
-// and refusals.
-std::string PrintProgram(const BuiltProgram& built);
+// A line per step: kernel, units, what it reads and writes (with /stride where by rows), after what
+// `note` says of it; then the kernels with their emitters and refusals.
+std::string PrintProgram(const BuiltProgram& built, absl::FunctionRef<std::string(size_t)> note);
 
 }  // namespace weft::codegen

@@ -8,6 +8,7 @@
 namespace weft::codegen {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 // Two equal steps over a view of the first one's result, then what a program must return.
@@ -48,7 +49,8 @@ TEST_F(ProgramBuilderTest, StepsSpacesAndKernels) {
   EXPECT_EQ(program.steps[1].kernel, program.steps[2].kernel) << "equal steps share a kernel";
   EXPECT_EQ(built->kernels.size(), 5U);
   // The view: four rows of 16 columns, 128 bytes apart.
-  EXPECT_EQ(program.steps[1].operands[0], (OperandRef{Space::kArena, 160, 3 * 128 + 64, false}));
+  EXPECT_EQ(program.steps[1].operands[0],
+            (OperandRef{Space::kArena, 160, 3 * 128 + 64, false, 128}));
   const Step& matmul = program.steps[4];
   EXPECT_EQ(matmul.extent, Extent::kOne);
   EXPECT_EQ(matmul.units, 4);
@@ -57,12 +59,24 @@ TEST_F(ProgramBuilderTest, StepsSpacesAndKernels) {
   EXPECT_EQ(program.steps[0].extent, Extent::kTokens);
   EXPECT_EQ(program.steps[5].extent, Extent::kLogitRows);
   EXPECT_TRUE(matmul.operands.back().written);
+  const auto strides = [](const Step& step) {
+    std::vector<uint64_t> strides;
+    for (const OperandRef& operand : step.operands) strides.push_back(operand.stride);
+    return strides;
+  };
+  EXPECT_THAT(strides(program.steps[0]), ElementsAre(0, 0, 128));  // ids, table, embeddings
+  EXPECT_THAT(strides(program.steps[1]), ElementsAre(128, 64));
+  EXPECT_THAT(strides(program.steps[3]), ElementsAre(0, 128)) << "L rows out of T";
+  EXPECT_THAT(strides(matmul), ElementsAre(0, 0, 0)) << "units are panels, over all rows";
+  EXPECT_THAT(strides(program.steps[5]), ElementsAre(256, 0)) << "a vector has no stride";
 }
 
 TEST_F(ProgramBuilderTest, PrintShowsStepsAndEmitters) {
-  const std::string text = PrintProgram(*BuildProgram(module_, target_, limits_));
+  const std::string text = PrintProgram(*BuildProgram(module_, target_, limits_), [](size_t step) {
+    return step == 4 ? "-- barrier\n" : "";
+  });
   EXPECT_THAT(text, HasSubstr("6 steps"));
-  EXPECT_THAT(text, HasSubstr("matmul_f32_64x32 units 4 grain 2"));
+  EXPECT_THAT(text, HasSubstr("-- barrier\n4: matmul_f32_64x32 units 4 grain 2"));
   EXPECT_THAT(text, HasSubstr("kernel matmul_f32_64x32: matmul-panels16"));
 }
 

@@ -69,6 +69,36 @@ std::optional<Attr> ParseAttr(absl::string_view name) {
   return std::nullopt;
 }
 
+bool IsRowWise(Op op) {
+  switch (op) {
+    case Op::kEmbed:
+    case Op::kRmsNorm:
+    case Op::kLayerNorm:
+    case Op::kMatmul:
+    case Op::kQuantize:
+    case Op::kAdd:
+    case Op::kMul:
+    case Op::kScale:
+    case Op::kActivate:
+    case Op::kGatedActivate:
+    case Op::kSoftcap:
+    case Op::kSlice:
+    case Op::kRope:
+    case Op::kKvAppend:
+    case Op::kArgmax:
+      return true;
+    case Op::kInput:
+    case Op::kWeight:
+    case Op::kRopeTable:
+    case Op::kConcat:
+    case Op::kPack:
+    case Op::kAttention:   // reads the positions before
+    case Op::kSelectRows:  // row r of L is another row of T
+      return false;
+  }
+  WEFT_CHECK(false);
+}
+
 bool Accepts(Op op, Attr attr) {
   if (IsScheduleAttr(attr)) return true;
   const OpInfo& info = GetInfo(op);

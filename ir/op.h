@@ -57,6 +57,10 @@ absl::Span<const AttrInfo> AllAttrs();
 std::optional<Op> ParseOp(absl::string_view name);
 std::optional<Attr> ParseAttr(absl::string_view name);
 
+// True where a row of the result, of T or L rows, is computed from that row of the other values
+// with rows alone. kv_append counts: its rows are positions, each from one token.
+bool IsRowWise(Op op);
+
 // True for the attributes that schedule and plan-memory may put on any op.
 inline bool IsScheduleAttr(Attr attr) { return attr >= Attr::kPartition; }
 // True where the table lists `attr` for `op`, or lets it stand on any op.

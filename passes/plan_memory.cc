@@ -24,9 +24,34 @@ struct LiveRange {
   bool Meets(const LiveRange& other) const { return begin <= other.end && other.begin <= end; }
 };
 
-// Values of the arena by id; a view counts as a use of what it shows.
+// By place in the order: the last step of the row-wise steps that follow each other there. Nodes
+// that are no steps do not interrupt them; a change of rows does.
+std::vector<size_t> ChainEnds(const Module& module) {
+  const auto& order = module.order();
+  std::vector<size_t> ends(order.size());
+  const Node* next = nullptr;  // the step after this place, where it is row-wise
+  size_t end = 0;
+  for (size_t place = order.size(); place-- > 0;) {
+    const Node& node = module.node(order[place]);
+    ends[place] = place;
+    if (!IsStep(node)) continue;
+    const bool row_wise = ir::IsRowWise(node.op) && node.op != Op::kMatmul;
+    const auto rows = [](const Node& step) {
+      return step.type.dims[0] == ir::Dim(ir::Symbol::kLogitRows);
+    };
+    if (!row_wise || next == nullptr || rows(*next) != rows(node)) end = place;
+    next = row_wise ? &node : nullptr;
+    ends[place] = end;
+  }
+  return ends;
+}
+
+// Values of the arena by id; a view counts as a use of what it shows. What one of several row-wise
+// steps uses last lives on to the last of them: they run row by row, so that a value of other rows
+// in the same place would be written too early.
 std::vector<LiveRange> LiveRanges(const Module& module) {
   const auto& order = module.order();
+  const std::vector<size_t> chain_ends = ChainEnds(module);
   std::vector<LiveRange> ranges(module.id_bound());
   std::vector<NodeId> storage(module.id_bound());
   for (size_t place = 0; place < order.size(); ++place) {
@@ -34,7 +59,7 @@ std::vector<LiveRange> LiveRanges(const Module& module) {
     const Node& node = module.node(id);
     storage[id] = node.Bool(Attr::kView) ? storage[node.operands[0]] : id;
     ranges[id] = {node.op == Op::kInput ? 0 : place, place};
-    for (NodeId operand : node.operands) ranges[storage[operand]].end = place;
+    for (NodeId operand : node.operands) ranges[storage[operand]].end = chain_ends[place];
   }
   for (NodeId id : module.outputs) ranges[storage[id]].end = order.size();
   return ranges;

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "runtime/abi/check.h"
-#include "runtime/barriers.h"
 #include "runtime/base/cpu.h"
 #include "runtime/plan/validate_program.h"
 
@@ -63,13 +62,12 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
   size_t operands = 0;
   for (const Step& step : program.steps) operands += step.operands.size();
   executor->operands_.reserve(operands);  // never grows: steps point into it
-  executor->barriers_ = DeriveBarriers(program);
   for (size_t i = 0; i < program.steps.size(); ++i) {
     void* const* first = executor->operands_.data() + executor->operands_.size();
     for (const OperandRef& operand : program.steps[i].operands) {
       executor->operands_.push_back(spaces[static_cast<size_t>(operand.space)] + operand.offset);
     }
-    executor->steps_.push_back({kernels[i], first, executor->barriers_[i]});
+    executor->steps_.push_back({kernels[i], first});
   }
 
   const int threads =
@@ -77,7 +75,13 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
   absl::StatusOr<std::unique_ptr<WorkerPool>> pool = WorkerPool::Create(threads);
   if (!pool.ok()) return pool.status();
   executor->pool_ = *std::move(pool);
-  executor->counters_ = std::make_unique<Counter[]>(program.steps.size());
+  executor->one_row_ = executor->Prepare(DeriveGroups(program, /*one_row=*/true));
+  executor->many_rows_ = executor->Prepare(DeriveGroups(program, /*one_row=*/false));
+  size_t slots = 0;
+  for (const Groups* groups : {&executor->one_row_, &executor->many_rows_}) {
+    for (const PreparedGroup& group : *groups) slots = std::max(slots, group.slot + 1);
+  }
+  executor->shares_ = std::make_unique<Share[]>(slots * static_cast<size_t>(executor->threads()));
   if (options.debug_poison) {
     absl::StatusOr<PoisonChecker> poison =
         PoisonChecker::Create(program, executor->arena_.data(), executor->kv_.data());
@@ -141,12 +145,8 @@ absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int6
   skipped_.store(false, std::memory_order_relaxed);
   if (poison_.has_value()) {
     if (absl::Status status = RunPoisoned(context); !status.ok()) return status;
-  } else if (pool_->size() == 1) {
-    pool_->Run([&](int) { RunAlone(context); });
   } else {
-    for (size_t i = 0; i < steps_.size(); ++i) {
-      counters_[i].next.store(0, std::memory_order_relaxed);
-    }
+    OpenShares(GroupsOf(context.tokens), 0, context);
     pool_->Run([&](int worker) { RunWorker(worker, context); });
   }
   if (skipped_.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled");
@@ -165,54 +165,136 @@ int64_t Executor::Units(size_t step, const KernelContext& context) const {
   return declared.units * ((rows + declared.unit_rows - 1) / declared.unit_rows);
 }
 
-void Executor::RunAlone(const KernelContext& context) {
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (Cancelled()) {
-      skipped_.store(true, std::memory_order_relaxed);
-      return;
+Executor::Groups Executor::Prepare(const std::vector<StepGroup>& groups) const {
+  Groups prepared;
+  for (const StepGroup& steps : groups) {
+    PreparedGroup& group = prepared.emplace_back(PreparedGroup{steps, 0, 0});
+    if (!steps.barrier && prepared.size() > 1) group.slot = prepared[prepared.size() - 2].slot + 1;
+    for (size_t i = steps.begin; i < steps.end; ++i) {
+      for (const OperandRef& operand : program_.steps[i].operands) {
+        if (operand.stride != 0) group.bytes_per_row += RowWidth(operand);
+      }
     }
-    const PreparedStep& step = steps_[i];
-    const int64_t begin_ns = options_.profile ? NowNs() : 0;
-    step.kernel(&context, step.operands, 0, Units(i, context));
-    if (options_.profile) intervals_[i] = {begin_ns, NowNs()};
+  }
+  return prepared;
+}
+
+std::vector<StepGroup> Executor::groups(int64_t tokens) const {
+  std::vector<StepGroup> groups;
+  for (const PreparedGroup& group : GroupsOf(tokens)) groups.push_back(group.steps);
+  return groups;
+}
+
+// As many as stay in the first-level cache from one step of the group to the next, but few enough
+// for the workers to share them evenly.
+int64_t Executor::RowsAtOnce(const PreparedGroup& group, int64_t rows) const {
+  constexpr uint64_t kCacheBytes = 24 << 10;  // three quarters of the 32 KiB that most CPUs have
+  constexpr int64_t kBlocksPerWorker = 4;
+  const auto fitting =
+      static_cast<int64_t>(kCacheBytes / std::max<uint64_t>(1, group.bytes_per_row));
+  return std::max<int64_t>(1, std::min(fitting, rows / (kBlocksPerWorker * threads())));
+}
+
+void Executor::Call(int worker, size_t index, const KernelContext& context, int64_t begin,
+                    int64_t end) {
+  const PreparedStep& step = steps_[index];
+  if (!options_.profile) {
+    step.kernel(&context, step.operands, begin, end);
+    return;
+  }
+  Interval& interval = intervals_[static_cast<size_t>(worker) * steps_.size() + index];
+  const int64_t begin_ns = NowNs();
+  step.kernel(&context, step.operands, begin, end);
+  if (interval.end_ns == 0) interval.begin_ns = begin_ns;
+  interval.end_ns = NowNs();
+  interval.busy_ns += interval.end_ns - begin_ns;
+}
+
+void Executor::RunRows(int worker, const StepGroup& group, const KernelContext& context,
+                       int64_t begin, int64_t end) {
+  for (size_t i = group.begin; i < group.end; ++i) {
+    const int64_t units = program_.steps[i].units;
+    Call(worker, i, context, begin * units, end * units);
   }
 }
 
-// Takes units of a step until none is left; false where there was none from the start.
-bool Executor::TakeUnits(size_t index, const KernelContext& context) {
-  const PreparedStep& step = steps_[index];
-  const int64_t units = Units(index, context);
-  // Bounded, so that the counter cannot overflow however many workers overshoot.
-  const int64_t grain = std::min(program_.steps[index].grain, units);
-  std::atomic<int64_t>& next = counters_[index].next;
-  bool took = false;
-  // Looking before adding keeps the line shared once the units are gone.
-  while (next.load(std::memory_order_relaxed) < units) {
-    const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
-    if (begin >= units) break;
-    step.kernel(&context, step.operands, begin, std::min(begin + grain, units));
-    took = true;
+void Executor::RunInOrder(int worker, const StepGroup& group, const KernelContext& context) {
+  for (size_t i = group.begin; i < group.end; ++i) Call(worker, i, context, 0, Units(i, context));
+}
+
+// Deals out the groups from `first` up to the next barrier. No worker may be taking units.
+void Executor::OpenShares(const Groups& groups, size_t first, const KernelContext& context) {
+  const int64_t workers = threads();
+  for (size_t g = first; g < groups.size() && (g == first || !groups[g].steps.barrier); ++g) {
+    const PreparedGroup& group = groups[g];
+    int64_t units = Units(group.steps.begin, context);
+    if (group.steps.kind == StepGroup::Kind::kRows) {
+      const int64_t rows = units / program_.steps[group.steps.begin].units;
+      const int64_t at_once = RowsAtOnce(group, rows);
+      units = (rows + at_once - 1) / at_once;
+    }
+    Share* const shares = shares_.get() + group.slot * static_cast<size_t>(workers);
+    for (int64_t worker = 0; worker < workers; ++worker) {
+      shares[worker].next.store(units * worker / workers, std::memory_order_relaxed);
+      shares[worker].end = units * (worker + 1) / workers;
+    }
   }
-  return took;
+}
+
+// Takes units of a group until none is left: the worker's own, then the others'.
+void Executor::TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context) {
+  const int workers = threads();
+  const size_t first = group.steps.begin;
+  const Step& step = program_.steps[first];
+  const bool by_rows = group.steps.kind == StepGroup::Kind::kRows;
+  const int64_t all = Units(first, context);
+  const int64_t rows = all / step.units;
+  const int64_t at_once = by_rows ? RowsAtOnce(group, rows) : 1;
+  // Bounded, so that `next` cannot overflow however many workers overshoot.
+  const int64_t grain = by_rows ? 1 : workers == 1 ? all : std::min(step.grain, all);
+  Share* const shares = shares_.get() + group.slot * static_cast<size_t>(workers);
+  for (int i = 0; i < workers; ++i) {
+    Share& share = shares[(worker + i) % workers];
+    // Looking before adding keeps the line shared once the units are gone.
+    while (share.next.load(std::memory_order_relaxed) < share.end) {
+      const int64_t begin = share.next.fetch_add(grain, std::memory_order_relaxed);
+      if (begin >= share.end) break;
+      const int64_t end = std::min(begin + grain, share.end);
+      if (by_rows) {
+        RunRows(worker, group.steps, context, begin * at_once, std::min(end * at_once, rows));
+      } else {
+        Call(worker, first, context, begin, end);
+      }
+    }
+  }
 }
 
 void Executor::RunWorker(int worker, const KernelContext& context) {
-  bool cancelled = false;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].barrier) pool_->Barrier();
-    // Workers see the flag at different steps: whoever saw it still meets the others.
-    if (!cancelled && Cancelled()) {
-      cancelled = true;
-      skipped_.store(true, std::memory_order_relaxed);
+  if (options_.profile) {
+    const auto own = intervals_.begin() + static_cast<int64_t>(worker * steps_.size());
+    std::fill_n(own, steps_.size(), Interval{});
+  }
+  const Groups& groups = GroupsOf(context.tokens);
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const StepGroup& steps = groups[g].steps;
+    // Workers see the flag at different groups, but all know behind the next barrier. Until its end
+    // the run goes from barrier to barrier, so that all meet.
+    if (Cancelled()) skipped_.store(true, std::memory_order_relaxed);
+    const bool serial = steps.kind == StepGroup::Kind::kSerial;
+    const auto meet = [&] {
+      if (skipped_.load(std::memory_order_relaxed)) return;
+      if (serial) RunInOrder(worker, steps, context);
+      OpenShares(groups, g + (serial ? 1 : 0), context);
+    };
+    if (serial && g == 0) {
+      // The others are still waking up.
+      if (worker == 0) meet();
+      pool_->Barrier();
+    } else if (steps.barrier) {
+      pool_->Barrier(meet);
     }
-    if (cancelled) continue;
-    if (!options_.profile) {
-      TakeUnits(i, context);
-      continue;
-    }
-    const int64_t begin_ns = NowNs();
-    const bool took = TakeUnits(i, context);
-    intervals_[static_cast<size_t>(worker) * steps_.size() + i] = {begin_ns, took ? NowNs() : 0};
+    if (serial || skipped_.load(std::memory_order_relaxed)) continue;
+    TakeUnits(worker, groups[g], context);
   }
 }
 
@@ -227,15 +309,12 @@ absl::Status Executor::RunPoisoned(const KernelContext& context) {
       }
       const PreparedStep& step = steps_[i];
       const int64_t units = Units(i, context);
-      const int64_t begin_ns = options_.profile ? NowNs() : 0;
+      const int64_t begin_ns = NowNs();
       status = poison_->RunStep(
-          program_.steps[i], [&] { step.kernel(&context, step.operands, 0, units); },
-          [&] {
-            for (int64_t unit = units - 1; unit >= 0; --unit) {
-              step.kernel(&context, step.operands, unit, unit + 1);
-            }
-          });
-      if (options_.profile) intervals_[i] = {begin_ns, NowNs()};
+          program_.steps[i], units / program_.steps[i].units,
+          [&](int64_t begin, int64_t end) { step.kernel(&context, step.operands, begin, end); });
+      const int64_t end_ns = NowNs();
+      if (options_.profile) intervals_[i] = {begin_ns, end_ns, end_ns - begin_ns};
     }
   });
   return status;
@@ -244,19 +323,28 @@ absl::Status Executor::RunPoisoned(const KernelContext& context) {
 void Executor::AddToProfile(const KernelContext& context, int64_t run_ns) {
   ++profile_.runs;
   profile_.total_ns += run_ns;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    int64_t begin_ns = 0;
-    int64_t end_ns = 0;
-    for (int worker = 0; worker < pool_->size(); ++worker) {
-      const Interval& interval = intervals_[static_cast<size_t>(worker) * steps_.size() + i];
-      if (interval.end_ns == 0) continue;
-      begin_ns = end_ns == 0 ? interval.begin_ns : std::min(begin_ns, interval.begin_ns);
-      end_ns = std::max(end_ns, interval.end_ns);
+  for (const PreparedGroup& group : GroupsOf(context.tokens)) {
+    for (size_t i = group.steps.begin; i < group.steps.end; ++i) {
+      const Step& step = program_.steps[i];
+      const int64_t rows = RowsOf(mac_rows_[i], context.tokens, context.logit_rows);
+      profile_.steps[i].Add(StepNs(i, group.steps.kind), step.weight_bytes,
+                            step.macs_per_row * rows);
     }
-    const Step& step = program_.steps[i];
-    const int64_t rows = RowsOf(mac_rows_[i], context.tokens, context.logit_rows);
-    profile_.steps[i].Add(end_ns - begin_ns, step.weight_bytes, step.macs_per_row * rows);
   }
+}
+
+int64_t Executor::StepNs(size_t step, StepGroup::Kind kind) const {
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;
+  int64_t busy_ns = 0;
+  for (size_t i = step; i < intervals_.size(); i += steps_.size()) {
+    const Interval& interval = intervals_[i];
+    if (interval.end_ns == 0) continue;
+    begin_ns = end_ns == 0 ? interval.begin_ns : std::min(begin_ns, interval.begin_ns);
+    end_ns = std::max(end_ns, interval.end_ns);
+    busy_ns = std::max(busy_ns, interval.busy_ns);
+  }
+  return kind == StepGroup::Kind::kRows ? busy_ns : end_ns - begin_ns;
 }
 
 void Executor::ResetProfile() {

@@ -13,6 +13,7 @@
 
 #include "runtime/abi/program.h"
 #include "runtime/anonymous_memory.h"
+#include "runtime/barriers.h"
 #include "runtime/poison.h"
 #include "runtime/profile.h"
 #include "runtime/worker_pool.h"
@@ -32,7 +33,7 @@ struct ExecutorOptions {
 };
 
 // Owns the arena and the KV cache, both zero at first. Results do not depend on the number of
-// workers: units of a step write disjoint bytes, and steps wait for each other where DeriveBarriers
+// workers: units of a step write disjoint bytes, and steps wait for each other where DeriveGroups
 // says. Not for use by two threads at once.
 class Executor {
  public:
@@ -66,8 +67,8 @@ class Executor {
 
   const Program& program() const { return program_; }
   int threads() const { return pool_->size(); }
-  // Before which steps workers meet.
-  const std::vector<bool>& barriers() const { return barriers_; }
+  // How workers share the steps of a run of so many tokens, and where they meet.
+  std::vector<StepGroup> groups(int64_t tokens) const;
 
   // Totals over the runs since creation or ResetProfile(); empty steps without options.profile.
   const Profile& profile() const { return profile_; }
@@ -77,27 +78,45 @@ class Executor {
   struct PreparedStep {
     KernelFn kernel;
     void* const* operands;
-    bool barrier;
   };
-  // Next unit of a step that no worker has taken. A cache line each: workers that run ahead must
-  // not slow down those that count on the neighbour.
-  struct alignas(64) Counter {
+  struct PreparedGroup {
+    StepGroup steps;
+    size_t slot;             // of its shares; groups between two barriers have different ones
+    uint64_t bytes_per_row;  // that a kRows group touches
+  };
+  // The units of a group that one worker begins with, and of which others take once they are done
+  // with theirs. Each worker streams through weights that lie side by side, and a worker that the
+  // system held back is helped out. A cache line each: taking must not slow down the neighbour.
+  struct alignas(64) Share {
     std::atomic<int64_t> next = 0;
+    int64_t end = 0;
   };
+  // Of one step and worker, in one run.
   struct Interval {
     int64_t begin_ns = 0;
-    int64_t end_ns = 0;  // 0: this worker had no unit of the step
+    int64_t end_ns = 0;   // 0: this worker had no unit of the step
+    int64_t busy_ns = 0;  // in kernels
   };
+  using Groups = std::vector<PreparedGroup>;
 
   Executor() = default;
   absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
   bool Cancelled() const;
   int64_t Units(size_t step, const KernelContext& context) const;
-  void RunAlone(const KernelContext& context);
+  Groups Prepare(const std::vector<StepGroup>& groups) const;
+  // For a run of so many tokens.
+  const Groups& GroupsOf(int64_t tokens) const { return tokens == 1 ? one_row_ : many_rows_; }
+  int64_t RowsAtOnce(const PreparedGroup& group, int64_t rows) const;
+  void Call(int worker, size_t step, const KernelContext& context, int64_t begin, int64_t end);
+  void RunRows(int worker, const StepGroup& group, const KernelContext& context, int64_t begin,
+               int64_t end);
+  void RunInOrder(int worker, const StepGroup& group, const KernelContext& context);
+  void OpenShares(const Groups& groups, size_t first, const KernelContext& context);
+  void TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context);
   void RunWorker(int worker, const KernelContext& context);
   absl::Status RunPoisoned(const KernelContext& context);
-  bool TakeUnits(size_t step, const KernelContext& context);
   void AddToProfile(const KernelContext& context, int64_t run_ns);
+  int64_t StepNs(size_t step, StepGroup::Kind kind) const;
 
   Program program_;
   ExecutorOptions options_;
@@ -105,11 +124,12 @@ class Executor {
   AnonymousMemory kv_;
   std::vector<void*> operands_;  // of all steps, one after another
   std::vector<PreparedStep> steps_;
-  std::vector<bool> barriers_;
-  std::unique_ptr<Counter[]> counters_;  // one per step
-  std::vector<Interval> intervals_;      // [worker][step], with options.profile
-  std::vector<Extent> mac_rows_;         // by step, with options.profile
-  std::atomic<bool> skipped_ = false;    // a worker saw the cancel flag in this run
+  Groups one_row_;                     // for runs of one token
+  Groups many_rows_;                   // for others
+  std::unique_ptr<Share[]> shares_;    // [slot][worker]
+  std::vector<Interval> intervals_;    // [worker][step], with options.profile
+  std::vector<Extent> mac_rows_;       // by step, with options.profile
+  std::atomic<bool> skipped_ = false;  // a worker saw the cancel flag in this run
   std::optional<PoisonChecker> poison_;
   Profile profile_;
   int64_t logit_rows_ = 0;  // of the last run; 0 where it failed

@@ -89,7 +89,7 @@ TEST_P(ExecutorTest, ChainOfSmallSteps) {
   model.Add("sum", sum, Extent::kOne, 1, 1, {buffers[kSteps % 2], model.program.argmax});
   const auto executor = Make(model, Threads(GetParam()));
   ASSERT_NE(executor, nullptr);
-  EXPECT_EQ(std::count(executor->barriers().begin(), executor->barriers().end(), true), kSteps + 1);
+  EXPECT_EQ(CountBarriers(executor->groups(1)), kSteps + 1);
   for (const int64_t position : {0, 5, 9}) {
     ASSERT_TRUE(executor->Run({1}, position, 1).ok());
     EXPECT_EQ(executor->argmax(0), kUnits * position + kSteps * (kUnits - 1) * kUnits / 2);
@@ -206,6 +206,111 @@ TEST_P(ExecutorTest, RandomProgramsEqualSequentialExecution) {
       const auto expected =
           static_cast<int32_t>(arena_words[model.program.argmax.offset / 8] & 0xffffffffu);
       ASSERT_EQ(executor->argmax(0), expected) << "program " << round << " run " << position;
+    }
+  }
+}
+
+// Rows of kRowWords words, some steps on them one after another, some of which mix all rows: any
+// number of workers and rows gives what running step after step gives.
+TEST_P(ExecutorTest, RandomProgramsOverRowsEqualSequentialExecution) {
+  constexpr int64_t kMaxRows = 40;
+  constexpr uint64_t kStride = 64;
+  constexpr int64_t kUnits = 4;  // a row, of two words each
+  constexpr int kBuffers = 6;
+  // (a, b) → out, row by row: each unit mixes the whole rows of a and b into its two words.
+  const KernelFn by_rows = [](const KernelContext* context, void* const* operands, int64_t begin,
+                              int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const size_t row = static_cast<size_t>(unit / kUnits) * 16;
+      auto hash = static_cast<uint32_t>(unit + context->position);
+      for (int k = 0; k < 2; ++k) {
+        const auto* words = static_cast<const uint32_t*>(operands[k]) + row;
+        for (size_t i = 0; i < 8; ++i) hash = Mixer::Hash(hash, words[i]);
+      }
+      uint32_t* out = static_cast<uint32_t*>(operands[2]) + row + unit % kUnits * 2;
+      out[0] = Mixer::Hash(1, hash);
+      out[1] = Mixer::Hash(2, hash);
+    }
+  };
+  // (a) → out: each unit, of one row of the result, mixes all rows of a.
+  const KernelFn over_rows = [](const KernelContext* context, void* const* operands, int64_t begin,
+                                int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      auto hash = static_cast<uint32_t>(row);
+      for (int64_t i = 0; i < context->tokens * 16; ++i) {
+        if (i % 16 < 8) hash = Mixer::Hash(hash, static_cast<const uint32_t*>(operands[0])[i]);
+      }
+      for (int64_t i = 0; i < 8; ++i) {
+        static_cast<uint32_t*>(operands[1])[row * 16 + i] =
+            Mixer::Hash(hash, static_cast<uint32_t>(i));
+      }
+    }
+  };
+  std::mt19937 random(13);
+  for (int round = 0; round < (GetParam() > 8 ? 5 : 30); ++round) {
+    TestModel model(kMaxRows);
+    std::vector<OperandRef> buffers;
+    for (int i = 0; i < kBuffers; ++i) {
+      buffers.push_back(model.Arena(kMaxRows * kStride));
+      buffers.back().stride = kStride;
+    }
+    const KernelFn first = [](const KernelContext* context, void* const* operands, int64_t begin,
+                              int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t i = 0; i < 8; ++i) {
+          static_cast<uint32_t*>(operands[0])[row * 16 + i] =
+              static_cast<uint32_t>(context->position + row * 8 + i);
+        }
+      }
+    };
+    for (const OperandRef& buffer : buffers)
+      model.Add("first", first, Extent::kTokens, 1, 1, {TestModel::Writes(buffer)});
+    for (int i = 0; i < 40; ++i) {
+      const size_t out = random() % kBuffers;
+      const auto other = [&] { return (out + 1 + random() % (kBuffers - 1)) % kBuffers; };
+      OperandRef a = buffers[other()];
+      OperandRef result = TestModel::Writes(buffers[out]);
+      if (random() % 4 != 0) {
+        model.Add("rows", by_rows, Extent::kTokens, kUnits, 1, {a, buffers[other()], result});
+      } else {
+        a.stride = 0;
+        if (random() % 2 == 0) result.stride = 0;
+        model.Add("over", over_rows, Extent::kTokens, 1, 1 + random() % 3, {a, result});
+      }
+    }
+    const KernelFn fold = [](const KernelContext* context, void* const* operands, int64_t,
+                             int64_t) {
+      uint32_t hash = 0;
+      for (int buffer = 0; buffer < kBuffers; ++buffer) {
+        for (int64_t i = 0; i < context->tokens * 16; ++i) {
+          const auto* words = static_cast<const uint32_t*>(operands[buffer]);
+          if (i % 16 < 8) hash = Mixer::Hash(hash, words[i]);
+        }
+      }
+      *static_cast<uint32_t*>(operands[kBuffers]) = hash;
+    };
+    std::vector<OperandRef> all = buffers;
+    for (OperandRef& buffer : all) buffer.stride = 0;
+    all.push_back(model.program.argmax);
+    model.Add("fold", fold, Extent::kOne, 1, 1, all);
+
+    const auto executor = Make(model, Threads(GetParam()));
+    ASSERT_NE(executor, nullptr);
+    for (const int64_t rows : {int64_t{1}, int64_t{2}, int64_t{7}, kMaxRows}) {
+      std::vector<uint64_t> arena(model.program.arena_bytes / 8);
+      const KernelContext context = {rows, 1, 3};
+      for (size_t i = 0; i < model.kernels.size(); ++i) {
+        const Step& step = model.program.steps[i];
+        std::vector<void*> operands;
+        for (const OperandRef& operand : step.operands)
+          operands.push_back(reinterpret_cast<uint8_t*>(arena.data()) + operand.offset);
+        model.kernels[i](&context, operands.data(), 0,
+                         step.extent == Extent::kOne ? 1 : step.units * rows);
+      }
+      const auto expected = static_cast<int32_t>(arena[model.program.argmax.offset / 8]);
+      const std::vector<int32_t> ids(static_cast<size_t>(rows), 1);
+      ASSERT_TRUE(executor->Run(ids, 3, 1).ok());
+      ASSERT_EQ(executor->argmax(0), expected) << "program " << round << " rows " << rows;
     }
   }
 }

@@ -47,13 +47,19 @@ absl::StatusOr<PoisonChecker> PoisonChecker::Create(const Program& program, uint
   PoisonChecker checker;
   checker.regions_[0] = {Space::kArena, "arena", arena, program.arena_bytes, {}, {}, {}};
   checker.regions_[1] = {Space::kKvCache, "KV cache", kv, program.kv_bytes, {}, {}, {}};
+  const auto map = [](uint64_t size, AnonymousMemory* copy) {
+    absl::StatusOr<AnonymousMemory> memory =
+        AnonymousMemory::Map(size, "copies of the spaces for poisoning");
+    if (memory.ok()) *copy = *std::move(memory);
+    return memory.status();
+  };
   for (Region& region : checker.regions_) {
     for (AnonymousMemory* copy : {&region.saved, &region.poisoned, &region.result}) {
-      absl::StatusOr<AnonymousMemory> memory =
-          AnonymousMemory::Map(region.size, "copies of the spaces for poisoning");
-      if (!memory.ok()) return memory.status();
-      *copy = *std::move(memory);
+      if (absl::Status status = map(region.size, copy); !status.ok()) return status;
     }
+  }
+  if (absl::Status status = map(program.arena_bytes, &checker.row_results_); !status.ok()) {
+    return status;
   }
   return checker;
 }
@@ -92,23 +98,86 @@ absl::Status PoisonChecker::Execute(const Step& step, uint8_t pattern,
   return absl::OkStatus();
 }
 
-absl::Status PoisonChecker::RunStep(const Step& step, absl::FunctionRef<void()> forwards,
-                                    absl::FunctionRef<void()> backwards) {
+// Leaves the rows as each was when it had its turn.
+absl::Status PoisonChecker::ExecuteByRows(const Step& step, int64_t rows, RunUnits run) {
+  const Region& arena = regions_[0];
+  // Calls visit(row's offset, width) for row `row` of the operands that have rows.
+  const auto visit_row = [&](int64_t row, bool only_written, auto visit) {
+    for (const OperandRef& operand : step.operands) {
+      if (operand.stride == 0 || (only_written && !operand.written)) continue;
+      visit(operand.offset + static_cast<uint64_t>(row) * operand.stride, RowWidth(operand));
+    }
+  };
+  const auto poison = [&](uint64_t offset, uint64_t width) {
+    std::memset(arena.data + offset, kFinitePattern, width);
+  };
+  for (int64_t row = 0; row < rows; ++row) visit_row(row, /*only_written=*/false, poison);
+  Copy(arena.poisoned.data(), arena.data, arena.size);
+  for (int64_t row = rows - 1; row >= 0; --row) {
+    visit_row(row, /*only_written=*/false, [&](uint64_t offset, uint64_t width) {
+      Copy(arena.data + offset, arena.saved.data() + offset, width);
+    });
+    run(row * step.units, (row + 1) * step.units);
+    std::optional<uint64_t> changed;
+    for (int64_t other = 0; other < rows; ++other) {
+      if (other == row) continue;
+      visit_row(other, /*only_written=*/true, [&](uint64_t offset, uint64_t width) {
+        const std::vector<ByteRange> bytes = {{offset, offset + width}};
+        if (!changed) changed = FirstDifference(bytes, arena.data, arena.poisoned.data());
+      });
+    }
+    if (changed.has_value()) {
+      return absl::InternalError(absl::StrCat("step '", step.name, "' (", step.kernel,
+                                              ") wrote byte ", *changed, " of the ", arena.name,
+                                              " in another row than its unit's"));
+    }
+    visit_row(row, /*only_written=*/true, [&](uint64_t offset, uint64_t width) {
+      Copy(row_results_.data() + offset, arena.data + offset, width);
+    });
+    visit_row(row, /*only_written=*/false, poison);
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    visit_row(row, /*only_written=*/true, [&](uint64_t offset, uint64_t width) {
+      Copy(arena.data + offset, row_results_.data() + offset, width);
+    });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PoisonChecker::CompareWithResult(const Step& step) const {
+  for (const Region& region : regions_) {
+    const ByteRanges written = Declared(step, region.space, /*only_written=*/true);
+    const std::optional<uint64_t> differs =
+        FirstDifference(written.Ranges(), region.data, region.result.data());
+    if (!differs.has_value()) continue;
+    return absl::InternalError(absl::StrCat(
+        "step '", step.name, "' (", step.kernel, ") does not reproduce byte ", *differs, " of the ",
+        region.name,
+        ": it reads bytes that it does not declare (or in a row that is not its unit's), or its "
+        "units depend on their order"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PoisonChecker::RunStep(const Step& step, int64_t rows, RunUnits run) {
+  const int64_t units = step.units * rows;
+  const auto forwards = [&] { run(0, units); };
+  const auto backwards = [&] {
+    for (int64_t unit = units - 1; unit >= 0; --unit) run(unit, unit + 1);
+  };
   for (const Region& region : regions_) Copy(region.saved.data(), region.data, region.size);
   absl::Status status = Execute(step, kNanPattern, forwards);
   for (const Region& region : regions_) Copy(region.result.data(), region.data, region.size);
   if (status.ok()) status = Execute(step, kFinitePattern, backwards);
+  if (status.ok()) status = CompareWithResult(step);
+  if (status.ok() && WorksByRows(step)) {
+    absl::Status by_rows;
+    status = Execute(step, kNanPattern, [&] { by_rows = ExecuteByRows(step, rows, run); });
+    if (!by_rows.ok()) status = by_rows;
+    if (status.ok()) status = CompareWithResult(step);
+  }
   for (const Region& region : regions_) {
     const ByteRanges written = Declared(step, region.space, /*only_written=*/true);
-    const std::optional<uint64_t> differs =
-        status.ok() ? FirstDifference(written.Ranges(), region.data, region.result.data())
-                    : std::nullopt;
-    if (differs.has_value()) {
-      status = absl::InternalError(absl::StrCat(
-          "step '", step.name, "' (", step.kernel, ") does not reproduce byte ", *differs,
-          " of the ", region.name,
-          ": it reads bytes that it does not declare, or its units depend on their order"));
-    }
     for (const ByteRange& range : written.Complement(region.size)) {
       Copy(region.data + range.begin, region.saved.data() + range.begin, range.end - range.begin);
     }

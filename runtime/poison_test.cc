@@ -111,6 +111,58 @@ TEST(Poison, UnitsThatDependOnTheirOrder) {
   EXPECT_THAT(RunError(model), HasSubstr("or its units depend on their order"));
 }
 
+// A step of two units a row over rows of two floats, 64 bytes apart, whose second unit does
+// something to the row above.
+std::string RowError(KernelFn kernel) {
+  TestModel model = CountingModel();
+  OperandRef in = model.Arena(4 * 64);
+  OperandRef out = model.Arena(4 * 64);
+  in.stride = 64;
+  out.stride = 64;
+  const KernelFn fill = [](const KernelContext*, void* const* operands, int64_t begin,
+                           int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      static_cast<float*>(operands[0])[i / 2 * 16 + i % 2] = static_cast<float>(i);
+    }
+  };
+  model.Add("fill", fill, Extent::kTokens, 2, 1, {TestModel::Writes(in)});
+  model.Add("rows", kernel, Extent::kTokens, 2, 1, {in, TestModel::Writes(out)});
+  const auto executor = MakePoisoned(model);
+  return std::string(executor->Run({1, 2, 3}, 0, 1).message());
+}
+
+TEST(Poison, RowsThatKeepToThemselvesPass) {
+  EXPECT_EQ(RowError([](const KernelContext*, void* const* operands, int64_t begin, int64_t end) {
+              for (int64_t i = begin; i < end; ++i) {
+                static_cast<float*>(operands[1])[i / 2 * 16 + i % 2] =
+                    static_cast<const float*>(operands[0])[i / 2 * 16 + 1 - i % 2] + 1.0f;
+              }
+            }),
+            "");
+}
+
+TEST(Poison, ReadsOfAnotherRow) {
+  EXPECT_THAT(RowError([](const KernelContext*, void* const* operands, int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i) {
+                  const int64_t above = i == 5 ? 1 : i / 2;
+                  static_cast<float*>(operands[1])[i / 2 * 16 + i % 2] =
+                      static_cast<const float*>(operands[0])[above * 16];
+                }
+              }),
+              HasSubstr("step 'rows' (rows_kernel) does not reproduce byte"));
+}
+
+TEST(Poison, WritesToAnotherRow) {
+  EXPECT_THAT(RowError([](const KernelContext*, void* const* operands, int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i) {
+                  auto* out = static_cast<float*>(operands[1]);
+                  out[i / 2 * 16 + i % 2] = 1.0f;
+                  if (i == 5) out[16 + 4] = 2.0f;
+                }
+              }),
+              HasSubstr("in another row than its unit's"));
+}
+
 // Reading what an earlier run left behind is a NaN, although the step may read those bytes.
 TEST(Poison, NothingIsLeftFromEarlierRuns) {
   TestModel model;
@@ -140,8 +192,8 @@ TEST(Poison, WhatWasNotDeclaredIsRestoredAfterAnError) {
   ASSERT_TRUE(checker.ok());
   Step step;
   step.operands = {{Space::kArena, 64, 64, true}};
-  const auto spoil = [&] { arena.fill(9); };
-  EXPECT_FALSE(checker->RunStep(step, spoil, spoil).ok());
+  const auto spoil = [&](int64_t, int64_t) { arena.fill(9); };
+  EXPECT_FALSE(checker->RunStep(step, 1, spoil).ok());
   for (size_t i = 0; i < arena.size(); ++i) {
     EXPECT_EQ(arena[i], i >= 64 && i < 128 ? 9 : static_cast<uint8_t>(i)) << i;
   }

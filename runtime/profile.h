@@ -9,7 +9,8 @@
 namespace weft {
 
 // Totals of one step over runs. A step's time in a run is the wall time from the first worker's
-// begin to the last worker's end.
+// begin to the last worker's end; for steps that take turns on the same rows (StepGroup::kRows),
+// the time of the worker that was busy with it longest.
 struct StepProfile {
   int64_t calls = 0;
   int64_t total_ns = 0;

@@ -87,13 +87,17 @@ void WorkerPool::Run(absl::FunctionRef<void(int)> fn) {
   while (running != 0) running = WaitWhile(running_.value, running);
 }
 
-void WorkerPool::Barrier() {
-  if (threads_.empty()) return;
+void WorkerPool::Barrier(absl::FunctionRef<void()> last) {
+  if (threads_.empty()) {
+    last();
+    return;
+  }
   const uint32_t epoch = barrier_epoch_.value.load(std::memory_order_relaxed);
   if (arrived_.value.fetch_add(1, std::memory_order_acq_rel) < threads_.size()) {
     WaitWhile(barrier_epoch_.value, epoch);
     return;
   }
+  last();
   arrived_.value.store(0, std::memory_order_relaxed);
   barrier_epoch_.value.store(epoch + 1, std::memory_order_release);
   barrier_epoch_.value.notify_all();

@@ -35,9 +35,13 @@ class WorkerPool {
   // caller. Neither from two threads at once nor from inside `fn`.
   void Run(absl::FunctionRef<void(int)> fn);
 
-  // Inside Run(), by all workers, equally often: returns when all have arrived. What any wrote
-  // before is visible to all after it.
-  void Barrier();
+  // Inside Run(), by all workers, equally often: returns when all have arrived and `last`, called
+  // by the last of them, has returned. What any wrote before is visible to `last`, and with what
+  // `last` wrote to all after it.
+  void Barrier(absl::FunctionRef<void()> last);
+  void Barrier() {
+    Barrier([] {});
+  }
 
  private:
   struct Thread {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,6 +65,31 @@ TEST_P(WorkerPoolTest, BarrierPublishes) {
       }
     });
   }
+  for (const int n : wrong) EXPECT_EQ(n, 0);
+}
+
+// What all have added up to when the last one comes is complete, and what it makes of that is there
+// for all when they go on.
+TEST_P(WorkerPoolTest, TheLastToArriveActsForAll) {
+  const int size = pool_->size();
+  std::vector<int> cells(static_cast<size_t>(size));
+  std::vector<int> wrong(static_cast<size_t>(size));
+  const int rounds = size > 8 ? 20 : 300;
+  int sum = 0;
+  int calls = 0;
+  pool_->Run([&](int worker) {
+    const auto w = static_cast<size_t>(worker);
+    for (int round = 0; round < rounds; ++round) {
+      cells[w] = round + worker;
+      pool_->Barrier([&] {
+        ++calls;
+        sum = std::accumulate(cells.begin(), cells.end(), 0);
+      });
+      if (sum != round * size + size * (size - 1) / 2) ++wrong[w];
+      pool_->Barrier();
+    }
+  });
+  EXPECT_EQ(calls, rounds);
   for (const int n : wrong) EXPECT_EQ(n, 0);
 }
 

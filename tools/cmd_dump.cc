@@ -3,10 +3,12 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "codegen/compiler.h"
 #include "ir/text.h"
 #include "passes/pipelines.h"
+#include "runtime/barriers.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
 #include "tools/arguments.h"
@@ -54,13 +56,38 @@ absl::StatusOr<std::vector<codegen::Kernel>> ChooseKernels(
       })));
 }
 
+// The program, with a line before each group of steps that tells how workers share it.
+std::string WithGroups(const codegen::BuiltProgram& built) {
+  const std::vector<StepGroup> groups = DeriveGroups(built.program, /*one_row=*/false);
+  const auto note = [&groups](size_t step) -> std::string {
+    for (const StepGroup& group : groups) {
+      if (group.begin != step) continue;
+      const char* kind = group.kind == StepGroup::Kind::kRows
+                             ? "rows: who takes some runs these steps on them"
+                             : "units";
+      return absl::StrCat("-- ", group.barrier ? "barrier, then " : "", kind, "\n");
+    }
+    return "";
+  };
+  const auto layers = std::ranges::count(built.program.steps, ir::Name(ir::Op::kAttention),
+                                         [](const Step& step) { return step.kind; });
+  const auto counted = [layers](int64_t barriers) {
+    return absl::StrFormat(
+        "%d (%.1f a layer)", barriers,
+        static_cast<double>(barriers) / static_cast<double>(std::max(1L, layers)));
+  };
+  return absl::StrCat(codegen::PrintProgram(built, note),
+                      "barriers a run: ", counted(CountBarriers(groups)), ", of one token ",
+                      counted(CountBarriers(DeriveGroups(built.program, /*one_row=*/true))), "\n");
+}
+
 absl::Status DumpCode(const DumpArguments& arguments, const codegen::Target& target,
                       const ir::Module& module, const passes::PassOptions& pass, int64_t context) {
   WEFT_ASSIGN_OR_RETURN(
       const codegen::BuiltProgram built,
       codegen::BuildProgram(module, target, {pass.max_tokens, pass.max_logit_rows, context}));
   if (arguments.stage == kProgram) {
-    std::cout << codegen::PrintProgram(built);
+    std::cout << WithGroups(built);
     return absl::OkStatus();
   }
   WEFT_ASSIGN_OR_RETURN(const std::vector<codegen::Kernel> kernels,

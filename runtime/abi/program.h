@@ -38,8 +38,16 @@ struct OperandRef {
   uint64_t offset = 0;
   uint64_t bytes = 0;
   bool written = false;
+  // Where not 0: the operand has as many rows as the step's extent, `stride` bytes apart, and units
+  // of row r touch row r alone. Row r is [offset + r · stride, + RowWidth()).
+  uint64_t stride = 0;
   bool operator==(const OperandRef&) const = default;
 };
+
+// Bytes of a row of an operand that has rows; the last one ends where the operand does.
+inline uint64_t RowWidth(const OperandRef& operand) {
+  return (operand.bytes - 1) % operand.stride + 1;
+}
 
 struct Step {
   std::string name;    // location in the model: model.layers.3.mlp.down_proj
@@ -55,6 +63,15 @@ struct Step {
   int64_t unit_rows = 1;  // unit u works on rows from u / units · unit_rows on, so many at most
   bool operator==(const Step&) const = default;
 };
+
+// Whether units of row r touch row r alone in some operand. What such a step touches besides is not
+// divided into rows.
+inline bool WorksByRows(const Step& step) {
+  for (const OperandRef& operand : step.operands) {
+    if (operand.stride != 0) return true;
+  }
+  return false;
+}
 
 struct Program {
   std::vector<Step> steps;

@@ -12,7 +12,7 @@
 namespace weft {
 
 inline constexpr absl::string_view kPlanMagic = "WEFTPLAN";
-inline constexpr uint32_t kPlanFormatVersion = 1;
+inline constexpr uint32_t kPlanFormatVersion = 2;
 // Of every section, so that it can be mapped on its own.
 inline constexpr uint64_t kPlanAlignment = 4096;
 

@@ -1,5 +1,6 @@
 #include "runtime/plan/plan_format.h"
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -36,7 +37,7 @@ TEST(PlanFormat, LayoutIsThatOfTheDocs) {
     for (size_t i = 8; i-- > 0;) value = value << 8 | bytes[at + i];
     return value;
   };
-  EXPECT_EQ(u64(8), 1u | uint64_t{2} << 32) << "version 1, two sections";
+  EXPECT_EQ(u64(8), 2u | uint64_t{2} << 32) << "version 2, two sections";
   EXPECT_EQ(u64(16), 8199u);
   std::vector<uint8_t> covered(bytes.begin(), bytes.begin() + 24);
   covered.insert(covered.end(), bytes.begin() + 32, bytes.end());
@@ -66,9 +67,10 @@ TEST(PlanFormat, NoPlan) {
 
 TEST(PlanFormat, AnotherVersion) {
   std::vector<uint8_t> file = FileWith(Entries());
-  file[8] = 2;
-  EXPECT_THAT(Error(file), HasSubstr("plan format version 2; this weft reads version 1 (compile "
-                                     "the model again"));
+  file[8] = kPlanFormatVersion + 1;
+  EXPECT_THAT(Error(file), HasSubstr(absl::StrCat("plan format version ", kPlanFormatVersion + 1,
+                                                  "; this weft reads version ", kPlanFormatVersion,
+                                                  " (compile the model again")));
 }
 
 TEST(PlanFormat, EveryBitOfHeaderAndTableCounts) {

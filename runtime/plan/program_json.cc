@@ -32,7 +32,8 @@ json ToJson(const OperandRef& operand) {
   return {{"space", kSpaces[static_cast<size_t>(operand.space)]},
           {"offset", operand.offset},
           {"bytes", operand.bytes},
-          {"written", operand.written}};
+          {"written", operand.written},
+          {"stride", operand.stride}};
 }
 
 void Read(PlanFields& fields, OperandRef& operand) {
@@ -40,6 +41,7 @@ void Read(PlanFields& fields, OperandRef& operand) {
   operand.offset = fields.Uint("offset");
   operand.bytes = fields.Uint("bytes");
   operand.written = fields.Bool("written");
+  operand.stride = fields.Uint("stride");
 }
 
 json ToJson(const Step& step) {

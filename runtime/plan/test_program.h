@@ -33,7 +33,7 @@ inline Program TestProgram() {
        "f32 [10x16]",
        {{Space::kArena, 0, 64, false},
         {Space::kWeights, 64, 640, false},
-        {Space::kArena, 320, 256, true}}},
+        {Space::kArena, 320, 256, true, 64}}},
       {"model.attention",
        "attention",
        "attention_0",

@@ -53,6 +53,24 @@ absl::Status CheckOperand(const Program& program, absl::string_view what,
   return absl::OkStatus();
 }
 
+// An operand of rows: as many as the step's extent has, none of which overlap.
+absl::Status CheckRows(absl::string_view what, const OperandRef& operand, Extent extent,
+                       int64_t rows) {
+  if (operand.stride == 0) return absl::OkStatus();
+  if (extent == Extent::kOne || operand.space != Space::kArena) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "program: ", what, " has a stride, but its step has no rows or it is not in the arena"));
+  }
+  // Rounded up without overflow; the last row may be cut short, no other.
+  const uint64_t has = operand.bytes / operand.stride + (operand.bytes % operand.stride != 0);
+  if (operand.stride % sizeof(float) == 0 && has == static_cast<uint64_t>(rows)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("program: ", what, " has ", operand.bytes,
+                                                 " bytes, which are not ", rows, " rows ",
+                                                 operand.stride, " bytes apart"));
+}
+
 // An operand that the executor itself reads or writes: at least `needed` bytes of the arena.
 absl::Status CheckPort(const Program& program, absl::string_view what, const OperandRef& operand,
                        uint64_t needed) {
@@ -90,6 +108,10 @@ absl::Status CheckStep(const Program& program, size_t index) {
   for (size_t i = 0; i < step.operands.size(); ++i) {
     const std::string operand = absl::StrCat("operand ", i, " of ", name);
     if (absl::Status status = CheckOperand(program, operand, step.operands[i]); !status.ok()) {
+      return status;
+    }
+    if (absl::Status status = CheckRows(operand, step.operands[i], step.extent, rows);
+        !status.ok()) {
       return status;
     }
   }

@@ -21,7 +21,8 @@ int64_t RowsOf(Extent extent, int64_t tokens, int64_t logit_rows);
 // - a size or count is out of the bounds above, units or grain are below 1, or
 //   max_logit_rows > max_tokens;
 // - an operand, or tokens, positions, logits or argmax, is not within its space, not aligned to 4
-//   bytes, too small for its rows, or writes to the weights.
+//   bytes, too small for its rows, or writes to the weights;
+// - an operand with a stride is not in the arena or not as many rows as its step's extent.
 // The machine code of the kernels is beyond what can be checked.
 absl::Status ValidateProgram(const Program& program);
 

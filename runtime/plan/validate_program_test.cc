@@ -17,6 +17,8 @@ TEST(ValidateProgram, TakesAGoodOne) {
   Program edge = TestProgram();
   edge.steps[0].operands.push_back({Space::kArena, 1024, 0, true});
   EXPECT_TRUE(ValidateProgram(edge).ok()) << "an empty operand at the end of its space";
+  edge.steps[0].operands[2].bytes = 3 * 64 + 4;
+  EXPECT_TRUE(ValidateProgram(edge).ok()) << "rows of a view, of which the last ends early";
   edge.steps.clear();
   EXPECT_TRUE(ValidateProgram(edge).ok());
 }
@@ -71,6 +73,17 @@ TEST(ValidateProgram, RefusesWhatCannotRun) {
       {[](Program& p) { p.steps[0].operands[1].bytes = UINT64_MAX; }, "operand 1 of step 0"},
       {[](Program& p) { p.steps[0].operands[1].bytes = 4937; }, "operand 1 of step 0"},
       {[](Program& p) { p.steps[0].operands[1].offset = 66; }, "no multiple of 4"},
+      {[](Program& p) { p.steps[0].operands[2].stride = 128; },
+       "operand 2 of step 0 'model.embed' has 256 bytes, which are not 4 rows 128 bytes apart"},
+      {[](Program& p) { p.steps[0].operands[2].stride = 63; }, "rows 63 bytes apart"},
+      {[](Program& p) { p.steps[0].operands[2].stride = 48; }, "rows 48 bytes apart"},
+      {[](Program& p) { p.steps[0].operands[2].stride = UINT64_MAX; }, "rows 18446744073709551615"},
+      {[](Program& p) { p.steps[0].operands[2].bytes = 0; }, "has 0 bytes, which are not 4 rows"},
+      {[](Program& p) { p.steps[0].operands[2].bytes = 192; }, "are not 4 rows 64 bytes apart"},
+      {[](Program& p) { p.steps[0].operands[1].stride = 160; },
+       "operand 1 of step 0 'model.embed' has a stride, but"},
+      {[](Program& p) { p.steps[2].operands[2].stride = 64, p.steps[2].extent = Extent::kOne; },
+       "operand 2 of step 2 'lm_head' has a stride, but its step has no rows"},
       {[](Program& p) { p.kv_bytes = 255; }, "256 bytes at 0 of the KV cache, which has 255"},
   };
   for (const Case& c : cases) {
