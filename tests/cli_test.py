@@ -154,13 +154,21 @@ class Bench(CommandTest):
 
     QUICK = ["-r", 2, "-t", 1]
 
+    def bench(self, *arguments):
+        """The output. On a machine that others disturb the roof may come out too low, which must be said."""
+        result = weft("bench", *arguments)
+        if result.returncode != 0:
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertIn("of the roof", result.stderr)
+        return result.stdout
+
     def check_memory(self, test):
         self.assertAlmostEqual(test["gb_per_s"], test["bytes_per_token"] * test.get("median", test["tokens_per_s"]) / 1e9, delta=1e-6 * test["gb_per_s"])
         for field in ("tokens_per_s", "bytes_per_token", "gb_per_s", "roof_gb_per_s", "roof_share", "gmac_per_s"):
             self.assertGreater(test[field], 0, field)
 
     def test_model_json(self):
-        tests = json.loads(self.succeeds("bench", TINY / "llama-gqa", "-p", "8,16", "-n", 4, "-d", "0,20", "--step-tokens", "4", "-r", 3, "-t", "1,2", "-o", "json"))
+        tests = json.loads(self.bench(TINY / "llama-gqa", "-p", "8,16", "-n", 4, "-d", "0,20", "--step-tokens", "4", "-r", 3, "-t", "1,2", "-o", "json"))
         names = ["pp8", "pp16", "tg4", "st4", "pp8 @ d20", "pp16 @ d20", "tg4 @ d20", "st4 @ d20"]
         self.assertEqual([(test["threads"], test["test"]) for test in tests], [(threads, name) for threads in (1, 2) for name in names])
         for test in tests:
@@ -177,7 +185,7 @@ class Bench(CommandTest):
     def test_bytes_of_a_token(self):
         """Weights of all matmuls, and keys and values of the positions that each layer sees."""
         def bytes_per_token(*arguments):
-            return json.loads(self.succeeds("bench", *arguments, *self.QUICK, "-p", 0, "-o", "json"))[0]["bytes_per_token"]
+            return json.loads(self.bench(*arguments, *self.QUICK, "-p", 0, "-o", "json"))[0]["bytes_per_token"]
         layers, hidden, intermediate, kv, vocab, position = 3, 96, 224, 32, 512, 3 * 2 * 32 * 4
         weights = 4 * (layers * (2 * hidden * hidden + 2 * kv * hidden + 3 * hidden * intermediate) + vocab * hidden)
         model = [TINY / "llama-gqa", "--weights", "f32"]
@@ -190,24 +198,24 @@ class Bench(CommandTest):
     def test_plan_profile_and_tables(self):
         plan = self.folder / "m.weft"
         self.succeeds("compile", TINY / "gpt2", "--weights", "q8_0", "-o", plan)
-        text = self.succeeds("bench", plan, "-p", 8, "-n", 4, *self.QUICK, "--profile")
+        text = self.bench(plan, "-p", 8, "-n", 4, *self.QUICK, "--profile")
         for part in ("| model", " pp8 |", " tg4 |", " ± ", "q8_0", "fit the caches", "outside matmuls", "matmul_"):
             self.assertIn(part, text)
-        tests = json.loads(self.succeeds("bench", plan, "-p", 8, "-n", 0, *self.QUICK, "--profile", "-o", "json"))
+        tests = json.loads(self.bench(plan, "-p", 8, "-n", 0, *self.QUICK, "--profile", "-o", "json"))
         self.assertTrue(0 < tests[0]["outside_matmuls"] < 1)
         self.assertEqual(tests[0]["weights"], "q8_0")
         self.assertEqual(tests[0]["trace"]["runs"], 1)
-        rows = self.succeeds("bench", plan, "-p", 8, "-n", 4, *self.QUICK, "-o", "csv").splitlines()
+        rows = self.bench(plan, "-p", 8, "-n", 4, *self.QUICK, "-o", "csv").splitlines()
         self.assertEqual(len(rows), 3)
         self.assertTrue(rows[0].startswith("test,n_prompt,") and "step_ms_p99" in rows[0])
         self.assertTrue(rows[1].startswith('"pp8",8,'))
 
     def test_matmul(self):
-        test = json.loads(self.succeeds("bench", "--matmul", "64,64", "--format", "f32", "-r", 1, "-t", 1, "--json"))
+        test = json.loads(self.bench("--matmul", "64,64", "--format", "f32", "-r", 1, "-t", 1, "--json"))
         self.assertEqual((test["n"], test["k"], test["tokens"], test["format"], test["weight_bytes"]), (64, 64, 1, "f32", 64 * 64 * 4))
         self.check_memory(test)
         self.assertGreaterEqual(test["p99_over_p50"], 1)
-        self.assertIn("share", self.succeeds("bench", "--matmul", "64,64,2", "-r", 1, "-t", 1))
+        self.assertIn("share", self.bench("--matmul", "64,64,2", "-r", 1, "-t", 1))
 
     def test_errors(self):
         for arguments in ([], [TINY / "gpt2", "--matmul", "64,64"], [TINY / "gpt2", "-p", "0", "-n", "0"], [TINY / "gpt2", "-p", "x"],

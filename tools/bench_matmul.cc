@@ -1,8 +1,7 @@
 #include "tools/bench_matmul.h"
 
 #include <algorithm>
-#include <chrono>
-#include <functional>
+#include <atomic>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -28,6 +27,13 @@ using codegen::KernelSpec;
 // several times the largest last-level cache share that a machine of few cores has.
 constexpr int64_t kFootprint = int64_t{512} << 20;
 constexpr char kKernelName[] = "matmul";
+// What a worker takes at once, as schedule has it (passes/schedule.cc).
+constexpr int64_t kGrainBytes = 64 << 10;
+
+// A cache line of its own for what all workers write.
+struct alignas(64) Counter {
+  std::atomic<int64_t> next = 0;
+};
 
 int64_t RoundUp(int64_t value, int64_t multiple) {
   return codegen::CeilDiv(value, multiple) * multiple;
@@ -45,12 +51,6 @@ KernelSpec SpecOf(const MatmulBenchOptions& shape) {
       {{DataType::kF32, {rows, shape.n}}, RoundUp(shape.n * 4, 64)}};
   spec.node.type = spec.operands[2].type;
   return spec;
-}
-
-double SecondsOf(WorkerPool& pool, const std::function<void(int)>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  pool.Run(work);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // The kernel and the readers over the same pages, on the same workers.
@@ -106,18 +106,22 @@ class MatmulBench {
  private:
   int64_t footprint() const { return copies_ * copy_bytes_; }
 
-  // Seconds of a call with each copy of the weights.
+  // Seconds of a call with each copy of the weights. Workers take units as an executor's do.
   std::vector<double> CallAll() {
-    std::vector<double> seconds;
     const KernelContext context{.tokens = options_.tokens, .logit_rows = 1, .position = 0};
-    for (int64_t copy = 0; copy < copies_; ++copy) {
+    const int64_t units = codegen::Panels(options_.n);
+    const int64_t grain = std::clamp<int64_t>(
+        kGrainBytes / codegen::PanelBytes(options_.format, options_.k), 1, units);
+    std::vector<Counter> taken(static_cast<size_t>(copies_));
+    return TimeInTurns(roof_->pool(), copies_, [&](int64_t copy, int /*worker*/) {
       void* operands[] = {input_.data(), weights_.data() + copy * copy_bytes_, output_.data()};
-      seconds.push_back(SecondsOf(roof_->pool(), [&](int worker) {
-        const auto [begin, end] = PartOf(codegen::Panels(options_.n), worker, roof_->pool().size());
-        kernel_(&context, operands, begin, end);
-      }));
-    }
-    return seconds;
+      std::atomic<int64_t>& next = taken[static_cast<size_t>(copy)].next;
+      while (true) {
+        const int64_t begin = next.fetch_add(grain, std::memory_order_relaxed);
+        if (begin >= units) break;
+        kernel_(&context, operands, begin, std::min(begin + grain, units));
+      }
+    });
   }
 
   absl::Status Fill(const KernelSpec& spec) {

@@ -35,7 +35,7 @@ struct MatmulBenchResult {
 absl::Status ParseMatmulShape(const std::string& text, MatmulBenchOptions* options);
 
 // Rounds of roof, then as many calls as there are copies of the weights, so that all come from
-// memory.
+// memory. Calls follow each other as the steps of a program do.
 absl::StatusOr<MatmulBenchResult> RunMatmulBench(const MatmulBenchOptions& options);
 
 std::string MatmulBenchText(const MatmulBenchResult& result);

@@ -34,6 +34,24 @@ absl::Status CheckRoofShare(double share) {
       share, kMaxRoofShare));
 }
 
+std::vector<double> TimeInTurns(WorkerPool& pool, int64_t count,
+                                absl::FunctionRef<void(int64_t, int)> fn) {
+  std::vector<double> seconds(static_cast<size_t>(count));
+  pool.Run([&](int worker) {
+    pool.Barrier();
+    auto start = std::chrono::steady_clock::now();
+    for (int64_t turn = 0; turn < count; ++turn) {
+      fn(turn, worker);
+      pool.Barrier();
+      if (worker != 0) continue;
+      const auto end = std::chrono::steady_clock::now();
+      seconds[static_cast<size_t>(turn)] = std::chrono::duration<double>(end - start).count();
+      start = end;
+    }
+  });
+  return seconds;
+}
+
 std::pair<int64_t, int64_t> PartOf(int64_t units, int part, int parts) {
   return {units * part / parts, units * (part + 1) / parts};
 }
@@ -85,10 +103,13 @@ std::vector<double> RoofMeter::Round(const uint8_t* data, int64_t bytes) {
 std::vector<double> RoofMeter::Pieces(const uint8_t* data, int64_t bytes, int64_t piece) {
   const auto best = static_cast<size_t>(std::ranges::min_element(totals_) - totals_.begin());
   const int64_t units = std::max<int64_t>(Units(piece), 1);
-  std::vector<double> seconds;
-  for (int64_t unit = 0; unit + units <= Units(bytes); unit += units)
-    seconds.push_back(Read(readers_[best], data + unit * codegen::kReaderUnit, units, 1));
-  return seconds;
+  return TimeInTurns(*pool_, Units(bytes) / units, [&](int64_t turn, int worker) {
+    alignas(64) uint8_t sink[64];
+    void* operands[] = {const_cast<uint8_t*>(data), sink};  // readers do not write it
+    const KernelContext context{.tokens = 1, .logit_rows = 1, .position = 0};
+    const auto [begin, end] = PartOf(units, worker, pool_->size());
+    readers_[best](&context, operands, turn * units + begin, turn * units + end);
+  });
 }
 
 double RoofMeter::BestRate(const std::vector<double>& before, const std::vector<double>& after,

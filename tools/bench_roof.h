@@ -3,17 +3,22 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "codegen/jit.h"
 #include "runtime/abi/program.h"
 #include "runtime/worker_pool.h"
 
 namespace weft::tools {
+
+// Seconds of fn(0, worker), fn(1, worker), … each begun by all workers when the one before is done,
+// as an executor runs steps.
+std::vector<double> TimeInTurns(WorkerPool& pool, int64_t count,
+                                absl::FunctionRef<void(int64_t, int)> fn);
 
 // A share of the roof above this says that the roof was measured too low: nothing streams faster
 // than the best plain reader, and 2 % is what its rate varies by between rounds.
@@ -43,9 +48,8 @@ class RoofMeter {
   static double BestRate(const std::vector<double>& before, const std::vector<double>& after,
                          int64_t bytes);
 
-  // Seconds of reading each `piece` bytes of `bytes` in turn, as kernels read a weight after
-  // another, by the reader that was the best of the rounds so far. Pieces below a unit are read as
-  // one unit.
+  // Seconds of reading each `piece` bytes of `bytes` in turn, the threads meeting after each, by
+  // the reader that was the best of the rounds so far. Pieces below a unit are read as one unit.
   std::vector<double> Pieces(const uint8_t* data, int64_t bytes, int64_t piece);
 
   WorkerPool& pool() { return *pool_; }
