@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""The arithmetic and the tables of bench/side_by_side.py, and its wrong usage; no engine runs. Runs from the source folder."""
+"""The arithmetic and the tables of bench/side_by_side.py and bench/targets.py, and wrong usage; no engine runs. Runs from the source folder."""
 import pathlib, subprocess, sys, unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, "bench")
 import side_by_side
+import targets
 
 
 def weft_test(prompt, share):
@@ -37,9 +38,31 @@ class SideBySideTest(unittest.TestCase):
         self.assertEqual({line.count("|") for line in table}, {9})
 
     def test_wrong_usage(self):
-        for arguments in (["--peers", "nobody"], ["--rounds", "0"], ["-t", "x"]):
-            result = subprocess.run([sys.executable, "bench/side_by_side.py", *arguments], capture_output=True, text=True)
+        for script, *arguments in (["side_by_side.py", "--peers", "nobody"], ["side_by_side.py", "--rounds", "0"], ["side_by_side.py", "-t", "x"],
+                                   ["targets.py", "nothing"]):
+            result = subprocess.run([sys.executable, f"bench/{script}", *arguments], capture_output=True, text=True)
             self.assertEqual(result.returncode, 2, result.stderr)
+
+    def test_targets_say_what_is_met(self):
+        def test(name, threads=2, **fields):
+            return {"test": name, "threads": threads, "roof_gb_per_s": 40.0, "roof_share": 0.9, "gb_per_s": 36.0, "median": 10.0, "cpu": "C",
+                    "target": "x86-64-v3", "weft_version": "1", "weights_fit_caches": False, **fields}
+        matmul = {"roof_share": 0.9, "gb_per_s": 36.0, "roof_gb_per_s": 40.0, "p99_over_p50": 1.2, "reader_p99_over_p50": 1.0}
+        table = targets.Table({"1b": [test("tg128")], "1b steps": [test("st4", ratio_to_one=1.2), test("st8", ratio_to_one=2.5)],
+                               "threads": [test("pp256", 1), test("pp256", median=19.0), test("tg32"), test("tg32", 8, median=5.0)],
+                               "matmul 768,768 f32": matmul, "matmul 262144,1152 q8_0": matmul,
+                               "peers gpt2": {"results": [{"weft_tests": [[test("pp512")]]}], "rows": side_by_side.summarise(RESULT)}})
+        table.fill()
+        met = {row.split(" | ")[0]: row.split(" | ")[-1] for row in table.rows}
+        yes, no = "yes |", "**no** |"
+        self.assertEqual(met["| matmul 768 × 768 f32, one token"], yes)
+        self.assertEqual(met["| matmul 262144 × 1152 q8_0, one token"], no)
+        self.assertEqual(met["| Gemma 3 1B shapes: decode, whole step"], yes)
+        self.assertEqual(met["| Gemma 3 1B shapes: a step over 4 tokens"], yes)
+        self.assertEqual(met["| Gemma 3 1B shapes: a step over 8 tokens"], no)
+        self.assertEqual(met["| Gemma 3 1B shapes: prefill, 2 threads against 1"], yes)
+        self.assertEqual(met["| Gemma 3 1B shapes: decode, 8 threads on 2 CPUs against 2"], no)
+        self.assertIn("C, target x86-64-v3", table.markdown())
 
     def test_scripts_compile(self):
         for path in pathlib.Path("bench").glob("*.py"):
