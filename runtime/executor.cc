@@ -241,6 +241,15 @@ void Executor::OpenShares(const Groups& groups, size_t first, const KernelContex
   }
 }
 
+// A grain of weights is small enough to balance a step that streams them once. Where many tokens
+// share them, kernels prepare what they are called with, and larger calls share that more widely:
+// eighths of a worker's part still balance.
+int64_t Executor::GrainOf(const Step& step, int64_t units, const KernelContext& context) const {
+  constexpr int64_t kFewTokens = 8;
+  if (step.weight_bytes == 0 || context.tokens <= kFewTokens) return step.grain;
+  return std::max(step.grain, units / (8 * threads()));
+}
+
 // Takes units of a group until none is left: the worker's own, then the others'.
 void Executor::TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context) {
   const int workers = threads();
@@ -251,7 +260,9 @@ void Executor::TakeUnits(int worker, const PreparedGroup& group, const KernelCon
   const int64_t rows = all / step.units;
   const int64_t at_once = by_rows ? RowsAtOnce(group, rows) : 1;
   // Bounded, so that `next` cannot overflow however many workers overshoot.
-  const int64_t grain = by_rows ? 1 : workers == 1 ? all : std::min(step.grain, all);
+  const int64_t grain = by_rows        ? 1
+                        : workers == 1 ? all
+                                       : std::min(GrainOf(step, all, context), all);
   Share* const shares = shares_.get() + group.slot * static_cast<size_t>(workers);
   for (int i = 0; i < workers; ++i) {
     Share& share = shares[(worker + i) % workers];

@@ -112,6 +112,7 @@ class Executor {
                int64_t end);
   void RunInOrder(int worker, const StepGroup& group, const KernelContext& context);
   void OpenShares(const Groups& groups, size_t first, const KernelContext& context);
+  int64_t GrainOf(const Step& step, int64_t units, const KernelContext& context) const;
   void TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context);
   void RunWorker(int worker, const KernelContext& context);
   absl::Status RunPoisoned(const KernelContext& context);
