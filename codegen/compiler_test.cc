@@ -5,7 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "ir/text.h"
 
 namespace weft::codegen {
@@ -57,6 +61,41 @@ TEST(Compiler, Q8_0MatmulsUseTheByteInstructions) {
   EXPECT_THAT(avx512, HasSubstr("vpdpbusd"));
   EXPECT_THAT(avx512, HasSubstr("%zmm"));
   EXPECT_THAT(avx512, Not(HasSubstr("vpmaddubsw")));
+  const std::string avx = Assembly("q8_0", "avx-vnni");
+  EXPECT_THAT(avx, HasSubstr("{vex}\tvpdpbusd"));
+  EXPECT_THAT(avx, Not(HasSubstr("%zmm")));
+  const std::string amx = Assembly("q8_0", "amx-int8");
+  for (const char* instruction :
+       {"ldtilecfg", "tileloadd", "tdpbssd", "tilestored", "tilerelease", "vpdpbusd"})
+    EXPECT_THAT(amx, HasSubstr(instruction));
+}
+
+// Two panels of six tokens, and what they are multiplied with, fit the registers: in the loop over
+// the groups of a block nothing is spilled.
+TEST(Compiler, TheInnerLoopsOfManyTokensDoNotSpill) {
+  for (const auto& [target, product, products] :
+       {std::tuple("x86-64-v3", "vpmaddwd", 12), std::tuple("avx-vnni", "vpdpbusd", 12),
+        std::tuple("avx512-vnni", "vpdpbusd", 12)}) {
+    int most = 0;
+    int count = 0;
+    bool spills = false;
+    bool most_spills = true;
+    for (const absl::string_view line : absl::StrSplit(Assembly("q8_0", target), '\n')) {
+      if (absl::StrContains(line, product)) ++count;
+      if (absl::StrContains(line, "(%rsp)") && absl::StrContains(line, "vmov")) spills = true;
+      const bool jump = absl::StartsWith(line, "\tj");
+      if (jump && count >= most) {
+        most = count;
+        most_spills = spills;
+      }
+      if (jump || absl::EndsWith(line, ":")) {  // a basic block ends
+        count = 0;
+        spills = false;
+      }
+    }
+    EXPECT_GE(most, products) << target;
+    EXPECT_FALSE(most_spills) << target;
+  }
 }
 
 TEST(Compiler, NoEstimatesAndNoCalls) {

@@ -34,7 +34,7 @@ constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 // Queries whose accumulators are in registers together: 6 of 16 lanes fill 12 of the 16 registers
 // of 8 lanes, beside a vector of keys and a query; 12 of 16 lanes fill 12 of 32. Twelve chains hide
 // the latency of fused multiply-adds.
-int TileQueries(const Target& target) { return target.tier == Tier::kAvx2 ? 6 : 12; }
+int TileQueries(const Target& target) { return target.wide() ? 12 : 6; }
 
 // The queries of a tile are rows of the unit's scratch, `stride` apart.
 struct Tile {

@@ -129,6 +129,7 @@ class MatmulEmitter {
     Blocking cut = BlockingFor(part, tile);
     Value panels = k_.I64(epilogue_.unit_panels());
     Value hi_panel = b_.CreateMul(hi, panels);
+    tile.Begin();
     k_.Loop(b_.CreateMul(lo, panels), hi_panel, cut.group_panels, [&](Value first) {
       cut.first = first;
       cut.end = k_.Min64(b_.CreateAdd(first, k_.I64(cut.group_panels)), hi_panel);
@@ -147,6 +148,7 @@ class MatmulEmitter {
                  [&](Value token) { EmitRanges(part, tile, cut, token); });
       }
     });
+    tile.End();
   }
 
   // Some tokens whose sums wait in memory from one range of K to the next.

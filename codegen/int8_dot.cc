@@ -22,13 +22,16 @@ Value Part(KernelBuilder& k, Value vector, int begin, int count) {
   return k.ir().CreateShuffleVector(vector, lanes);
 }
 
+std::vector<int> AllLanes() {
+  std::vector<int> lanes(kLanes);
+  std::iota(lanes.begin(), lanes.end(), 0);
+  return lanes;
+}
+
 // vpdpbusd multiplies unsigned by signed bytes: w + 128 takes the unsigned side, and 128 · Σa is
 // taken off at the start.
-class Avx512VnniDot final : public Int8Dot {
+class VnniDot final : public Int8Dot {
  public:
-  // 32 registers: 8 float and 8 int sums, the weights and a scale leave room.
-  int token_tile() const override { return 8; }
-
   Value Start(KernelBuilder& k, Value sum) const override {
     return k.Splat(k.ir().CreateMul(sum, k.ir().getInt32(static_cast<uint32_t>(-128))));
   }
@@ -39,9 +42,19 @@ class Avx512VnniDot final : public Int8Dot {
   Value Accumulate(KernelBuilder& k, Value sums, Value /*weights*/, Value prepared,
                    Value activations) const override {
     Value shared = k.Splat(activations);
-    if (k.target().software_vnni) return Emulate(k, sums, prepared, shared);
-    return k.ir().CreateIntrinsic(llvm::Intrinsic::x86_avx512_vpdpbusd_512, {},
-                                  {sums, prepared, shared});
+    if (k.target().emulated) return Emulate(k, sums, prepared, shared);
+    llvm::IRBuilder<>& b = k.ir();
+    if (k.target().wide()) {
+      return b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_vpdpbusd_512, {},
+                               {sums, prepared, shared});
+    }
+    Value halves[2];
+    for (int half = 0; half < 2; ++half) {
+      const auto part = [&](Value vector) { return Part(k, vector, 8 * half, 8); };
+      halves[half] = b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_vpdpbusd_256, {},
+                                       {part(sums), part(prepared), part(shared)});
+    }
+    return b.CreateShuffleVector(halves[0], halves[1], AllLanes());
   }
 
  private:
@@ -62,9 +75,6 @@ class Avx512VnniDot final : public Int8Dot {
 // negated instead, w = -128 would be wrong.
 class Avx2Dot final : public Int8Dot {
  public:
-  // 16 registers, and a vector of 16 lanes takes two: 4 tokens' int sums take 8.
-  int token_tile() const override { return 4; }
-
   Value Start(KernelBuilder& k, Value /*sum*/) const override { return k.SplatI32(0); }
   Value Prepare(KernelBuilder& k, Value weights) const override {
     return k.ir().CreateBinaryIntrinsic(llvm::Intrinsic::abs, weights, k.ir().getFalse());
@@ -83,9 +93,7 @@ class Avx2Dot final : public Int8Dot {
       Value quads = b.CreateIntrinsic(llvm::Intrinsic::x86_avx2_pmadd_wd, {}, {pairs, ones});
       halves[half] = b.CreateAdd(Part(k, sums, 8 * half, 8), quads);
     }
-    std::vector<int> both(kLanes);
-    std::iota(both.begin(), both.end(), 0);
-    return b.CreateShuffleVector(halves[0], halves[1], both);
+    return b.CreateShuffleVector(halves[0], halves[1], AllLanes());
   }
 };
 
@@ -95,8 +103,10 @@ std::unique_ptr<Int8Dot> Int8Dot::For(const Target& target) {
   switch (target.tier) {
     case Tier::kAvx2:
       return std::make_unique<Avx2Dot>();
+    case Tier::kAvxVnni:
     case Tier::kAvx512Vnni:
-      return std::make_unique<Avx512VnniDot>();
+    case Tier::kAmxInt8:
+      return std::make_unique<VnniDot>();
   }
   WEFT_CHECK(false);
 }

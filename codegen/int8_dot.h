@@ -15,8 +15,6 @@ class Int8Dot {
   virtual ~Int8Dot() = default;
   static std::unique_ptr<Int8Dot> For(const Target& target);
 
-  // How many tokens at once keep accumulators and one group of weights in registers.
-  virtual int token_tile() const = 0;
   // The accumulator that a block starts from: <16 x i32>. `sum` is Σ of the block's activations
   // (i32).
   virtual llvm::Value* Start(KernelBuilder& k, llvm::Value* sum) const = 0;

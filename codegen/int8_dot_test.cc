@@ -37,13 +37,5 @@ TEST(Int8Dot, WeightsOfMinus128) {
                {{"w", bytes}}, 2e-5);
 }
 
-TEST(Int8Dot, TokenTilesOfEveryTier) {
-  for (const Target& target : TestTargets()) {
-    const int tile = Int8Dot::For(target)->token_tile();
-    EXPECT_GE(tile, 1) << target.name;
-    EXPECT_LE(tile, 8) << target.name << ": more accumulators than registers";
-  }
-}
-
 }  // namespace
 }  // namespace weft::codegen

@@ -362,7 +362,7 @@ std::vector<Target> TestTargets() {
     if (target.ok() && CheckExecutable(*target, DetectCpuFeatures()).ok())
       targets.push_back(*std::move(target));
   }
-  targets.push_back(EmulatedAvx512Vnni());
+  for (Target& target : EmulatedTargets()) targets.push_back(std::move(target));
   return targets;
 }
 

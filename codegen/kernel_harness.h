@@ -32,7 +32,7 @@ class GuardedBuffer {
   uint64_t size_ = 0;
 };
 
-// The targets that tests run: those that this machine executes, and avx512-vnni emulated.
+// The targets that tests run: those that this machine executes, and the others emulated.
 std::vector<Target> TestTargets();
 
 struct KernelRun {

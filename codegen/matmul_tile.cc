@@ -23,7 +23,11 @@ std::vector<StreamTile> StreamTiles(KernelBuilder& k, const MatmulPart& part) {
       // 4 tokens' sums take 8 of 16 registers; 8 tokens are two tiles over a panel in the cache.
       tiles.push_back({8, part.quantized ? NibbleTile(k, part, 4) : tile(4)});
       return tiles;
+    case Tier::kAvxVnni:
+      tiles.push_back({8, tile(4)});
+      return tiles;
     case Tier::kAvx512Vnni:
+    case Tier::kAmxInt8:
       tiles.push_back({4, tile(4)});
       tiles.push_back({8, tile(8)});
       return tiles;
@@ -32,13 +36,16 @@ std::vector<StreamTile> StreamTiles(KernelBuilder& k, const MatmulPart& part) {
 }
 
 std::unique_ptr<MatmulTile> BlockTile(KernelBuilder& k, const MatmulPart& part) {
+  if (!part.quantized) return FloatTile(k, part, k.target().wide() ? 2 : 1, kBlockTokens);
   switch (k.target().tier) {
     case Tier::kAvx2:
-      return part.quantized ? WidenedTile(k, part, kBlockTokens)
-                            : FloatTile(k, part, 1, kBlockTokens);
+      return WidenedTile(k, part, kBlockTokens);
+    case Tier::kAvxVnni:
+      return Int8Tile(k, part, 1, kBlockTokens);
     case Tier::kAvx512Vnni:
-      return part.quantized ? Int8Tile(k, part, 2, kBlockTokens)
-                            : FloatTile(k, part, 2, kBlockTokens);
+      return Int8Tile(k, part, 2, kBlockTokens);
+    case Tier::kAmxInt8:
+      return AmxTile(k, part);
   }
   WEFT_CHECK(false);
 }

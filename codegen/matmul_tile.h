@@ -43,6 +43,10 @@ class MatmulTile {
     int64_t most;
   };
 
+  // Around all other calls of a kernel, where the tile is used.
+  virtual void Begin() {}
+  virtual void End() {}
+
   // What PrepareWeights makes of `k` columns of a panel, and PrepareToken of a row of activations,
   // in bytes; 0: Sums takes them as they are stored. Worth it where many tiles share them.
   virtual int64_t prepared_panel_bytes(int64_t /*k*/) const { return 0; }
@@ -90,6 +94,8 @@ std::unique_ptr<MatmulTile> Int8Tile(KernelBuilder& k, const MatmulPart& part, i
                                      int tokens);  // matmul_tile_int8.cc
 std::unique_ptr<MatmulTile> NibbleTile(KernelBuilder& k, const MatmulPart& part,
                                        int tokens);  // matmul_tile_nibble.cc
+std::unique_ptr<MatmulTile> AmxTile(KernelBuilder& k,
+                                    const MatmulPart& part);  // matmul_tile_amx.cc
 std::unique_ptr<MatmulTile> WidenedTile(KernelBuilder& k, const MatmulPart& part,
                                         int tokens);  // matmul_tile_widened.cc
 

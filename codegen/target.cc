@@ -17,10 +17,18 @@ CpuFeatures Required(Tier tier) {
     features.Add(feature);
   }
   if (tier == Tier::kAvx2) return features;
+  if (tier == Tier::kAvxVnni) {
+    features.Add(CpuFeature::kAvxVnni);
+    return features;
+  }
   for (CpuFeature feature :
        {CpuFeature::kAvx512f, CpuFeature::kAvx512cd, CpuFeature::kAvx512bw, CpuFeature::kAvx512dq,
         CpuFeature::kAvx512vl, CpuFeature::kAvx512vnni}) {
     features.Add(feature);
+  }
+  if (tier == Tier::kAmxInt8) {
+    features.Add(CpuFeature::kAmxTile);
+    features.Add(CpuFeature::kAmxInt8);
   }
   return features;
 }
@@ -28,8 +36,11 @@ CpuFeatures Required(Tier tier) {
 const std::vector<Target>& Tiers() {
   static const auto* const kTiers = new std::vector<Target>{
       {Tier::kAvx2, "x86-64-v3", "x86-64-v3", "", Required(Tier::kAvx2), 256},
+      {Tier::kAvxVnni, "avx-vnni", "x86-64-v3", "+avxvnni", Required(Tier::kAvxVnni), 256},
       {Tier::kAvx512Vnni, "avx512-vnni", "x86-64-v4", "+avx512vnni", Required(Tier::kAvx512Vnni),
        512},
+      {Tier::kAmxInt8, "amx-int8", "x86-64-v4", "+avx512vnni,+amx-tile,+amx-int8",
+       Required(Tier::kAmxInt8), 512},
   };
   return *kTiers;
 }
@@ -67,12 +78,17 @@ absl::StatusOr<Target> ParseTarget(absl::string_view name, const CpuFeatures& cp
                                                  absl::StrJoin(KnownTargets(), ", ")));
 }
 
-Target EmulatedAvx512Vnni() {
-  Target target = Tiers()[0];
-  target.tier = Tier::kAvx512Vnni;
-  target.name = "avx512-vnni (emulated)";
-  target.software_vnni = true;
-  return target;
+std::vector<Target> EmulatedTargets() {
+  std::vector<Target> targets;
+  for (const Target& tier : Tiers()) {
+    if (tier.tier == Tier::kAvx2) continue;
+    Target target = Tiers()[0];
+    target.tier = tier.tier;
+    target.name = absl::StrCat(tier.name, " (emulated)");
+    target.emulated = true;
+    targets.push_back(std::move(target));
+  }
+  return targets;
 }
 
 absl::Status CheckExecutable(const Target& target, const CpuFeatures& cpu) {

@@ -11,19 +11,26 @@
 
 namespace weft::codegen {
 
-// Ordered: a later tier executes what an earlier one does.
-enum class Tier { kAvx2, kAvx512Vnni };
+// What int8 is multiplied with. Best last; a CPU may have a later one without an earlier one.
+//   kAvx2        vpmaddubsw, vpmaddwd
+//   kAvxVnni     vpdpbusd on 256 bits: hybrid CPUs from Alder Lake on
+//   kAvx512Vnni  vpdpbusd on 512 bits: Ice Lake servers, Zen 4
+//   kAmxInt8     the same for few tokens, tdpbssd for many: Sapphire Rapids
+enum class Tier { kAvx2, kAvxVnni, kAvx512Vnni, kAmxInt8 };
 
 struct Target {
   Tier tier = Tier::kAvx2;
-  std::string name;      // as --target takes it: x86-64-v3 or avx512-vnni
+  std::string name;      // as --target takes it: x86-64-v3, avx512-vnni
   std::string cpu;       // LLVM's name
   std::string features;  // LLVM's list, "+avx512vnni"
   CpuFeatures required;
   int vector_bits = 256;
-  // Multiply bytes by plain arithmetic where the tier has vpdpbusd: for tests of its kernels on
-  // machines without it.
-  bool software_vnni = false;
+  // Multiply bytes by plain arithmetic where the tier has vpdpbusd or tdpbssd: for tests of its
+  // kernels on machines without it.
+  bool emulated = false;
+
+  // 32 registers of 512 bits; else 16 of 256.
+  bool wide() const { return tier >= Tier::kAvx512Vnni; }
 };
 
 // "host": the best tier that `cpu` executes. Other names give that tier whether the machine has it
@@ -33,8 +40,8 @@ absl::StatusOr<Target> ParseTarget(absl::string_view name, const CpuFeatures& cp
 // An error that lists what `cpu` lacks and how to compile for less.
 absl::Status CheckExecutable(const Target& target, const CpuFeatures& cpu);
 
-// The kernels of avx512-vnni for any x86-64-v3 machine, slowly. For tests.
-Target EmulatedAvx512Vnni();
+// The kernels of the tiers beyond x86-64-v3 for any machine that has that, slowly. For tests.
+std::vector<Target> EmulatedTargets();
 
 // The names that ParseTarget knows, best tier last, without "host".
 std::vector<std::string> KnownTargets();

@@ -14,7 +14,9 @@ Target Parse(absl::string_view name) { return *ParseTarget(name, CpuFeatures());
 
 TEST(Target, HostTakesTheBestTierThatTheCpuExecutes) {
   EXPECT_EQ(ParseTarget("host", Of(Parse("x86-64-v3")))->tier, Tier::kAvx2);
+  EXPECT_EQ(ParseTarget("host", Of(Parse("avx-vnni")))->tier, Tier::kAvxVnni);
   EXPECT_EQ(ParseTarget("host", Of(Parse("avx512-vnni")))->tier, Tier::kAvx512Vnni);
+  EXPECT_EQ(ParseTarget("host", Of(Parse("amx-int8")))->tier, Tier::kAmxInt8);
 }
 
 // Each feature taken away from a CPU that has all others of the tier.
@@ -42,9 +44,14 @@ TEST(Target, UnknownNamesListTheKnown) {
   for (const std::string& name : KnownTargets()) EXPECT_THAT(message, HasSubstr(name));
 }
 
-TEST(Target, TheEmulatedTierNeedsNoMoreThanAvx2) {
-  EXPECT_TRUE(CheckExecutable(EmulatedAvx512Vnni(), Of(Parse("x86-64-v3"))).ok());
-  EXPECT_EQ(EmulatedAvx512Vnni().tier, Tier::kAvx512Vnni);
+TEST(Target, EmulatedTiersNeedNoMoreThanAvx2) {
+  std::vector<Tier> tiers = {Tier::kAvx2};
+  for (const Target& target : EmulatedTargets()) {
+    EXPECT_TRUE(CheckExecutable(target, Of(Parse("x86-64-v3"))).ok()) << target.name;
+    tiers.push_back(target.tier);
+  }
+  EXPECT_THAT(tiers,
+              testing::ElementsAre(Tier::kAvx2, Tier::kAvxVnni, Tier::kAvx512Vnni, Tier::kAmxInt8));
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
                    "format of weights by name: 'model.layers.*.down_proj=f32'; the last match wins")
       ->type_name("PATTERN=FORMAT");
   command
-      ->add_option("--target", arguments->target, "host, x86-64-v3 or avx512-vnni (default host)")
+      ->add_option("--target", arguments->target,
+                   "host, x86-64-v3, avx-vnni, avx512-vnni or amx-int8 (default host)")
       ->type_name("TARGET");
   command->add_option("--disable-pass", arguments->disabled, "leave out an optional pass")
       ->type_name("PASS");

@@ -8,6 +8,8 @@
 #include <absl/strings/string_view.h>
 #include <cpuid.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -157,6 +159,13 @@ CpuFeatures CpuFeatures::X86_64_V3() {
   return features;
 }
 
+// The kernel makes room for tile registers in this process's threads only where it is asked to.
+static bool RequestTiles() {
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 // Bits: Intel SDM volume 2A, CPUID; XCR0: volume 1, 13.1.
 CpuFeatures DetectCpuFeatures() {
   const CpuidResult leaf1 = Cpuid(1);
@@ -165,9 +174,10 @@ CpuFeatures DetectCpuFeatures() {
   const CpuidResult extended = Cpuid(0x80000001u);
   const uint64_t xcr0 = Bit(leaf1.ecx, 27) ? ReadXcr0() : 0;
   const auto os_saves = [&](uint64_t mask) { return (xcr0 & mask) == mask; };
-  const bool ymm = os_saves(0x6);             // SSE, AVX
-  const bool zmm = os_saves(0xe6);            // and opmask, upper halves of zmm0-15, zmm16-31
-  const bool tiles = os_saves(0x3ull << 17);  // TILECFG, TILEDATA
+  const bool ymm = os_saves(0x6);   // SSE, AVX
+  const bool zmm = os_saves(0xe6);  // and opmask, upper halves of zmm0-15, zmm16-31
+  // TILECFG, TILEDATA. What was granted stays so: asking again does no harm.
+  const bool tiles = os_saves(0x3ull << 17) && Bit(leaf7.edx, 24) && RequestTiles();
 
   CpuFeatures features;
   const auto add = [&](CpuFeature feature, bool present) {

@@ -63,8 +63,9 @@ class CpuFeatures {
 
 absl::string_view Name(CpuFeature feature);
 
-// What CPUID reports and the operating system saves (XCR0), so what can be executed. AMX also needs
-// leave from the kernel (arch_prctl ARCH_REQ_XCOMP_PERM) in the process that uses it.
+// What CPUID reports and the operating system saves (XCR0), so what can be executed. For AMX this
+// asks the kernel for leave to use it in this process (arch_prctl ARCH_REQ_XCOMP_PERM,
+// https://docs.kernel.org/arch/x86/xstate.html), and reports it only where that is granted.
 CpuFeatures DetectCpuFeatures();
 
 // "AMD EPYC 9B14"; "unknown CPU" where CPUID does not say.
