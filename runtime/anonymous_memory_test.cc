@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -26,6 +27,38 @@ TEST(AnonymousMemory, ZeroedAlignedAndWritable) {
         std::all_of(memory->data(), memory->data() + bytes, [](uint8_t b) { return b == 0; }));
     std::fill(memory->data(), memory->data() + bytes, uint8_t{7});
   }
+}
+
+// "AnonHugePages" of the mapping that holds the address, in kB (proc(5)).
+int64_t HugeKilobytes(const void* address) {
+  const auto wanted = reinterpret_cast<uintptr_t>(address);
+  std::ifstream smaps("/proc/self/smaps");
+  bool inside = false;
+  for (std::string line; std::getline(smaps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    int64_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
+      inside = begin <= wanted && wanted < end;
+    } else if (inside && std::sscanf(line.c_str(), "AnonHugePages: %ld kB", &kilobytes) == 1) {
+      return kilobytes;
+    }
+  }
+  return -1;
+}
+
+TEST(AnonymousMemory, LargeOnesGetHugePages) {
+  std::string enabled;
+  std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled"), enabled);
+  if (enabled.empty() || enabled.find("[never]") != std::string::npos) {
+    GTEST_SKIP() << "this system has no transparent huge pages: '" << enabled << "'";
+  }
+  constexpr uint64_t kBytes = 32 << 20;
+  const auto memory = AnonymousMemory::Map(kBytes, "a test");
+  ASSERT_TRUE(memory.ok()) << memory.status();
+  std::fill(memory->data(), memory->data() + kBytes, uint8_t{7});
+  // Memory may be too fragmented for some, hardly for all.
+  EXPECT_GT(HugeKilobytes(memory->data()), 0);
 }
 
 TEST(AnonymousMemory, NothingIsNothing) {

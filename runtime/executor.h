@@ -16,6 +16,7 @@
 #include "runtime/barriers.h"
 #include "runtime/poison.h"
 #include "runtime/profile.h"
+#include "runtime/weight_copy.h"
 #include "runtime/worker_pool.h"
 
 namespace weft {
@@ -27,6 +28,9 @@ struct ExecutorOptions {
   bool debug_poison = false;
   // Time every step. Costs two readings of the clock per step and worker.
   bool profile = false;
+  // Where set: a copy of the weights, which the executor reads from as far as it is there, and
+  // which it pauses while it computes several tokens. Must outlive the executor; may be null.
+  WeightCopy* weight_copy = nullptr;
   // Where set (by a signal handler or another thread), Run() ends before its next step. Must
   // outlive the executor; may be null.
   const std::atomic<bool>* cancel = nullptr;
@@ -99,7 +103,14 @@ class Executor {
   };
   using Groups = std::vector<PreparedGroup>;
 
+  struct WeightOperand {
+    size_t index = 0;  // in operands_
+    uint64_t offset = 0;
+    uint64_t end = 0;
+  };
+
   Executor() = default;
+  void MoveToCopy();
   absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
   bool Cancelled() const;
   int64_t Units(size_t step, const KernelContext& context) const;
@@ -123,7 +134,8 @@ class Executor {
   ExecutorOptions options_;
   AnonymousMemory arena_;
   AnonymousMemory kv_;
-  std::vector<void*> operands_;  // of all steps, one after another
+  std::vector<void*> operands_;         // of all steps, one after another
+  std::vector<WeightOperand> unmoved_;  // with a weight_copy: still in the map; the last ends first
   std::vector<PreparedStep> steps_;
   Groups one_row_;                     // for runs of one token
   Groups many_rows_;                   // for others

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <numeric>
 #include <random>
 #include <string>
@@ -424,6 +426,50 @@ TEST(Executor, DefaultIsEveryCpuThatMayBeUsed) {
   const auto executor = Make(CountingModel(), ExecutorOptions());
   ASSERT_NE(executor, nullptr);
   EXPECT_EQ(executor->threads(), UsableCpus());
+}
+
+// Gives where it found its weights, and what they are.
+TEST(Executor, MovesToACopyOfTheWeights) {
+  constexpr uint64_t kWeightBytes = 10 << 20;
+  const std::string path = testing::TempDir() + "weft_executor_weights";
+  {
+    std::vector<char> bytes(kWeightBytes);
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i % 251);
+    std::ofstream(path, std::ios::binary).write(bytes.data(), kWeightBytes);
+  }
+  const auto file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  const auto copy = WeightCopy::Start(*file, 0, kWeightBytes);
+  ASSERT_TRUE(copy.ok()) << copy.status();
+
+  TestModel model;
+  model.program.weight_bytes = kWeightBytes;
+  const KernelFn look = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+    auto* out = static_cast<int32_t*>(operands[2]);
+    out[0] = static_cast<int32_t>(reinterpret_cast<uintptr_t>(operands[0]) >> 12);
+    out[1] =
+        *static_cast<const uint8_t*>(operands[0]) * 256 + *static_cast<const uint8_t*>(operands[1]);
+  };
+  model.Add("look", look, Extent::kOne, 1, 1,
+            {{Space::kWeights, kWeightBytes - 64, 64, false},
+             {Space::kWeights, 4096, 64, false},
+             TestModel::Writes(model.program.argmax)});
+  ExecutorOptions options = Threads(2);
+  options.weight_copy = copy->get();
+  const auto executor =
+      Executor::Create(model.program, model.kernels, (*file)->bytes().data(), options);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  for (int run = 0; run < 20; ++run) {
+    if (run == 10) (*copy)->Wait();
+    ASSERT_TRUE((*executor)->Run({1}, 0, 1).ok());
+    ASSERT_TRUE((*executor)->Run({1, 1}, 0, 2).ok());
+    EXPECT_EQ((*executor)->argmax(1), (kWeightBytes - 64) % 251 * 256 + 4096 % 251);
+  }
+  const auto page = [](const uint8_t* address) {
+    return static_cast<int32_t>(reinterpret_cast<uintptr_t>(address) >> 12);
+  };
+  EXPECT_EQ((*executor)->argmax(0), page((*copy)->data() + kWeightBytes - 64));
 }
 
 TEST(Executor, ReadsWeights) {

@@ -69,6 +69,15 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
   command->add_flag("--time-passes", arguments->time_passes, "print each pass's time to stderr");
 }
 
+void AddPagesOption(CLI::App* command, ModelArguments* arguments) {
+  command
+      ->add_option("--pages", arguments->pages,
+                   "huge: copy a plan's weights to 2 MiB pages in the background, which is faster; "
+                   "plain: leave them in the file's pages, which processes share (default huge)")
+      ->check(CLI::IsMember({"huge", "plain"}))
+      ->type_name("PAGES");
+}
+
 absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments) {
   CompileSettings settings;
   settings.target = arguments.target;
@@ -132,9 +141,10 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
                                                    const ExecutorOptions& executor) {
   WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
   ProgressBar bar;
-  const EngineOptions options{executor, [&bar](uint64_t done, uint64_t total) {
-                                bar.Update("packing weights", done, total);
-                              }};
+  const EngineOptions options{
+      executor,
+      [&bar](uint64_t done, uint64_t total) { bar.Update("packing weights", done, total); },
+      arguments.pages == "huge"};
   if (plan != nullptr) {
     if (arguments.context > plan->program().context) {
       return absl::InvalidArgumentError(

@@ -22,6 +22,7 @@ struct ModelArguments {
   std::string weights = "auto";
   std::vector<std::string> formats;
   std::string target = "host";
+  std::string pages = "huge";
   std::vector<std::string> disabled;
   std::vector<std::string> print_before;
   std::vector<std::string> print_after;
@@ -31,6 +32,9 @@ struct ModelArguments {
 // `what` is "MODEL" or "MODEL|PLAN".
 void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments* arguments);
 void AddCompileOptions(CLI::App* command, ModelArguments* arguments);
+
+// Of commands that may run a plan.
+void AddPagesOption(CLI::App* command, ModelArguments* arguments);
 
 absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments);
 

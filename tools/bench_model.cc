@@ -168,7 +168,7 @@ class ModelBench {
       options_.progress(absl::StrCat(test.Name(), ", ", threads, " threads"), done_++, total_);
   }
 
-  std::vector<double> Roof() { return roof_->Round(engine_.weights(), RoofBytes()); }
+  std::vector<double> Roof() { return roof_->Round(weights_, RoofBytes()); }
   int64_t RoofBytes() const { return static_cast<int64_t>(program_.weight_bytes); }
 
   absl::Status RunTest(const BenchTest& test, int threads, Runner* runner) {
@@ -298,6 +298,7 @@ class ModelBench {
   }
 
   const Engine& engine_;
+  const uint8_t* const weights_ = engine_.SettledWeights();
   const Program& program_;
   const ModelBenchOptions& options_;
   const Traffic& traffic_;

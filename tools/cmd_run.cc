@@ -235,6 +235,7 @@ void AddRun(CLI::App* app, Command* chosen) {
                     "print one JSON object at the end instead of text as it comes");
   AddSamplingOptions(command, &arguments->sampling);
   AddCompileOptions(command, &arguments->model);
+  AddPagesOption(command, &arguments->model);
   command->callback([arguments, chosen] { *chosen = [arguments] { return RunRun(*arguments); }; });
 }
 

@@ -28,13 +28,27 @@ absl::Status Engine::Start(const Program& program, absl::Span<const uint8_t> obj
                            const ExecutorOptions& options) {
   WEFT_ASSIGN_OR_RETURN(jit_, codegen::Jit::Load(object));
   WEFT_ASSIGN_OR_RETURN(kernels_, jit_->KernelsOf(program));
-  WEFT_ASSIGN_OR_RETURN(executor_, Executor::Create(program, kernels_, weights(), options));
+  WEFT_ASSIGN_OR_RETURN(executor_, CreateExecutor(program, options));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Executor>> Engine::CreateExecutor(
+    const Program& program, const ExecutorOptions& options) const {
+  ExecutorOptions with_copy = options;
+  with_copy.weight_copy = copy_.get();
+  return Executor::Create(program, kernels_, plan_ ? plan_->weights().data() : weights_.data(),
+                          with_copy);
 }
 
 absl::StatusOr<std::unique_ptr<Executor>> Engine::NewExecutor(
     const ExecutorOptions& options) const {
-  return Executor::Create(program(), kernels_, weights(), options);
+  return CreateExecutor(program(), options);
+}
+
+const uint8_t* Engine::SettledWeights() const {
+  if (copy_) copy_->Wait();
+  if (copy_ && copy_->ready() == copy_->size()) return copy_->data();
+  return plan_ ? plan_->weights().data() : weights_.data();
 }
 
 absl::StatusOr<ir::Module> Engine::Module() const {
@@ -67,6 +81,13 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const P
     return absl::Status(status.code(), absl::StrCat(plan->path(), ": ", status.message()));
   }
   engine->plan_ = plan;
+  if (options.huge_pages && !plan->weights().empty()) {
+    const auto offset =
+        static_cast<uint64_t>(plan->weights().data() - plan->file()->bytes().data());
+    // Where there is no memory for a copy, the map serves as well, if more slowly.
+    auto copy = WeightCopy::Start(plan->file(), offset, plan->weights().size());
+    if (copy.ok()) engine->copy_ = *std::move(copy);
+  }
   WEFT_RETURN_IF_ERROR(engine->Start(plan->program(), plan->object(), options.executor));
   engine->metadata_ = metadata;
   engine->chat_template_ = std::string(plan->chat_template());

@@ -25,6 +25,9 @@ using PackProgress = std::function<void(uint64_t done, uint64_t total)>;
 struct EngineOptions {
   ExecutorOptions executor;
   PackProgress progress;  // while packing weights
+  // Copy a plan's weights to 2 MiB pages of this process, in the background; else they stay in the
+  // file's pages, which processes share.
+  bool huge_pages = true;
 };
 
 class Engine {
@@ -41,8 +44,9 @@ class Engine {
   // KV cache. The engine must outlive it.
   absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const ExecutorOptions& options) const;
   const Program& program() const { return executor_->program(); }
-  // program().weight_bytes of them.
-  const uint8_t* weights() const { return plan_ ? plan_->weights().data() : weights_.data(); }
+  // program().weight_bytes of them, where executors find them from their next run on. Waits until
+  // they have come there, as measurements should.
+  const uint8_t* SettledWeights() const;
   // The IR as the last pass left it; a plan's is read here.
   absl::StatusOr<ir::Module> Module() const;
   const PlanMetadata& metadata() const { return metadata_; }
@@ -54,8 +58,11 @@ class Engine {
   Engine() : tokenizer_(absl::NotFoundError("no tokenizer")) {}
   absl::Status Start(const Program& program, absl::Span<const uint8_t> object,
                      const ExecutorOptions& options);
+  absl::StatusOr<std::unique_ptr<Executor>> CreateExecutor(const Program& program,
+                                                           const ExecutorOptions& options) const;
 
   std::shared_ptr<const Plan> plan_;  // whose map holds the weights
+  std::unique_ptr<WeightCopy> copy_;  // of them
   AnonymousMemory weights_;           // else they are here
   std::optional<ir::Module> module_;  // nor is there a plan to read it from
   std::unique_ptr<codegen::Jit> jit_;

@@ -42,12 +42,27 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
     }
     bytes = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
   }
-  close(fd);
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes));
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, fd, bytes));
 }
 
 MappedFile::~MappedFile() {
+  close(fd_);
   if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
+}
+
+absl::Status MappedFile::Read(uint64_t offset, absl::Span<uint8_t> out) const {
+  while (!out.empty()) {
+    const ssize_t count = pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return PosixError(errno, path_, "read");
+    if (count == 0) {
+      return absl::DataLossError(absl::StrCat(path_, ": ends at byte ", offset, ", ", out.size(),
+                                              " more were to be read"));
+    }
+    offset += static_cast<uint64_t>(count);
+    out.remove_prefix(static_cast<size_t>(count));
+  }
+  return absl::OkStatus();
 }
 
 void MappedFile::Advise(uint64_t offset, uint64_t size, Access access) const {

@@ -33,15 +33,20 @@ class MappedFile {
   // Page-aligned; lives as long as this object.
   absl::Span<const uint8_t> bytes() const { return bytes_; }
 
+  // Reads bytes from `offset` on into `out` without touching the map. Errors: the file's, and its
+  // end before that of `out`.
+  absl::Status Read(uint64_t offset, absl::Span<uint8_t> out) const;
+
   // A hint; ranges beyond the file are clipped. kDontNeed gives back only pages that lie wholly in
   // the range.
   void Advise(uint64_t offset, uint64_t size, Access access) const;
 
  private:
-  MappedFile(std::string path, absl::Span<const uint8_t> bytes)
-      : path_(std::move(path)), bytes_(bytes) {}
+  MappedFile(std::string path, int fd, absl::Span<const uint8_t> bytes)
+      : path_(std::move(path)), fd_(fd), bytes_(bytes) {}
 
   std::string path_;
+  int fd_;
   absl::Span<const uint8_t> bytes_;
 };
 

@@ -30,6 +30,21 @@ TEST(MappedFile, MapsTheBytes) {
   EXPECT_EQ((*file)->path(), path);
 }
 
+TEST(MappedFile, ReadsBesideTheMap) {
+  const std::string path = TestPath("read");
+  Write(path, "0123456789");
+  auto file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  std::vector<uint8_t> bytes(4);
+  ASSERT_TRUE((*file)->Read(3, absl::MakeSpan(bytes)).ok());
+  EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "3456");
+  EXPECT_TRUE((*file)->Read(10, {}).ok());
+  const absl::Status status = (*file)->Read(8, absl::MakeSpan(bytes));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path + ": ends at byte 10, 2 more"));
+}
+
 TEST(MappedFile, EmptyFileIsAnEmptySpan) {
   const std::string path = TestPath("empty");
   Write(path, "");

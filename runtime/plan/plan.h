@@ -39,6 +39,8 @@ class Plan {
   absl::string_view tokenizer() const { return Text(PlanSection::kTokenizer); }
   absl::string_view chat_template() const { return Text(PlanSection::kChatTemplate); }
   absl::Span<const uint8_t> object() const { return Bytes(PlanSection::kObject); }
+  // The map that weights() is a part of.
+  const std::shared_ptr<const MappedFile>& file() const { return file_; }
   // Aligned to a page.
   absl::Span<const uint8_t> weights() const { return Bytes(PlanSection::kWeights); }
 
