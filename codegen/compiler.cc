@@ -1,18 +1,23 @@
 #include "codegen/compiler.h"
 
+#include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "codegen/kernel_builder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "runtime/abi/check.h"
+#include "runtime/base/cpu.h"
 
 namespace weft::codegen {
 namespace {
@@ -99,15 +104,48 @@ absl::StatusOr<std::string> Compile(absl::Span<const NamedEmission> kernels, con
   return std::string(bytes.data(), bytes.size());
 }
 
-std::vector<uint8_t> Bytes(const std::string& text) { return {text.begin(), text.end()}; }
+std::vector<uint8_t> Bytes(llvm::StringRef text) { return {text.begin(), text.end()}; }
+
+// The objects as members of an ar archive, named like the kernels they define.
+absl::StatusOr<std::vector<uint8_t>> Archive(
+    absl::Span<const NamedEmission> kernels,
+    const std::vector<absl::StatusOr<std::string>>& objects) {
+  std::vector<std::string> names;
+  for (const NamedEmission& kernel : kernels) names.push_back(kernel.name + ".o");
+  std::vector<llvm::NewArchiveMember> members;
+  for (size_t i = 0; i < objects.size(); ++i)
+    members.emplace_back(llvm::MemoryBufferRef(*objects[i], names[i]));
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> archive = llvm::writeArchiveToBuffer(
+      members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
+      /*Deterministic=*/true, /*Thin=*/false);
+  if (!archive) {
+    return absl::InternalError(
+        absl::StrCat("cannot put kernels together: ", llvm::toString(archive.takeError())));
+  }
+  return Bytes((*archive)->getBuffer());
+}
 
 }  // namespace
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
                                                      const Target& target) {
-  absl::StatusOr<std::string> object = Compile(kernels, target, llvm::CodeGenFileType::ObjectFile);
-  if (!object.ok()) return object.status();
-  return Bytes(*object);
+  // A module each, whatever the number of threads: equal input gives equal bytes.
+  std::vector<absl::StatusOr<std::string>> objects(kernels.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < kernels.size(); i = next++)
+      objects[i] = Compile(kernels.subspan(i, 1), target, llvm::CodeGenFileType::ObjectFile);
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (size_t i = 1; i < std::min(kernels.size(), static_cast<size_t>(UsableCpus())); ++i)
+      helpers.emplace_back(work);
+    work();
+  }
+  for (const absl::StatusOr<std::string>& object : objects) {
+    if (!object.ok()) return object.status();
+  }
+  return objects.size() == 1 ? Bytes(*objects[0]) : Archive(kernels, objects);
 }
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,

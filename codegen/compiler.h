@@ -15,8 +15,9 @@ namespace weft::codegen {
 
 class KernelBuilder;
 
-// One ELF relocatable object that defines every kernel's symbol and needs none but libc's memory
-// functions.
+// Machine code that defines every kernel's symbol and needs none but libc's memory functions: an
+// ELF relocatable object of one kernel, an ar archive of one object per kernel for several. They
+// are compiled on as many threads as this process may use; the bytes do not depend on it.
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
                                                      const Target& target);
 

@@ -3,6 +3,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Object/Archive.h"
 #include "llvm/Support/TargetSelect.h"
 
 namespace weft::codegen {
@@ -10,6 +11,25 @@ namespace {
 
 absl::Status ToStatus(llvm::Error error, const std::string& what) {
   return absl::InternalError(absl::StrCat(what, ": ", llvm::toString(std::move(error))));
+}
+
+// One object, or all those of an archive, each a copy: JITLink wants them aligned.
+llvm::Error AddObjects(llvm::MemoryBufferRef file, llvm::orc::LLJIT* jit) {
+  const auto add = [jit](llvm::MemoryBufferRef object) {
+    return jit->addObjectFile(
+        llvm::MemoryBuffer::getMemBufferCopy(object.getBuffer(), object.getBufferIdentifier()));
+  };
+  if (!file.getBuffer().starts_with(llvm::object::ArchiveMagic)) return add(file);
+  auto archive = llvm::object::Archive::create(file);
+  if (!archive) return archive.takeError();
+  llvm::Error error = llvm::Error::success();
+  for (const llvm::object::Archive::Child& child : (*archive)->children(error)) {
+    llvm::Expected<llvm::MemoryBufferRef> object = child.getMemoryBufferRef();
+    if (!object) return llvm::joinErrors(std::move(error), object.takeError());
+    if (llvm::Error added = add(*object))
+      return llvm::joinErrors(std::move(error), std::move(added));
+  }
+  return error;
 }
 
 }  // namespace
@@ -28,9 +48,8 @@ absl::StatusOr<std::unique_ptr<Jit>> Jit::Load(absl::Span<const uint8_t> object)
       (*jit)->getDataLayout().getGlobalPrefix());
   if (!symbols) return ToStatus(symbols.takeError(), "cannot see this process's symbols");
   (*jit)->getMainJITDylib().addGenerator(std::move(*symbols));
-  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(
-      llvm::StringRef(reinterpret_cast<const char*>(object.data()), object.size()), "weft-kernels");
-  if (llvm::Error error = (*jit)->addObjectFile(std::move(buffer)))
+  const llvm::StringRef bytes(reinterpret_cast<const char*>(object.data()), object.size());
+  if (llvm::Error error = AddObjects({bytes, "weft-kernels"}, jit->get()))
     return ToStatus(std::move(error), "cannot load kernels");
   return std::unique_ptr<Jit>(new Jit(std::move(*jit)));
 }

@@ -19,7 +19,7 @@ namespace weft::codegen {
 // Owns the code: functions live as long as this object.
 class Jit {
  public:
-  // Links one relocatable object. Errors name symbols that are missing.
+  // Links what CompileToObject gives. Errors name symbols that are missing.
   static absl::StatusOr<std::unique_ptr<Jit>> Load(absl::Span<const uint8_t> object);
   ~Jit();
 

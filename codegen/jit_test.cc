@@ -47,6 +47,31 @@ TEST(Jit, KernelsOfAProgramAreOnePerStep) {
   EXPECT_EQ((*kernels)[0], (*kernels)[1]);
 }
 
+TEST(Jit, KernelsOfAnArchiveAreAllThere) {
+  KernelSpec spec{.node = {.op = ir::Op::kAdd}};
+  spec.operands.resize(1);
+  std::vector<NamedEmission> emissions;
+  for (int i = 0; i < 20; ++i) {
+    emissions.push_back({"kernel_with_a_rather_long_name_" + std::to_string(i), spec,
+                         [i](KernelBuilder& k) { k.ir().CreateStore(k.F32(i), k.Operand(0)); }});
+  }
+  const auto object = CompileToObject(absl::MakeConstSpan(emissions), TestTargets().front());
+  ASSERT_TRUE(object.ok()) << object.status();
+  EXPECT_EQ(*object, *CompileToObject(absl::MakeConstSpan(emissions), TestTargets().front()));
+  const auto jit = Jit::Load(*object);
+  ASSERT_TRUE(jit.ok()) << jit.status();
+  for (int i = 0; i < 20; ++i) {
+    const auto kernel = (*jit)->Lookup(emissions[static_cast<size_t>(i)].name);
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    EXPECT_EQ(Call(*kernel), static_cast<float>(i));
+  }
+  // Cut short, it is an error, then or when a kernel is looked up.
+  for (size_t size = 8; size < object->size(); size += 97) {
+    const auto part = Jit::Load(absl::MakeConstSpan(*object).first(size));
+    EXPECT_FALSE(part.ok() && (*part)->Lookup(emissions.back().name).ok()) << size;
+  }
+}
+
 TEST(Jit, MissingKernelsAreNamed) {
   const auto jit = Jit::Load(ObjectOf("f", 1));
   ASSERT_TRUE(jit.ok());
