@@ -16,6 +16,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = ["gemma3-1b", "gemma-3-270m-q4_k_m", "smollm2-135m-instruct-q4_1", "gpt2"]
@@ -37,17 +38,24 @@ def last_line(text):
 class Environment:
     def __init__(self, folder):
         self.python = folder / "bin" / "python"
+        self.list = folder / "installed-by-side_by_side"  # pip takes seconds to find that there is nothing to do
         if not self.python.exists():
             note(f"creating {folder}")
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
 
     def install(self, packages):
         """None, or why it failed."""
+        installed = self.list.read_text().split() if self.list.exists() else []
+        if set(packages) <= set(installed):
+            return None
         note("installing " + " ".join(packages))
         # For this CPU, as the user of a source build would have it.
         variables = {**os.environ, "CMAKE_ARGS": "-DGGML_NATIVE=ON"}
         result = subprocess.run([self.python, "-m", "pip", "install", "--quiet", *packages], capture_output=True, text=True, env=variables)
-        return None if result.returncode == 0 else last_line(result.stderr)
+        if result.returncode != 0:
+            return last_line(result.stderr)
+        self.list.write_text("\n".join([*installed, *packages]) + "\n")
+        return None
 
 
 class Peer:
@@ -129,6 +137,10 @@ def model_file(name, work, weft, python):
     return out
 
 
+def stopped(arguments):
+    return arguments.minutes is not None and time.monotonic() > arguments.start + 60 * arguments.minutes
+
+
 def compare(name, arguments, environment, skipped):
     """One model: {engine: {"version", "prefill": [tokens/s …], "decode": […]}}, Weft's own tests with the roof."""
     path = model_file(name, arguments.work, arguments.weft, environment.python)
@@ -148,6 +160,9 @@ def compare(name, arguments, environment, skipped):
             note(f"{peer} is left out for {name}: {error}")
     rates = {engine: {"version": runner.version, "prefill": [], "decode": []} for engine, runner in engines.items()}
     for round_number in range(arguments.rounds + 1):
+        if stopped(arguments) and round_number > 1:
+            note(f"{name}: ended after {round_number - 1} of {arguments.rounds} rounds, by --minutes")
+            break
         for engine, runner in list(engines.items()):
             try:
                 times = runner.measure(arguments.n_prompt, arguments.n_gen, arguments.depth)
@@ -217,6 +232,7 @@ def parse_arguments():
     parser.add_argument("--weft-options", default="", help="further options for `weft bench`: '--target x86-64-v3'")
     parser.add_argument("--peers", default=",".join(PACKAGES), help="engines to compare with (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="after one that warms up (default 5)")
+    parser.add_argument("--minutes", type=float, help="begin no round after so many (default: no limit)")
     parser.add_argument("-t", "--threads", type=int, default=2, help="for every engine (default 2)")
     parser.add_argument("-p", "--n-prompt", type=int, default=512)
     parser.add_argument("-n", "--n-gen", type=int, default=128)
@@ -224,6 +240,7 @@ def parse_arguments():
     parser.add_argument("--work", type=pathlib.Path, default=HERE.parent / "build" / "side_by_side", help="environment and models (default: build/side_by_side)")
     parser.add_argument("-o", "--output", choices=["md", "json"], default="md")
     arguments = parser.parse_args()
+    arguments.start = time.monotonic()
     arguments.peers = [peer for peer in arguments.peers.split(",") if peer]
     unknown = [peer for peer in arguments.peers if peer not in PACKAGES]
     if unknown or arguments.rounds < 1 or arguments.threads < 1:
@@ -254,7 +271,7 @@ def main():
             raise SystemExit(f"side_by_side: {name}: {error}") from error
         rows += summarise(results[-1])
     report = {"cpu": results[0]["weft_tests"][0][0]["cpu"], "threads": arguments.threads, "n_prompt": arguments.n_prompt, "n_gen": arguments.n_gen,
-              "depth": arguments.depth, "rounds": arguments.rounds, "rows": rows, "skipped": skipped, "results": results}
+              "depth": arguments.depth, "rounds": min(len(r["weft_tests"]) for r in results), "rows": rows, "skipped": skipped, "results": results}
     print(json.dumps(report, indent=2) if arguments.output == "json" else markdown(report))
 
 
