@@ -34,7 +34,7 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
       ->type_name("CTX");
   command
       ->add_option("-b,--batch-size", arguments->max_tokens,
-                   "most tokens that prefill takes at once (default 256)")
+                   "most tokens that prefill takes at once (default 512)")
       ->check(CLI::Range(1, 8192))
       ->type_name("N");
   command

@@ -17,7 +17,7 @@ namespace weft::tools {
 struct ModelArguments {
   std::string model;
   int64_t context = 0;
-  int64_t max_tokens = 256;
+  int64_t max_tokens = 512;
   int64_t q8_threshold = 1024;
   std::string weights = "auto";
   std::vector<std::string> formats;
