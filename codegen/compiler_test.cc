@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <tuple>
+#include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "ir/text.h"
@@ -70,31 +72,85 @@ TEST(Compiler, Q8_0MatmulsUseTheByteInstructions) {
     EXPECT_THAT(amx, HasSubstr(instruction));
 }
 
-// Two panels of six tokens, and what they are multiplied with, fit the registers: in the loop over
-// the groups of a block nothing is spilled.
-TEST(Compiler, TheInnerLoopsOfManyTokensDoNotSpill) {
-  for (const auto& [target, product, products] :
-       {std::tuple("x86-64-v3", "vpmaddwd", 12), std::tuple("avx-vnni", "vpdpbusd", 12),
-        std::tuple("avx512-vnni", "vpdpbusd", 12)}) {
-    int most = 0;
-    int count = 0;
-    bool spills = false;
-    bool most_spills = true;
-    for (const absl::string_view line : absl::StrSplit(Assembly("q8_0", target), '\n')) {
-      if (absl::StrContains(line, product)) ++count;
-      if (absl::StrContains(line, "(%rsp)") && absl::StrContains(line, "vmov")) spills = true;
-      const bool jump = absl::StartsWith(line, "\tj");
-      if (jump && count >= most) {
-        most = count;
-        most_spills = spills;
-      }
-      if (jump || absl::EndsWith(line, ":")) {  // a basic block ends
-        count = 0;
-        spills = false;
+struct InnerLoop {
+  int64_t multiply_adds = 0;  // lines that name the instruction
+  bool spills = false;        // a vector is stored on the stack; constants may be read from there
+};
+
+// Loops without a branch inside: from a label to a jump back to it.
+std::vector<InnerLoop> InnerLoops(const std::string& assembly, const char* instruction) {
+  std::vector<InnerLoop> loops;
+  std::string label;
+  InnerLoop loop;
+  for (absl::string_view line : absl::StrSplit(assembly, '\n')) {
+    if (absl::StartsWith(line, ".LBB")) {
+      label = std::string(line.substr(0, line.find(':')));
+      loop = {};
+    }
+    if (absl::StrContains(line, instruction)) ++loop.multiply_adds;
+    if (absl::StrContains(line, "vmov") && absl::EndsWith(line, "(%rsp)")) loop.spills = true;
+    if (!absl::StartsWith(line, "\tj")) continue;
+    if (absl::EndsWith(line, absl::StrCat("\t", label))) loops.push_back(loop);
+    label.clear();
+  }
+  return loops;
+}
+
+// Twelve sums of tokens and panels, and what they are made of, stay in registers.
+TEST(Compiler, MatmulsOfManyTokensKeepTheirTilesInRegisters) {
+  for (const auto& [format, target, product] :
+       {std::tuple("q8_0", "x86-64-v3", "vpmaddwd"), std::tuple("q8_0", "avx-vnni", "vpdpbusd"),
+        std::tuple("q8_0", "avx512-vnni", "vpdpbusd"), std::tuple("f32", "x86-64-v3", "vfmadd"),
+        std::tuple("f32", "avx512-vnni", "vfmadd")}) {
+    int tiles = 0;
+    for (const InnerLoop& loop : InnerLoops(Assembly(format, target), product)) {
+      if (loop.multiply_adds != 12) continue;
+      EXPECT_FALSE(loop.spills) << format << ", " << target;
+      ++tiles;
+    }
+    EXPECT_GE(tiles, 1) << format << ", " << target;
+  }
+}
+
+std::string AttentionAssembly(const std::string& format, const std::string& target_name,
+                              int heads) {
+  const std::string columns = absl::StrCat(64 * heads);
+  const std::string stride = absl::StrCat(256 * heads);
+  const std::string text = absl::StrReplaceAll(R"(module "m" {
+    %0 = input {name="q", stride=STRIDE} : f32[T,COLUMNS]
+    %1 = input {name="k", stride=256} : f32[T,64]
+    %2 = kv_append %1, %1 {format="FORMAT", heads=1, layer=0} : FORMAT[S,2,1,64]
+    %3 = attention %0, %2 {heads=HEADS, scale=1.0, partition="token_heads", units=1, unit_rows=24, stride=STRIDE} : f32[T,COLUMNS]
+    return %3
+  })",
+                                               {{"FORMAT", format},
+                                                {"STRIDE", stride},
+                                                {"COLUMNS", columns},
+                                                {"HEADS", absl::StrCat(heads)}});
+  const ir::Module module = *ir::ParseWithoutVerifying(text);
+  const Target target = *ParseTarget(target_name, CpuFeatures());
+  const KernelSpec spec = MakeSpec(module, module.node(3), 100);
+  const Kernel kernel{spec.BaseName(), spec, *ChooseEmitter(spec, target)};
+  return *CompileToAssembly(absl::MakeConstSpan(&kernel, 1), target);
+}
+
+// Tiles of tokens, which have 12 accumulators, and of the heads of one token.
+TEST(Compiler, AttentionKeepsItsTilesInRegisters) {
+  for (const std::string format : {"f32", "f16", "q8_0"}) {
+    for (const char* target : {"x86-64-v3", "avx512-vnni"}) {
+      for (int heads : {1, 2, 3, 4, 6, 8}) {
+        SCOPED_TRACE(testing::Message() << format << ", " << target << ", " << heads << " heads");
+        const std::string assembly = AttentionAssembly(format, target, heads);
+        EXPECT_EQ(absl::StrContains(assembly, "vcvtph2ps"), format != "f32");
+        int tiles = 0;
+        for (const InnerLoop& loop : InnerLoops(assembly, "vfmadd")) {
+          if (loop.multiply_adds == 0 || loop.multiply_adds > 24) continue;  // those of exp
+          EXPECT_FALSE(loop.spills) << loop.multiply_adds << " multiply-adds";
+          tiles += loop.multiply_adds == 12 ? 1 : 0;
+        }
+        EXPECT_GE(tiles, 2) << "scores and mixtures";
       }
     }
-    EXPECT_GE(most, products) << target;
-    EXPECT_FALSE(most_spills) << target;
   }
 }
 

@@ -82,7 +82,7 @@ class AttentionEmitter {
     last_end_ = End(b_.CreateSub(tokens_, k_.I64(1)));
     Value head = b_.CreateMul(part, k_.I64(heads_));
     Value cached_head = b_.CreateUDiv(head, k_.I64(group_));
-    keys_ = cache_.Keys(cached_head);
+    keys_ = cache_.KeysOf(cached_head);
     values_ = cache_.ValuesOf(cached_head);
     queries_ = k_.Element(k_.Row(0, first_token), head, cache_.head_dim() * 4);
     results_ = k_.Element(k_.Row(2, first_token), head, cache_.head_dim() * 4);
@@ -161,10 +161,15 @@ class AttentionEmitter {
     tile->token = token;
   }
 
-  // Vectors that each query of a tile takes at once, so that there are enough accumulators.
+  // Vectors that each query of a tile takes at once, so that there are enough accumulators; half as
+  // many where registers hold 8 lanes and these would not fit: 3 queries by 2 vectors, or a single
+  // query by 4 with scales to keep. Without scales it needs each vector once, so it keeps none.
   int64_t AtOnce(const Tile& tile) const {
     int64_t count = 1;
     while (count < kChunkPanels && 2 * count * tile.count <= most_) count *= 2;
+    const bool scales = k_.spec().operands[1].type.dtype == DataType::kQ8_0;
+    const bool narrow = k_.target().tier == Tier::kAvx2;
+    if (narrow && (tile.count == 3 || (tile.count == 1 && scales))) count /= 2;
     return count;
   }
 
@@ -258,9 +263,10 @@ class AttentionEmitter {
     const int64_t at_once = std::min(AtOnce(shape), cache_.column_panels());
     const int64_t whole = cache_.column_panels() / at_once * at_once;
     const auto mix = [&](Value first_panel, int64_t count) {
-      Values panels;
+      std::vector<KvCache::ValuePanel> panels;
       for (int64_t i = 0; i < count; ++i) {
-        panels.push_back(cache_.ValuePanel(values_, chunk, b_.CreateAdd(first_panel, k_.I64(i))));
+        Value panel = b_.CreateAdd(first_panel, k_.I64(i));
+        panels.push_back(cache_.PanelOfValues(values_, chunk, panel));
       }
       Value column = b_.CreateMul(first_panel, k_.I64(kLanes));
       tiles([&](const Tile& tile) { MixTile(chunk, tile, panels, column); });
@@ -270,7 +276,8 @@ class AttentionEmitter {
   }
 
   // mixed = mixed · fade + Σ weight · value over the positions of the chunk that each query sees.
-  void MixTile(Value chunk, const Tile& tile, const Values& panels, Value column) {
+  void MixTile(Value chunk, const Tile& tile, const std::vector<KvCache::ValuePanel>& panels,
+               Value column) {
     Value weights = ScoresOf(tile.first);
     Value mixed = k_.Element(Mixed(tile.first), column, 4);
     const auto at = [&](size_t n) {

@@ -16,6 +16,7 @@ struct Shape {
   int head_dim = 16;
   int units = 2;
   int rows = 24;
+  const char* format = "f32";
 };
 
 std::string Module(const Shape& shape, const std::string& attributes = "") {
@@ -29,9 +30,10 @@ std::string Module(const Shape& shape, const std::string& attributes = "") {
                       cached, R"(]
     %2 = input {name="v"} : f32[T,)",
                       cached, R"(]
-    %3 = kv_append %1, %2 {heads=)",
-                      shape.cached, R"(, layer=0, partition="token_heads", units=)", shape.cached,
-                      R"(} : f32[S,2,)", shape.cached, ",", shape.head_dim, R"(]
+    %3 = kv_append %1, %2 {format=")",
+                      shape.format, R"(", heads=)", shape.cached,
+                      R"(, layer=0, partition="token_heads", units=)", shape.cached,
+                      "} : ", shape.format, "[S,2,", shape.cached, ",", shape.head_dim, R"(]
     %4 = attention %0, %3 {heads=)",
                       shape.heads, ", scale=", absl::StrFormat("%.6f", scale), attributes,
                       R"(, partition="token_heads", units=)", shape.units,
@@ -72,6 +74,16 @@ TEST(EmitAttention, Window) {
     CheckKernels(Module({}, absl::StrCat(", window=", window)), {}, kTolerance);
   }
 }
+TEST(EmitAttention, CachesOfOtherFormats) {
+  for (const char* format : {"f16", "q8_0"}) {
+    SCOPED_TRACE(format);
+    for (int head_dim : {2, 20, 64, 80, 100, 128, 256})
+      CheckKernels(Module({.head_dim = head_dim, .format = format}), {}, kTolerance);
+    CheckKernels(Module({.heads = 2, .cached = 2, .head_dim = 48, .format = format}, ", window=21"),
+                 {}, kTolerance);
+    CheckKernels(Module({.heads = 8, .cached = 1, .units = 2, .format = format}), {}, kTolerance);
+  }
+}
 TEST(EmitAttention, Softcap) {
   CheckKernels(Module({.head_dim = 32}, ", softcap=2.0"), {}, kTolerance);
 }
@@ -79,14 +91,16 @@ TEST(EmitAttention, Softcap) {
 // Prompts cut anywhere, also within a panel and a chunk, give the same bits; what the cache holds
 // after a token's position does not count.
 TEST(EmitAttention, ANumberOfRunsGivesTheSameBits) {
-  for (const char* attributes : {"", ", window=37"}) {
+  for (const auto& [format, attributes] : {std::pair("f32", ""), std::pair("f32", ", window=37"),
+                                           std::pair("f16", ""), std::pair("q8_0", "")}) {
     const std::string text =
-        Module({.heads = 4, .cached = 1, .head_dim = 64, .units = 1}, attributes);
+        Module({.heads = 4, .cached = 1, .head_dim = 64, .units = 1, .format = format}, attributes);
     for (const Target& target : TestTargets()) {
       KernelRun run{.tokens = 200, .context = 210};
       const std::vector<uint8_t> whole = RunKernels(text, {}, target, run, kTolerance);
       for (int64_t piece : {1, 5, 17, 48, 64, 70, 199}) {
-        SCOPED_TRACE(testing::Message() << target.name << attributes << ", runs of " << piece);
+        SCOPED_TRACE(testing::Message()
+                     << target.name << ", " << format << attributes << ", runs of " << piece);
         run.piece = piece;
         EXPECT_EQ(RunKernels(text, {}, target, run, kTolerance), whole);
       }

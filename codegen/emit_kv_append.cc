@@ -1,4 +1,4 @@
-// Keys and values of a step's tokens join the cache.
+// Keys and values of a step's tokens join the cache, rounded to its format.
 #include "codegen/emitters.h"
 #include "codegen/kv_cache.h"
 
@@ -12,16 +12,11 @@ void EmitKvAppend(KernelBuilder& k) {
     Value token = b.CreateUDiv(unit, k.I64(cache.heads()));
     Value head = b.CreateURem(unit, k.I64(cache.heads()));
     Value position = b.CreateAdd(k.position(), token);
-    Value key = k.Element(k.Row(0, token), head, cache.head_dim() * 4);
-    Value value = k.Element(k.Row(1, token), head, cache.head_dim() * 4);
-    Value keys = cache.Keys(head);
-    Value values = cache.ValuesOf(head);
-    k.Loop(k.I64(0), k.I64(cache.head_dim()), 1,
-           [&](Value d) { cache.StoreKey(keys, position, d, k.LoadF32(k.Element(key, d, 4))); });
-    k.Columns(cache.head_dim(), [&](Value column, Value mask) {
-      Value panel = b.CreateUDiv(column, k.I64(kLanes));
-      cache.StoreValues(values, position, panel, k.Load(k.Element(value, column, 4), mask));
-    });
+    const auto row = [&](int operand) {
+      return k.Element(k.Row(operand, token), head, cache.head_dim() * 4);
+    };
+    cache.StoreKey(cache.KeysOf(head), position, row(0));
+    cache.StoreValue(cache.ValuesOf(head), position, row(1));
   });
 }
 

@@ -118,6 +118,10 @@ Value KernelBuilder::ReduceMax(Value vector) {
 Value KernelBuilder::ReduceAddI32(Value vector) {
   return Tree(vector, [this](Value a, Value b) { return ir_.CreateAdd(a, b); });
 }
+Value KernelBuilder::ReduceMaxI32(Value vector) {
+  return Tree(vector,
+              [this](Value a, Value b) { return ir_.CreateSelect(ir_.CreateICmpSGT(a, b), a, b); });
+}
 Value KernelBuilder::ReduceMinI32(Value vector) {
   return Tree(vector,
               [this](Value a, Value b) { return ir_.CreateSelect(ir_.CreateICmpSLT(a, b), a, b); });

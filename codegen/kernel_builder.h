@@ -83,6 +83,7 @@ class KernelBuilder {
   Value ReduceAdd(Value vector);
   Value ReduceMax(Value vector);
   Value ReduceAddI32(Value vector);
+  Value ReduceMaxI32(Value vector);
   Value ReduceMinI32(Value vector);
 
   // for (i = lo; i < hi; i += step), with values carried from one turn to the next; returns them as

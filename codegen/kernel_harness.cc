@@ -16,6 +16,7 @@
 #include "ir/text.h"
 #include "ir/verifier.h"
 #include "runtime/abi/check.h"
+#include "runtime/abi/float16.h"
 #include "runtime/abi/q8_0.h"
 #include "runtime/base/cpu.h"
 
@@ -137,8 +138,9 @@ class Runner {
   uint64_t BufferBytes(const Node& node) const {
     const ir::Type& type = node.type;
     if (node.op == Op::kKvAppend) {
-      return type.dims[2].value() * (KeyHeadBytes(run_.context, type.dims[3].value()) +
-                                     ValueHeadBytes(run_.context, type.dims[3].value()));
+      return type.dims[2].value() *
+             (KeyHeadBytes(type.dtype, run_.context, type.dims[3].value()) +
+              ValueHeadBytes(type.dtype, run_.context, type.dims[3].value()));
     }
     if (type.dtype == DataType::kI32) return Count(type.dims[0]) * 4;
     if (HasRows(type)) {
@@ -283,23 +285,46 @@ class Runner {
     return static_cast<float>(quants[i]) * Float(row + ActivationScales(width) + block * 4);
   }
 
+  static float Half(const uint8_t* at) {
+    uint16_t bits = 0;
+    std::memcpy(&bits, at, 2);
+    return F16ToF32(bits);
+  }
+
+  // Value i of `at`, which holds f32 or f16.
+  static float FloatOf(DataType dtype, const uint8_t* at, int64_t i) {
+    return dtype == DataType::kF16 ? Half(at + i * 2) : Float(at + i * 4);
+  }
+
   void DecodeCache(const ir::Type& type, const uint8_t* data, Value* value) const {
     const int64_t heads = type.dims[2].value();
     const int64_t head_dim = type.dims[3].value();
+    const int64_t key_head = KeyHeadBytes(type.dtype, run_.context, head_dim);
+    const int64_t value_head = ValueHeadBytes(type.dtype, run_.context, head_dim);
+    const auto quant = [](const uint8_t* scale, const uint8_t* at) {
+      return Half(scale) * static_cast<float>(static_cast<int8_t>(*at));
+    };
+    const auto key = [&](int64_t h, int64_t t, int64_t d) {
+      const uint8_t* panel = data + h * key_head + t / 16 * KeyPanelBytes(type.dtype, head_dim);
+      if (type.dtype != DataType::kQ8_0) return FloatOf(type.dtype, panel, d * 16 + t % 16);
+      panel += d / 32 * (32 + 512);
+      return quant(panel + t % 16 * 2, panel + 32 + d % 32 * 16 + t % 16);
+    };
+    const auto entry = [&](int64_t h, int64_t t, int64_t d) {
+      const uint8_t* chunk =
+          data + heads * key_head + h * value_head + t / 64 * ValueChunkBytes(type.dtype, head_dim);
+      if (type.dtype != DataType::kQ8_0)
+        return FloatOf(type.dtype, chunk, (d / 16 * 64 + t % 64) * 16 + d % 16);
+      chunk += d / 32 * (128 + 2048);
+      return quant(chunk + t % 64 * 2, chunk + 128 + t % 64 * 32 + d % 32);
+    };
     value->dims = {run_.tokens, 2, heads, head_dim};
     for (int64_t t = 0; t < run_.tokens; ++t) {
       for (int64_t h = 0; h < heads; ++h) {
-        const uint8_t* keys = data + h * KeyHeadBytes(run_.context, head_dim);
-        for (int64_t d = 0; d < head_dim; ++d)
-          value->floats.push_back(Float(keys + ((t / 16 * head_dim + d) * 16 + t % 16) * 4));
+        for (int64_t d = 0; d < head_dim; ++d) value->floats.push_back(key(h, t, d));
       }
       for (int64_t h = 0; h < heads; ++h) {
-        const uint8_t* values = data + heads * KeyHeadBytes(run_.context, head_dim) +
-                                h * ValueHeadBytes(run_.context, head_dim);
-        for (int64_t d = 0; d < head_dim; ++d) {
-          const int64_t panel = t / 64 * Panels(head_dim) + d / 16;
-          value->floats.push_back(Float(values + ((panel * 64 + t % 64) * 16 + d % 16) * 4));
-        }
+        for (int64_t d = 0; d < head_dim; ++d) value->floats.push_back(entry(h, t, d));
       }
     }
   }

@@ -50,9 +50,12 @@ std::string KernelSpec::BaseName() const {
     case Op::kAttention:
       append(node.Int(Attr::kHeads), "x", result().type.last().value() / node.Int(Attr::kHeads));
       append("kv", operands[1].type.dims[2].value());
+      if (operands[1].type.dtype != DataType::kF32) append(Name(operands[1].type.dtype));
       if (node.Has(Attr::kWindow)) append("window", node.Int(Attr::kWindow));
       break;
     case Op::kKvAppend:
+      if (result().type.dtype != DataType::kF32) append(Name(result().type.dtype));
+      [[fallthrough]];
     case Op::kRope:
       append(node.Int(Attr::kHeads), "x", operands[0].type.last().value() / node.Int(Attr::kHeads));
       break;

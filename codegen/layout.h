@@ -26,20 +26,35 @@ constexpr int64_t PanelBytes(DataType dtype, int64_t k) {
 constexpr int64_t ActivationScales(int64_t k) { return Blocks(k) * kBlock; }
 constexpr int64_t ActivationSums(int64_t k) { return Blocks(k) * (kBlock + 4); }
 
-// KV cache of a layer: keys, then values, each by heads and then chunks of 64 positions. A chunk of
-// keys is 4 panels of 16 positions, per column of the head 16 floats; a chunk of values is
-// ⌈head_dim/16⌉ panels of 16 columns, per position 16 floats.
+// KV cache of a layer: keys, then values, each by heads and then chunks of 64 positions, in f32,
+// f16 or q8_0. A chunk of keys is 4 panels of 16 positions; a panel has for each column of the head
+// 16 values. A chunk of values is ⌈head_dim/16⌉ panels of 16 columns; a panel has for each position
+// 16 values.
+//
+// In q8_0, blocks are 32 columns of one position. A panel of keys is ⌈head_dim/32⌉ times 16 f16
+// scales and 32 columns of 16 int8; a chunk of values ⌈head_dim/32⌉ times 64 f16 scales and 64
+// positions of 32 int8, two panels.
 inline constexpr int64_t kChunk = 64;
 inline constexpr int64_t kChunkPanels = kChunk / kPanelRows;
+inline constexpr int64_t kChunkScaleBytes = kChunk * 2;
+inline constexpr int64_t kChunkBlockBytes = kChunkScaleBytes + kChunk * kBlock;
 
 constexpr int64_t Chunks(int64_t context) { return CeilDiv(context, kChunk); }
-constexpr int64_t KeyPanelBytes(int64_t head_dim) { return head_dim * kPanelRows * 4; }
-constexpr int64_t ValuePanelBytes() { return kChunk * kPanelRows * 4; }
-constexpr int64_t KeyHeadBytes(int64_t context, int64_t head_dim) {
-  return Chunks(context) * kChunkPanels * KeyPanelBytes(head_dim);
+// Of one f32 or f16 value.
+constexpr int64_t CacheValueBytes(DataType dtype) { return dtype == DataType::kF16 ? 2 : 4; }
+constexpr int64_t KeyPanelBytes(DataType dtype, int64_t head_dim) {
+  return dtype == DataType::kQ8_0 ? Blocks(head_dim) * kPanelBlockBytes
+                                  : head_dim * kPanelRows * CacheValueBytes(dtype);
 }
-constexpr int64_t ValueHeadBytes(int64_t context, int64_t head_dim) {
-  return Chunks(context) * Panels(head_dim) * ValuePanelBytes();
+constexpr int64_t ValueChunkBytes(DataType dtype, int64_t head_dim) {
+  return dtype == DataType::kQ8_0 ? Blocks(head_dim) * kChunkBlockBytes
+                                  : Panels(head_dim) * kChunk * kPanelRows * CacheValueBytes(dtype);
+}
+constexpr int64_t KeyHeadBytes(DataType dtype, int64_t context, int64_t head_dim) {
+  return Chunks(context) * kChunkPanels * KeyPanelBytes(dtype, head_dim);
+}
+constexpr int64_t ValueHeadBytes(DataType dtype, int64_t context, int64_t head_dim) {
+  return Chunks(context) * ValueChunkBytes(dtype, head_dim);
 }
 
 }  // namespace weft::codegen

@@ -58,8 +58,8 @@ constexpr Emitter kEmitters[] = {
     {"elementwise", Op::kGatedActivate, FloatVectors, EmitElementwise},
     {"elementwise", Op::kSoftcap, FloatVectors, EmitElementwise},
     {"rope", Op::kRope, Any, EmitRope},
-    {"kv-append", Op::kKvAppend, FloatVectors, EmitKvAppend},
-    {"attention-chunks", Op::kAttention, FloatVectors, EmitAttention},
+    {"kv-append", Op::kKvAppend, Any, EmitKvAppend},
+    {"attention-chunks", Op::kAttention, Any, EmitAttention},
     {"select-rows", Op::kSelectRows, FloatVectors, EmitSelectRows},
     {"argmax", Op::kArgmax, Any, EmitArgmax},
 };

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
+#include "runtime/abi/float16.h"
 #include "runtime/abi/q8_0.h"
 
 namespace weft::ir {
@@ -318,6 +319,11 @@ Value KvAppend(const Node& node, const Value& k, const Value& v) {
       cache.floats[(2 * t) * k.columns() + i] = k.floats[t * k.columns() + i];
       cache.floats[(2 * t + 1) * k.columns() + i] = v.floats[t * k.columns() + i];
     }
+  }
+  if (node.type.dtype == DataType::kF16) {
+    for (float& value : cache.floats) value = F16ToF32(F32ToF16(value));
+  } else if (node.type.dtype == DataType::kQ8_0) {
+    RoundToQ8_0(&cache);
   }
   return cache;
 }

@@ -431,6 +431,26 @@ TEST_F(EvaluatorOpsTest, AttentionHeadsShareCachedHeadsInGroups) {
              2e-5F);
 }
 
+TEST_F(EvaluatorOpsTest, CachesRoundWhatTheyKeep) {
+  // F16 has 11 bits: 2049 lies between 2048 and 2050, and ties go to the even one.
+  X({{2049, 1, 254, 1, 127}});
+  const Value half = Run(R"(%4 = slice %3 {begin=0, end=2} : f32[T,2]
+%5 = slice %3 {begin=2, end=4} : f32[T,2]
+%6 = kv_append %4, %5 {format="f16", heads=1, layer=0} : f16[S,2,1,2])");
+  EXPECT_THAT(half.floats, ElementsAre(2048, 1, 254, 1));
+  // Blocks of 32 within a head, of (1, 127) and (254, 1): scales 1 and 2, so that the last
+  // becomes round(0.5) · 2 = 2.
+  const Value blocks = Run(R"(%4 = slice %3 {begin=3, end=5} : f32[T,2]
+%5 = slice %3 {begin=2, end=4} : f32[T,2]
+%6 = kv_append %4, %5 {format="q8_0", heads=1, layer=0} : q8_0[S,2,1,2])");
+  EXPECT_THAT(blocks.floats, ElementsAre(1, 127, 254, 2));
+  // Heads have blocks of their own; scales are F16.
+  const Value heads = Run(R"(%4 = slice %3 {begin=3, end=5} : f32[T,2]
+%5 = slice %3 {begin=2, end=4} : f32[T,2]
+%6 = kv_append %4, %5 {format="q8_0", heads=2, layer=0} : q8_0[S,2,2,1])");
+  ExpectNear(heads, {1, 127, 254, 1}, 5e-4F);
+}
+
 TEST_F(EvaluatorOpsTest, SelectRowsTakesTheLast) {
   X({{1, 2}, {3, 4}, {5, 6}});
   EXPECT_THAT(Run("%4 = select_rows %3 : f32[L,2]", 1).floats, ElementsAre(5, 6));

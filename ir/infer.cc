@@ -49,6 +49,10 @@ Status ExpectTokens(const InferContext& c, size_t operand) {
              ", expected rows of all tokens, [T,n]");
 }
 
+bool IsCacheFormat(DataType type) {
+  return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kQ8_0;
+}
+
 bool IsMatrixOfRows(const Type& type) {
   return type.rank() == 2 && type.dims[0].is_symbol() && !type.last().is_symbol();
 }
@@ -329,14 +333,19 @@ Status InferKvAppend(const InferContext& c, Type* type) {
   WEFT_RETURN_IF_ERROR(Divides(c, Attr::kHeads, c.type(0).last()));
   if (c.node.Int(Attr::kLayer) < 0) return Bad("layers count from 0");
   const int64_t heads = c.node.Int(Attr::kHeads);
-  *type = {DataType::kF32, {Symbol::kCached, 2, heads, c.type(0).last().value() / heads}};
+  const auto format =
+      ParseDataType(c.node.Has(Attr::kFormat) ? c.node.String(Attr::kFormat) : "f32");
+  if (!format || !IsCacheFormat(*format))
+    return Bad("a cache is f32, f16 or q8_0, not '", c.node.String(Attr::kFormat), "'");
+  *type = {*format, {Symbol::kCached, 2, heads, c.type(0).last().value() / heads}};
   return OkStatus();
 }
 
 Status InferAttention(const InferContext& c, Type* type) {
   WEFT_RETURN_IF_ERROR(ExpectRows(c, 0));
   WEFT_RETURN_IF_ERROR(ExpectTokens(c, 0));
-  WEFT_RETURN_IF_ERROR(Expect(c, 1, DataType::kF32, 4));
+  if (c.type(1).rank() != 4 || !IsCacheFormat(c.type(1).dtype))
+    return Bad("operand 1 is ", ToString(c.type(1)), ", expected a cache");
   WEFT_RETURN_IF_ERROR(Divides(c, Attr::kHeads, c.type(0).last()));
   const int64_t heads = c.node.Int(Attr::kHeads);
   const int64_t head_dim = c.type(0).last().value() / heads;

@@ -183,8 +183,11 @@ constexpr Refusal kRefusals[] = {
                        %7 = kv_append %6, %6 {heads=2, layer=0} : f32[S,2,2,32])",
      "expected rows of all tokens, [T,n]"},
 
+    {Op::kKvAppend, R"(%6 = kv_append %3, %3 {heads=2, layer=0, format="bf16"} : bf16[S,2,2,32])",
+     "a cache is f32, f16 or q8_0, not 'bf16'"},
+
     {Op::kAttention, R"(%6 = attention %3, %3 {scale=1.0, heads=1} : f32[T,64])",
-     "operand 1 is f32[T,64], expected f32 of rank 4"},
+     "operand 1 is f32[T,64], expected a cache"},
     {Op::kAttention, R"(%6 = kv_append %3, %3 {heads=4, layer=0} : f32[S,2,4,16]
                         %7 = attention %3, %6 {scale=1.0, heads=2} : f32[T,64])",
      "2 heads of 32 do not go with a cache of f32[S,2,4,16]"},

@@ -85,12 +85,14 @@ absl::string_view LinesOf(Op op) {
                 %7 = rope %3, %1, %6 {heads=4, interleaved=true} : f32[T,64]
                 %8 = rope %7, %1, %6 {heads=16} : f32[T,64] @ "rotary")";
     case Op::kKvAppend:
-      return R"(%6 = kv_append %3, %3 {heads=2, layer=7} : f32[S,2,2,32])";
+      return R"(%6 = kv_append %3, %3 {heads=2, layer=7} : f32[S,2,2,32]
+                %7 = kv_append %3, %3 {format="f16", why="--kv f16", heads=2, layer=8} : f16[S,2,2,32]
+                %8 = kv_append %3, %3 {format="q8_0", heads=4, layer=9} : q8_0[S,2,4,16])";
     case Op::kAttention:
       return R"(%6 = kv_append %3, %3 {heads=4, layer=0} : f32[S,2,4,16]
                 %7 = attention %3, %6 {scale=0.25, heads=4} : f32[T,64]
-                %8 = kv_append %3, %3 {heads=1, layer=1} : f32[S,2,1,64]
-                %9 = attention %7, %6 {scale=0.25, heads=4, window=512, softcap=50.0} : f32[T,64])";
+                %8 = kv_append %3, %3 {format="q8_0", heads=4, layer=1} : q8_0[S,2,4,16]
+                %9 = attention %7, %8 {scale=0.25, heads=4, window=512, softcap=50.0} : f32[T,64])";
     case Op::kSelectRows:
       return R"(%6 = select_rows %3 : f32[L,64])";
     case Op::kArgmax:

@@ -69,9 +69,14 @@ StatusOr<int64_t> KvBytes(const Type& type, int64_t context) {
   const int64_t heads = type.dims[2].value();
   const int64_t head_dim = type.dims[3].value();
   const int64_t positions = RoundUp(context, kChunkPositions);
-  StatusOr<int64_t> keys = Product({heads, positions, head_dim, 4});
+  if (type.dtype == DataType::kQ8_0) {
+    const int64_t blocks = DivideUp(head_dim, kQ8BlockValues);
+    return Product({2, heads, positions, blocks, kQ8BlockBytes});
+  }
+  const int64_t size = GetInfo(type.dtype).block_bytes;
+  StatusOr<int64_t> keys = Product({heads, positions, head_dim, size});
   if (!keys.ok()) return keys;
-  StatusOr<int64_t> values = Product({heads, positions, RoundUp(head_dim, kPanelRows), 4});
+  StatusOr<int64_t> values = Product({heads, positions, RoundUp(head_dim, kPanelRows), size});
   if (!values.ok()) return values;
   return RoundUp(*keys + *values, kAlignment);
 }

@@ -38,7 +38,7 @@ int64_t Panels(const ir::Type& type);
 absl::StatusOr<int64_t> RowStride(const ir::Type& type);
 // T or L at its maximum; other dims as they are.
 int64_t MaxRows(const ir::Type& type, const PassOptions& options);
-// Bytes that one layer's cache needs for f32[S, 2, heads, head_dim].
+// Bytes that one layer's cache [S, 2, heads, head_dim] needs.
 absl::StatusOr<int64_t> KvBytes(const ir::Type& type, int64_t context);
 
 // The context that the options ask for, or else all positions that the graph's tables hold; more

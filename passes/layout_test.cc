@@ -37,6 +37,11 @@ TEST(LayoutTest, Cache) {
   // One chunk: keys [3][4][20][16], values [3][2][64][16].
   EXPECT_EQ(*KvBytes(type, 20), (3 * 4 * 20 * 16 + 3 * 2 * 64 * 16) * 4);
   EXPECT_EQ(*KvBytes(type, 64), *KvBytes(type, 20));
+  const Type half = {DataType::kF16, type.dims};
+  EXPECT_EQ(2 * *KvBytes(half, 20), *KvBytes(type, 20));
+  // Blocks of 32 values in 34 bytes, one for each of [2][3][64] positions.
+  const Type blocks = {DataType::kQ8_0, type.dims};
+  EXPECT_EQ(*KvBytes(blocks, 20), 2 * 3 * 64 * 34);
   EXPECT_EQ(*KvBytes(type, 65), 2 * *KvBytes(type, 20));
 }
 

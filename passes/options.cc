@@ -55,6 +55,28 @@ absl::StatusOr<WeightsMode> ParseWeightsMode(absl::string_view text) {
       absl::StrCat("weights are auto, f32 or q8_0, not '", text, "'"));
 }
 
+absl::string_view Name(KvMode mode) {
+  switch (mode) {
+    case KvMode::kAuto:
+      return "auto";
+    case KvMode::kF32:
+      return "f32";
+    case KvMode::kF16:
+      return "f16";
+    case KvMode::kQ8_0:
+      return "q8_0";
+  }
+  WEFT_CHECK(false);
+}
+
+absl::StatusOr<KvMode> ParseKvMode(absl::string_view text) {
+  for (KvMode mode : {KvMode::kAuto, KvMode::kF32, KvMode::kF16, KvMode::kQ8_0}) {
+    if (Name(mode) == text) return mode;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("the KV cache is auto, f32, f16 or q8_0, not '", text, "'"));
+}
+
 absl::StatusOr<FormatOverride> ParseFormatOverride(absl::string_view text) {
   const size_t equals = text.rfind('=');
   const bool split = equals != absl::string_view::npos && equals > 0;

@@ -9,6 +9,7 @@
 #include "passes/pass_manager.h"
 #include "passes/plan_memory.h"
 #include "passes/schedule.h"
+#include "passes/select_kv_format.h"
 #include "passes/select_weight_format.h"
 
 namespace weft::passes {
@@ -35,6 +36,10 @@ constexpr Pass kPipeline[] = {
     {.name = "select-weight-format",
      .doc = "Decides for every weight whether it is held as f32 or q8_0, and says why.",
      .run = SelectWeightFormat},
+    // After the weights' formats, which it follows.
+    {.name = "select-kv-format",
+     .doc = "Decides whether the KV cache holds f32, f16 or q8_0, and says why.",
+     .run = SelectKvFormat},
     // After fuse-gate-up, from which it would take the activation; before packing, which packs the
     // biases it moves.
     {.name = "fuse-epilogue",

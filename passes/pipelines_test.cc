@@ -12,8 +12,8 @@ namespace {
 TEST(PipelinesTest, StagesAreImportAndThePasses) {
   EXPECT_THAT(StageNames(),
               testing::ElementsAre("import", "canonicalise", "fuse-qkv", "fuse-gate-up",
-                                   "select-weight-format", "fuse-epilogue", "pack-layout",
-                                   "schedule", "plan-memory"));
+                                   "select-weight-format", "select-kv-format", "fuse-epilogue",
+                                   "pack-layout", "schedule", "plan-memory"));
   EXPECT_EQ(FindPass("schedule")->name, "schedule");
   EXPECT_EQ(FindPass("import"), nullptr);
 }

@@ -113,6 +113,23 @@ class Results(CommandTest):
         self.assertEqual((info["family"], info["layers"], info["kv_heads"], info["vocab"]), ("gemma3", 7, 1, 512))
         self.assertIn("gemma3", self.succeeds("info", TINY / "gemma3"))
 
+    def test_formats_of_the_cache(self):
+        plan = self.folder / "m.weft"
+        sizes = {}
+        for kv in ("f32", "f16", "q8_0"):
+            self.succeeds("compile", TINY / "llama-gqa", "--kv", kv, "-o", plan)
+            info = json.loads(self.succeeds("info", plan, "--json"))
+            self.assertEqual(info["kv_format"], kv)
+            self.assertIn(f'format="{kv}", why="--kv {kv}"', self.succeeds("dump", plan))
+            sizes[kv] = info["kv_bytes"]
+            self.succeeds("run", plan, "-p", "a b", "-n", 3, "--temp", 0, "--ignore-eos")
+        self.assertEqual(sizes["f32"], 2 * sizes["f16"])
+        self.assertLess(sizes["q8_0"], sizes["f32"])
+        (self.folder / "t.txt").write_text("It was a day like any other. " * 20)
+        evaluate = ["eval", TINY / "llama-gqa", "--weights", "f32", "--text", self.folder / "t.txt", "--json"]
+        losses = [json.loads(self.succeeds(*evaluate, "--kv", kv))["mean_kl"] for kv in ("f16", "q8_0")]
+        self.assertTrue(0 < losses[0] < losses[1] < 1e-3, losses)
+
     def test_dump_every_stage_and_format(self):
         text = weft("dump", "--help").stdout
         stages = re.search(r"what to print: (.*?) ?\(default", text, re.S).group(1).split(",")
@@ -278,7 +295,8 @@ class Synth(CommandTest):
 class WrongUsage(CommandTest):
     def test_exit_code_2(self):
         for arguments in ([], ["nonsense"], ["run"], ["run", TINY / "gpt2", "--no-such-flag"], ["run", TINY / "gpt2", "-n", "many"],
-                          ["dump", TINY / "gpt2", "--stage", "none"], ["run", TINY / "gpt2", "-t", "0"], ["compile", TINY / "gpt2"]):
+                          ["dump", TINY / "gpt2", "--stage", "none"], ["run", TINY / "gpt2", "-t", "0"], ["compile", TINY / "gpt2"],
+                          ["run", TINY / "gpt2", "--kv", "bf16"]):
             self.assertEqual(weft(*arguments).returncode, 2, arguments)
 
 

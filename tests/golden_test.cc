@@ -13,6 +13,7 @@
 namespace weft {
 namespace {
 
+using passes::KvMode;
 using passes::WeightsMode;
 
 // Logits have a standard deviation of about 0.5, and transformers' own float32 is within 7e-6 of
@@ -79,10 +80,15 @@ TEST_P(GoldenTest, F32ReproducesTransformers) {
 }
 
 TEST_P(GoldenTest, SameBitsWhateverTheTargetThreadsAndChunks) {
-  for (WeightsMode mode : {WeightsMode::kF32, WeightsMode::kQ8_0, WeightsMode::kAuto}) {
+  for (const auto& [mode, kv] :
+       {std::pair(WeightsMode::kF32, KvMode::kAuto), std::pair(WeightsMode::kQ8_0, KvMode::kAuto),
+        std::pair(WeightsMode::kAuto, KvMode::kAuto),
+        std::pair(WeightsMode::kF32, KvMode::kQ8_0)}) {
     std::vector<float> first;
     for (const std::string& target : ExecutableTargets()) {
-      auto harness = Make(TestSettings(target, mode));
+      tools::CompileSettings settings = TestSettings(target, mode);
+      settings.pipeline.pass.kv = kv;
+      auto harness = Make(settings);
       ASSERT_NE(harness, nullptr);
       for (int threads : {1, 2, 3, 8}) {
         auto executor = harness->MakeExecutor(threads);
@@ -92,7 +98,8 @@ TEST_P(GoldenTest, SameBitsWhateverTheTargetThreadsAndChunks) {
           ASSERT_TRUE(logits.ok()) << logits.status();
           if (first.empty()) first = *logits;
           EXPECT_TRUE(SameBits(first, *logits))
-              << Name(mode) << ", " << target << ", " << threads << " threads, chunks of " << chunk;
+              << Name(mode) << ", cache " << Name(kv) << ", " << target << ", " << threads
+              << " threads, chunks of " << chunk;
         }
       }
     }
@@ -142,7 +149,9 @@ TEST_P(GoldenTest, StepsTouchOnlyWhatTheyDeclare) {
 // value; from that position on the rest of the sequence sees it. So rows agree to F32's accuracy up
 // to some position, and stay within a small multiple of a quant after it.
 TEST_P(GoldenTest, Q8_0MatchesTheReferenceEvaluator) {
-  auto harness = Make(TestSettings("host", WeightsMode::kQ8_0));
+  tools::CompileSettings settings = TestSettings("host", WeightsMode::kQ8_0);
+  settings.pipeline.pass.kv = KvMode::kF32;
+  auto harness = Make(settings);
   ASSERT_NE(harness, nullptr);
   auto executor = harness->MakeExecutor(2);
   ASSERT_TRUE(executor.ok()) << executor.status();
@@ -167,6 +176,31 @@ TEST_P(GoldenTest, Q8_0MatchesTheReferenceEvaluator) {
   }
   EXPECT_GE(exact_rows, 10U);
   EXPECT_GT(RelativeError(*logits, golden_.logits), 2e-3) << "nothing was quantised";
+}
+
+// Rounded keys and values, against the evaluator, which rounds as well. A key or value within F32's
+// error of a tie may round the other way: by 2^-11 of itself in F16, by 1/127 of its block's
+// largest in Q8_0. Few do, so the kernels are closer to the evaluator than that is to F32; and it
+// stays within some steps of F32, which layers of random weights pass on.
+TEST_P(GoldenTest, RoundedCachesMatchTheReferenceEvaluator) {
+  for (const auto& [kv, step] : {std::pair(KvMode::kF16, 1.0 / 2048), {KvMode::kQ8_0, 1.0 / 127}}) {
+    SCOPED_TRACE(Name(kv));
+    tools::CompileSettings settings = TestSettings("host", WeightsMode::kF32);
+    settings.pipeline.pass.kv = kv;
+    auto harness = Make(settings);
+    ASSERT_NE(harness, nullptr);
+    auto executor = harness->MakeExecutor(2);
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    auto logits = Harness::Logits(executor->get(), golden_.input_ids, 64);
+    ASSERT_TRUE(logits.ok()) << logits.status();
+    auto reference =
+        ir::Evaluate(harness->compiled().module, *harness->model().weights, golden_.input_ids);
+    ASSERT_TRUE(reference.ok()) << reference.status();
+    const double lost = RelativeError((*reference)[0].floats, golden_.logits);
+    EXPECT_LT(RelativeError(*logits, (*reference)[0].floats), lost / 3);
+    EXPECT_LT(lost, 4 * step);
+    EXPECT_GT(lost, 1e-6) << "nothing was rounded";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, GoldenTest, testing::ValuesIn(TinyModels()), [](const auto& info) {

@@ -53,6 +53,13 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
                    "format of weights by name: 'model.layers.*.down_proj=f32'; the last match wins")
       ->type_name("PATTERN=FORMAT");
   command
+      ->add_option(
+          "--kv", arguments->kv,
+          "what the KV cache holds: auto, f32, f16 or q8_0 (default auto: f16 where weights "
+          "are q8_0, else f32)")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "q8_0"}))
+      ->type_name("FORMAT");
+  command
       ->add_option("--target", arguments->target,
                    "host, x86-64-v3, avx-vnni, avx512-vnni or amx-int8 (default host)")
       ->type_name("TARGET");
@@ -92,6 +99,7 @@ absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments) {
   pass.q8_threshold = arguments.q8_threshold;
   pass.max_tokens = arguments.max_tokens;
   WEFT_ASSIGN_OR_RETURN(pass.weights, passes::ParseWeightsMode(arguments.weights));
+  WEFT_ASSIGN_OR_RETURN(pass.kv, passes::ParseKvMode(arguments.kv));
   for (const std::string& text : arguments.formats) {
     WEFT_ASSIGN_OR_RETURN(passes::FormatOverride format, passes::ParseFormatOverride(text));
     pass.formats.push_back(std::move(format));

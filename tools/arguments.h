@@ -21,6 +21,7 @@ struct ModelArguments {
   int64_t q8_threshold = 1024;
   std::string weights = "auto";
   std::vector<std::string> formats;
+  std::string kv = "auto";
   std::string target = "host";
   std::string pages = "huge";
   std::vector<std::string> disabled;

@@ -151,9 +151,12 @@ absl::Status RunEval(const EvalArguments& arguments) {
   std::unique_ptr<Engine> reference;
   ModelArguments same = arguments.model;
   if (!arguments.against.empty()) same.model = arguments.against;
+  const bool all_f32 = arguments.model.weights == "f32" && arguments.model.formats.empty() &&
+                       (arguments.model.kv == "auto" || arguments.model.kv == "f32");
   const bool known = plan == nullptr || !arguments.against.empty();
-  if (!arguments.no_reference && known && (plan != nullptr || arguments.model.weights != "f32")) {
+  if (!arguments.no_reference && known && (plan != nullptr || !all_f32)) {
     same.weights = "f32";
+    same.kv = "f32";
     same.formats.clear();
     same.context = engine->executor().program().context;
     WEFT_ASSIGN_OR_RETURN(reference, OpenEngine(same, kLogitRows, executor));
@@ -187,7 +190,8 @@ void AddEval(CLI::App* app, Command* chosen) {
   auto arguments = std::make_shared<EvalArguments>();
   CLI::App* command = app->add_subcommand("eval",
                                           "mean negative log-likelihood and perplexity of a text, "
-                                          "and what the weight formats lose against F32");
+                                          "and what the formats of weights and KV cache lose "
+                                          "against F32");
   AddModelArgument(command, "MODEL|PLAN", &arguments->model);
   command
       ->add_option(

@@ -67,6 +67,7 @@ Json PlanJson(const Plan& plan) {
                {"vocab", program.vocab},
                {"max_tokens", program.max_tokens},
                {"weight_bytes", program.weight_bytes},
+               {"kv_format", metadata.kv_format},
                {"kv_bytes", program.kv_bytes},
                {"arena_bytes", program.arena_bytes},
                {"code_bytes", plan.object().size()},

@@ -9,6 +9,7 @@
 #include "codegen/compiler.h"
 #include "passes/pipelines.h"
 #include "passes/plan_memory.h"
+#include "passes/select_kv_format.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
 #include "tools/table.h"
@@ -110,9 +111,9 @@ std::string SummaryTable(const Model& model, const CompiledModel& compiled) {
                       compiled.built.kernels.size(), compiled.target.name, CpuModelName()),
       absl::StrFormat("passes %.0f ms, code %.0f ms\n", compiled.passes_ms, compiled.codegen_ms),
       "memory: weights ", Megabytes(memory.weight_bytes), ", KV cache ", Megabytes(memory.kv_bytes),
-      " for a context of ", model.context, ", activations ", Megabytes(memory.arena_bytes), " for ",
-      program.max_tokens, " tokens at once (", Megabytes(memory.bytes_without_reuse),
-      " without reuse)\n");
+      " of ", Name(passes::KvFormat(compiled.module)), " for a context of ", model.context,
+      ", activations ", Megabytes(memory.arena_bytes), " for ", program.max_tokens,
+      " tokens at once (", Megabytes(memory.bytes_without_reuse), " without reuse)\n");
 }
 
 }  // namespace weft::tools

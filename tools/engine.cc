@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "codegen/pack/pack.h"
 #include "ir/text.h"
+#include "passes/select_kv_format.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/plan_writer.h"
@@ -122,6 +123,7 @@ PlanMetadata DescribeModel(const Model& model, const CompiledModel& compiled) {
   number("top_p", sampling.top_p);
   number("min_p", sampling.min_p);
   number("repetition_penalty", sampling.repetition_penalty);
+  metadata.kv_format = std::string(Name(passes::KvFormat(compiled.module)));
   for (const passes::FormatDecision& decision : compiled.decisions) {
     metadata.decisions.push_back(
         {decision.location, std::string(Name(decision.format)), decision.why});

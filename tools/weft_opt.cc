@@ -31,6 +31,7 @@ struct Arguments {
   bool memory = false;
   bool stats = false;
   std::string weights = "auto";
+  std::string kv = "auto";
   std::vector<std::string> formats;
   passes::PipelineOptions options;
 };
@@ -84,6 +85,9 @@ absl::Status Run(Arguments arguments) {
   const auto mode = passes::ParseWeightsMode(arguments.weights);
   if (!mode.ok()) return mode.status();
   options.pass.weights = *mode;
+  const auto kv = passes::ParseKvMode(arguments.kv);
+  if (!kv.ok()) return kv.status();
+  options.pass.kv = *kv;
   for (const std::string& text : arguments.formats) {
     auto entry = passes::ParseFormatOverride(text);
     if (!entry.ok()) return entry.status();
@@ -133,6 +137,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--memory", arguments.memory, "bytes of arena, weights and cache");
   app.add_option("--q8-threshold", options.pass.q8_threshold, "least max(in, out) for q8_0");
   app.add_option("--weights", arguments.weights, "auto, f32 or q8_0");
+  app.add_option("--kv", arguments.kv, "auto, f32, f16 or q8_0");
   app.add_option("--weight-format", arguments.formats, "PATTERN=f32 or PATTERN=q8_0; repeatable")
       ->allow_extra_args(false);
   app.add_option("--max-tokens", options.pass.max_tokens, "tokens in one run");

@@ -42,6 +42,7 @@ std::string MetadataToJson(const PlanMetadata& metadata) {
                     {"source", metadata.source},
                     {"target", metadata.target},
                     {"cpu_features", metadata.cpu_features.mask()},
+                    {"kv_format", metadata.kv_format},
                     {"options", std::move(options)},
                     {"eos_ids", metadata.eos_ids},
                     {"bos_id", metadata.bos_id.has_value() ? *metadata.bos_id : kNoId},
@@ -64,6 +65,7 @@ absl::StatusOr<PlanMetadata> MetadataFromJson(absl::string_view text, absl::stri
     fields.Fail("the plan needs CPU features that this weft does not know; use a newer weft");
   }
   metadata.cpu_features = CpuFeatures(features);
+  metadata.kv_format = fields.String("kv_format");
   fields.Objects("options", [&](PlanFields& option) {
     metadata.options.push_back({option.String("name"), option.String("value")});
   });

@@ -36,6 +36,7 @@ struct PlanMetadata {
   std::string source;               // the files it came from, their sizes and hashes, as text
   std::string target;               // as --target took it
   CpuFeatures cpu_features;         // that the machine code needs
+  std::string kv_format;            // element type of the KV cache: f32, f16 or q8_0
   std::vector<Option> options;      // of the compiler, as given
   std::vector<int32_t> eos_ids;     // generation stops at each
   std::optional<int32_t> bos_id;    // the model's, whether or not prompts begin with it

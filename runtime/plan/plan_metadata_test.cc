@@ -19,6 +19,7 @@ PlanMetadata Sample() {
   metadata.source = "model.gguf 1234 bytes";
   metadata.target = "x86-64-v3";
   metadata.cpu_features = CpuFeatures::X86_64_V3();
+  metadata.kv_format = "f16";
   metadata.options = {{"weights", "auto"}, {"context", "4096"}};
   metadata.eos_ids = {2, 107};
   metadata.bos_id = 1;
