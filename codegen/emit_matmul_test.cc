@@ -79,6 +79,36 @@ TEST(EmitMatmul, MixedPartsAndEpilogue) {
   }
 }
 
+// K in several ranges, the last one shorter and no whole number of blocks; more tokens than wait
+// together from one range to the next.
+TEST(EmitMatmul, LongRowsAndManyTokens) {
+  for (const char* format : {"q8_0", "f32"}) {
+    const std::string text = absl::StrReplaceAll(
+        R"(module "m" {
+      tensor "w" : f32[40,3100] {file=0, offset=0}
+      %0 = input {name="x"} : f32[T,3100]
+      %1 = quantize %0 {partition="tokens", units=1} : q8a[T,3100]
+      %2 = weight {tensor="w"} : f32[40,3100]
+      %3 = pack %2 {format="FORMAT", layout="panels16"} : FORMAT[40,3100]{panels16}
+      %4 = matmul INPUT, %3 {epilogue=["silu"], partition="panels", units=3} : f32[T,40]
+      return %4
+    })",
+        {{"FORMAT", format}, {"INPUT", format == std::string("f32") ? "%0" : "%1"}});
+    const TestTensors tensors = {{"w", RandomTensor(40 * 3100, 9)}};
+    // Ten times as many products as elsewhere.
+    constexpr double kLongTolerance = 10 * kTolerance;
+    CheckKernels(text, tensors, kLongTolerance);
+    std::vector<uint8_t> first;
+    for (const Target& target : TestTargets()) {
+      SCOPED_TRACE(target.name);
+      const KernelRun run{.tokens = 700, .group = 2};
+      const std::vector<uint8_t> bytes = RunKernels(text, tensors, target, run, kLongTolerance);
+      if (first.empty()) first = bytes;
+      EXPECT_EQ(first, bytes) << "bits differ";
+    }
+  }
+}
+
 // lm_head computes rows of logits, not tokens.
 TEST(EmitMatmul, LogitRows) {
   CheckKernels(R"(module "m" {
