@@ -3,8 +3,12 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <immintrin.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 
 #include "runtime/abi/check.h"
@@ -45,8 +49,8 @@ absl::StatusOr<std::unique_ptr<WorkerPool>> WorkerPool::Create(int workers) {
 
 WorkerPool::~WorkerPool() {
   job_ = nullptr;
-  epoch_.value.fetch_add(1, std::memory_order_release);
-  epoch_.value.notify_all();
+  epoch_.value.fetch_add(1);
+  Wake(epoch_);
   for (const Thread& thread : threads_) WEFT_CHECK(pthread_join(thread.handle, nullptr) == 0);
 }
 
@@ -62,13 +66,13 @@ void* WorkerPool::ThreadMain(void* thread) {
 void WorkerPool::Work(int index) {
   uint32_t epoch = 0;
   for (;;) {
-    epoch = WaitWhile(epoch_.value, epoch);
+    epoch = WaitWhile(epoch_, epoch);
     if (job_ == nullptr) return;
     {
       const ScopedFloatEnvironment environment;
       (*job_)(index);
     }
-    if (running_.value.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.value.notify_one();
+    if (running_.value.fetch_sub(1) == 1) Wake(running_);
   }
 }
 
@@ -76,15 +80,15 @@ void WorkerPool::Run(absl::FunctionRef<void(int)> fn) {
   job_ = &fn;
   if (!threads_.empty()) {
     running_.value.store(static_cast<uint32_t>(threads_.size()), std::memory_order_relaxed);
-    epoch_.value.fetch_add(1, std::memory_order_release);
-    epoch_.value.notify_all();
+    epoch_.value.fetch_add(1);
+    Wake(epoch_);
   }
   {
     const ScopedFloatEnvironment environment;
     fn(0);
   }
   uint32_t running = running_.value.load(std::memory_order_acquire);
-  while (running != 0) running = WaitWhile(running_.value, running);
+  while (running != 0) running = WaitWhile(running_, running);
 }
 
 void WorkerPool::Barrier(absl::FunctionRef<void()> last) {
@@ -94,29 +98,42 @@ void WorkerPool::Barrier(absl::FunctionRef<void()> last) {
   }
   const uint32_t epoch = barrier_epoch_.value.load(std::memory_order_relaxed);
   if (arrived_.value.fetch_add(1, std::memory_order_acq_rel) < threads_.size()) {
-    WaitWhile(barrier_epoch_.value, epoch);
+    WaitWhile(barrier_epoch_, epoch);
     return;
   }
   last();
   arrived_.value.store(0, std::memory_order_relaxed);
-  barrier_epoch_.value.store(epoch + 1, std::memory_order_release);
-  barrier_epoch_.value.notify_all();
+  barrier_epoch_.value.store(epoch + 1);
+  Wake(barrier_epoch_);
 }
 
 // Returns the value, once it differs from `old`.
-uint32_t WorkerPool::WaitWhile(const std::atomic<uint32_t>& word, uint32_t old) const {
-  uint32_t value = word.load(std::memory_order_acquire);
+uint32_t WorkerPool::WaitWhile(Word& word, uint32_t old) const {
+  uint32_t value = word.value.load(std::memory_order_acquire);
   if (spin_cycles_ > 0) {
     for (const uint64_t start = __rdtsc(); value == old && __rdtsc() - start < spin_cycles_;) {
       _mm_pause();
-      value = word.load(std::memory_order_acquire);
+      value = word.value.load(std::memory_order_acquire);
     }
   }
-  while (value == old) {
-    word.wait(old, std::memory_order_acquire);
-    value = word.load(std::memory_order_acquire);
+  if (value != old) return value;
+  // Whoever changes the value looks for sleepers after that; a sleeper looks at the value after it
+  // has counted itself, and the kernel does once more before it sleeps. All of this is
+  // sequentially consistent: a store that is only a release may become visible after the look at
+  // the sleepers, and both miss each other.
+  word.sleepers.fetch_add(1);
+  while ((value = word.value.load()) == old) {
+    // Errors are a value that has changed meanwhile and signals: both mean to look again.
+    (void)syscall(SYS_futex, &word.value, FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
   }
+  word.sleepers.fetch_sub(1);
   return value;
+}
+
+// After a change of the value.
+void WorkerPool::Wake(Word& word) {
+  if (word.sleepers.load() == 0) return;
+  (void)syscall(SYS_futex, &word.value, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
 }  // namespace weft

@@ -52,12 +52,14 @@ class WorkerPool {
   // A cache line of its own: spinning on one word must not slow down writes to its neighbour.
   struct alignas(64) Word {
     std::atomic<uint32_t> value = 0;
+    std::atomic<uint32_t> sleepers = 0;
   };
 
   WorkerPool() = default;
   static void* ThreadMain(void* thread);
   void Work(int index);
-  uint32_t WaitWhile(const std::atomic<uint32_t>& word, uint32_t old) const;
+  uint32_t WaitWhile(Word& word, uint32_t old) const;
+  static void Wake(Word& word);
 
   std::vector<Thread> threads_;  // workers 1 …; never grows once a thread has its address
   uint64_t spin_cycles_ = 0;
