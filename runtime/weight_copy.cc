@@ -60,13 +60,16 @@ absl::StatusOr<std::unique_ptr<WeightCopy>> WeightCopy::Start(
 }
 
 WeightCopy::~WeightCopy() {
-  ended_.store(true, std::memory_order_relaxed);
+  {
+    const absl::MutexLock lock(&mutex_);
+    ended_ = true;
+  }
   Wait();
 }
 
 void WeightCopy::Pause(bool paused) {
-  paused_.store(paused, std::memory_order_relaxed);
-  if (!paused) paused_.notify_all();
+  const absl::MutexLock lock(&mutex_);
+  paused_ = paused;
 }
 
 void WeightCopy::ReleaseMap() const {
@@ -74,15 +77,20 @@ void WeightCopy::ReleaseMap() const {
 }
 
 void WeightCopy::Wait() {
-  if (ended_.load(std::memory_order_relaxed)) Pause(false);
   if (thread_.joinable()) thread_.join();
+}
+
+bool WeightCopy::MayGoOn() {
+  const auto decided = [this]()
+                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ended_ || !paused_; };
+  const absl::MutexLock lock(&mutex_, absl::Condition(&decided));
+  return !ended_;
 }
 
 void WeightCopy::Work() {
   (void)setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone, on Linux; a wish
   for (uint64_t done = 0; done < size();) {
-    paused_.wait(true, std::memory_order_relaxed);
-    if (ended_.load(std::memory_order_relaxed)) return;
+    if (!MayGoOn()) return;
     const uint64_t bytes = std::min(kSectionBytes, size() - done);
     // Reading goes past the map, so that its pages are neither touched nor looked up.
     if (!file_->Read(offset_ + done, absl::MakeSpan(memory_.data() + done, bytes)).ok()) return;

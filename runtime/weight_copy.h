@@ -1,7 +1,9 @@
 // A plan's weights in 2 MiB pages, copied in the background while the file's own pages serve.
 #pragma once
 
+#include <absl/base/thread_annotations.h>
 #include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
 
 #include <atomic>
 #include <cstdint>
@@ -46,13 +48,16 @@ class WeightCopy {
   WeightCopy(std::shared_ptr<const MappedFile> file, uint64_t offset, AnonymousMemory memory)
       : file_(std::move(file)), offset_(offset), memory_(std::move(memory)) {}
   void Work();
+  // False: the thread is to end.
+  bool MayGoOn();
 
   const std::shared_ptr<const MappedFile> file_;
   const uint64_t offset_;
   const AnonymousMemory memory_;
   std::atomic<uint64_t> ready_ = 0;
-  std::atomic<bool> paused_ = false;
-  std::atomic<bool> ended_ = false;
+  absl::Mutex mutex_;
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

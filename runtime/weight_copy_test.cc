@@ -76,7 +76,7 @@ TEST_F(WeightCopyTest, EndsAtAnyTime) {
   }
 }
 
-TEST_F(WeightCopyTest, APauseHoldsItUp) {
+TEST_F(WeightCopyTest, GoesOnAfterAPause) {
   auto copy = WeightCopy::Start(file_, 0, bytes_.size());
   ASSERT_TRUE(copy.ok());
   (*copy)->Pause(true);

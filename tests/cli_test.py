@@ -85,10 +85,12 @@ class Results(CommandTest):
         plan = self.folder / "m.weft"
         self.succeeds("compile", TINY / "qwen3", "-o", plan)
         arguments = ["-p", "It was", "-n", 12, "--temp", 0, "--ignore-eos", "--json"]
-        results = [json.loads(self.succeeds("run", source, *arguments)) for source in (TINY / "qwen3", plan)]
+        results = [json.loads(self.succeeds("run", *source, *arguments))
+                   for source in ([TINY / "qwen3"], [plan], [plan, "--pages", "plain"])]
         self.assertEqual(len(results[0]["ids"]), 12)
         for key in ("ids", "text", "prompt_ids"):
             self.assertEqual(results[0][key], results[1][key])
+            self.assertEqual(results[0][key], results[2][key])
 
     def test_prompt_from_file_and_stdin(self):
         (self.folder / "p.txt").write_text("It was a day")
