@@ -56,11 +56,12 @@ ir::NodeId WeightFinder::Matrix(const Stem& stem, const ExpectedDim& out, const 
                                 const Part* part, bool transposed) {
   std::vector<ExpectedDim> dims = {out, in};
   if (transposed) std::swap(dims[0], dims[1]);
-  return Weight(stem, "weight", std::move(dims), part, transposed);
+  return Weight(stem, "weight", dims, part, transposed);
 }
 
 ir::NodeId WeightFinder::Weight(const Stem& stem, absl::string_view suffix,
-                                std::vector<ExpectedDim> dims, const Part* part, bool transposed) {
+                                const std::vector<ExpectedDim>& dims, const Part* part,
+                                bool transposed) {
   const std::string name = absl::StrCat(stem.tensor, ".", suffix);
   const TensorEntry* entry = files_.Find(name);
   if (entry == nullptr) {

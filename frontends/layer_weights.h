@@ -54,8 +54,8 @@ class WeightFinder {
                     const Part* part = nullptr, bool transposed = false);
 
  private:
-  ir::NodeId Weight(const Stem& stem, absl::string_view suffix, std::vector<ExpectedDim> dims,
-                    const Part* part, bool transposed);
+  ir::NodeId Weight(const Stem& stem, absl::string_view suffix,
+                    const std::vector<ExpectedDim>& dims, const Part* part, bool transposed);
 
   const DecoderConfig& config_;
   const TensorNames& names_;

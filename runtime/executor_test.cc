@@ -496,7 +496,7 @@ TEST(Executor, ReadsWeights) {
 TEST(Executor, RefusesRunsOutOfBounds) {
   const auto executor = Make(CountingModel(4, 2, 6), Threads(1));
   ASSERT_NE(executor, nullptr);
-  const auto error = [&](std::vector<int32_t> ids, int64_t position, int64_t rows) {
+  const auto error = [&](const std::vector<int32_t>& ids, int64_t position, int64_t rows) {
     const absl::Status status = executor->Run(ids, position, rows);
     EXPECT_FALSE(status.ok());
     return std::string(status.message());

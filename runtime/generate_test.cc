@@ -79,7 +79,7 @@ class GenerateTest : public testing::Test {
     sampler_ = *std::move(sampler);
   }
 
-  absl::StatusOr<GenerateResult> Run(std::vector<int32_t> prompt) {
+  absl::StatusOr<GenerateResult> Run(const std::vector<int32_t>& prompt) {
     return Generate(*session_, prompt, options_, *sampler_, *decoder_, [&](absl::string_view text) {
       pieces_.emplace_back(text);
       return on_text_;

@@ -91,7 +91,7 @@ TEST_F(SessionTest, TheCallerEndsLogits) {
 
 TEST_F(SessionTest, RefusesBeforeItChangesAnything) {
   Session session(executor_.get());
-  const auto error = [&](std::vector<int32_t> ids, int64_t chunk = 0) {
+  const auto error = [&](const std::vector<int32_t>& ids, int64_t chunk = 0) {
     const absl::Status status = session.Prefill(ids, chunk);
     EXPECT_FALSE(status.ok());
     const auto nothing = [](int64_t, absl::Span<const float>) { return absl::OkStatus(); };

@@ -74,33 +74,34 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
 absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const Plan> plan,
                                                          const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine());
-  const PlanMetadata& metadata = plan->metadata();
+  engine->plan_ = std::move(plan);
+  const Plan& opened = *engine->plan_;
+  const PlanMetadata& metadata = opened.metadata();
   WEFT_ASSIGN_OR_RETURN(codegen::Target target,
                         codegen::ParseTarget(metadata.target, DetectCpuFeatures()));
   target.required = metadata.cpu_features;
   if (absl::Status status = codegen::CheckExecutable(target, DetectCpuFeatures()); !status.ok()) {
-    return absl::Status(status.code(), absl::StrCat(plan->path(), ": ", status.message()));
+    return absl::Status(status.code(), absl::StrCat(opened.path(), ": ", status.message()));
   }
-  engine->plan_ = plan;
-  if (options.huge_pages && !plan->weights().empty()) {
+  if (options.huge_pages && !opened.weights().empty()) {
     const auto offset =
-        static_cast<uint64_t>(plan->weights().data() - plan->file()->bytes().data());
+        static_cast<uint64_t>(opened.weights().data() - opened.file()->bytes().data());
     // Where there is no memory for a copy, the map serves as well, if more slowly.
-    auto copy = WeightCopy::Start(plan->file(), offset, plan->weights().size());
+    auto copy = WeightCopy::Start(opened.file(), offset, opened.weights().size());
     if (copy.ok()) engine->copy_ = *std::move(copy);
   }
-  WEFT_RETURN_IF_ERROR(engine->Start(plan->program(), plan->object(), options.executor));
+  WEFT_RETURN_IF_ERROR(engine->Start(opened.program(), opened.object(), options.executor));
   engine->metadata_ = metadata;
-  engine->chat_template_ = std::string(plan->chat_template());
-  if (!plan->tokenizer().empty()) {
-    const absl::string_view text = plan->tokenizer();
+  engine->chat_template_ = std::string(opened.chat_template());
+  if (!opened.tokenizer().empty()) {
+    const absl::string_view text = opened.tokenizer();
     absl::StatusOr<Tokenizer> tokenizer =
-        Tokenizer::FromJson({text.data(), text.size()}, plan->path());
+        Tokenizer::FromJson({text.data(), text.size()}, opened.path());
     if (!tokenizer.ok()) return tokenizer.status();
     engine->tokenizer_ = std::make_shared<const Tokenizer>(*std::move(tokenizer));
   } else {
     engine->tokenizer_ = absl::NotFoundError(
-        absl::StrCat(plan->path(), ": the plan has no tokenizer, since its model had none"));
+        absl::StrCat(opened.path(), ": the plan has no tokenizer, since its model had none"));
   }
   return engine;
 }
