@@ -1,19 +1,25 @@
 // Attention over the KV cache.
 //
 // Positions are taken in chunks of 64 that start at multiples of 64 whatever the step, and chunks
-// merge in order (https://arxiv.org/abs/1805.02867): a result depends on the position and the cache
-// alone, not on how the prompt was cut or which queries were worked on together. In scores, lanes
-// are keys, with one accumulator over head_dim; in mixtures, lanes are columns, with one
-// accumulator over positions. Keys and values are read as stored, this step's included; masked
-// positions add nothing.
+// merge in order, first within spans, then span by span (https://arxiv.org/abs/1805.02867): a
+// result depends on the position and the cache alone, not on how the prompt was cut, which queries
+// were worked on together or who worked on which span. In scores, lanes are keys, with one
+// accumulator over head_dim; in mixtures, lanes are columns, with one accumulator over positions.
+// Keys and values are read as stored, this step's included; masked positions add nothing.
 //
 // A unit is a block of tokens and some of the heads that share one cached head, so that each chunk
 // of the cache is read once for all of them. Its queries meet a chunk in tiles: several tokens of a
 // head, or, for the tokens that make no whole tile, several heads of a token.
+//
+// With slices, a step of few tokens cuts the spans among the units of a head, which leave their
+// states for a second step to merge (emit_attention_merge.cc); in steps of more tokens, the first
+// slice has all spans and merges them itself.
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "codegen/attention_partials.h"
 #include "codegen/emitters.h"
 #include "codegen/kv_cache.h"
 #include "codegen/layout.h"
@@ -26,9 +32,6 @@ namespace {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
-// Below every score, and finite, so that a chunk that is masked as a whole changes nothing:
-// exp(kNoScore - kNoScore) is 1.
-constexpr double kNoScore = -std::numeric_limits<float>::max();
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
 // Queries whose accumulators are in registers together: 6 of 16 lanes fill 12 of the 16 registers
@@ -48,6 +51,15 @@ struct Tile {
 };
 
 class AttentionEmitter {
+  // A state for each row of the unit.
+  struct States {
+    Value mixed, highest, sum;
+    AttentionState At(AttentionEmitter& e, Value row) const {
+      return {e.k_.Element(mixed, row, e.columns_ * 4), e.k_.Element(highest, row, 4),
+              e.k_.Element(sum, row, 4)};
+    }
+  };
+
  public:
   explicit AttentionEmitter(KernelBuilder& k)
       : k_(k),
@@ -55,26 +67,34 @@ class AttentionEmitter {
         cache_(k, 1),
         most_(TileQueries(k.target())),
         block_(k.spec().node.Int(ir::Attr::kUnitRows, 1)),
-        units_(k.spec().node.Int(ir::Attr::kUnits)),
+        slices_(k.spec().node.Int(ir::Attr::kSlices, 1)),
+        parts_(k.spec().node.Int(ir::Attr::kUnits) / slices_),
         group_(k.spec().node.Int(ir::Attr::kHeads) / cache_.heads()),
-        heads_(k.spec().node.Int(ir::Attr::kHeads) / units_),
+        heads_(k.spec().node.Int(ir::Attr::kHeads) / parts_),
         columns_(cache_.column_panels() * kLanes),
+        result_(k.spec().result_index()),
         scores_(k.Scratch(block_ * heads_ * kChunk)),
-        mixed_(k.Scratch(block_ * heads_ * columns_)),
-        highest_(k.Scratch(block_ * heads_)),
-        sum_(k.Scratch(block_ * heads_)),
-        fade_(k.Scratch(block_ * heads_)) {
-    WEFT_CHECK(units_ % cache_.heads() == 0 && group_ % heads_ == 0);
+        fade_(k.Scratch(block_ * heads_)),
+        span_(ScratchStates()),
+        total_(ScratchStates()) {
+    WEFT_CHECK(parts_ % cache_.heads() == 0 && group_ % heads_ == 0);
+    WEFT_CHECK(k.spec().node.Int(ir::Attr::kUnits) == parts_ * slices_);
+    if (slices_ == 1) return;
+    // A step whose spans are merged later is one block of tokens.
+    WEFT_CHECK(block_ >= kSplitTokens);
+    partials_.emplace(k, 2, k.spec().node.Int(ir::Attr::kHeads), cache_.head_dim());
   }
 
   void Emit() {
     k_.Loop(k_.begin(), k_.end(), 1, [&](Value unit) {
-      EmitUnit(b_.CreateUDiv(unit, k_.I64(units_)), b_.CreateURem(unit, k_.I64(units_)));
+      Value slice = b_.CreateURem(unit, k_.I64(slices_));
+      Value rest = b_.CreateUDiv(unit, k_.I64(slices_));
+      EmitUnit(b_.CreateUDiv(rest, k_.I64(parts_)), b_.CreateURem(rest, k_.I64(parts_)), slice);
     });
   }
 
  private:
-  void EmitUnit(Value block, Value part) {
+  void EmitUnit(Value block, Value part, Value slice) {
     Value first_token = b_.CreateMul(block, k_.I64(block_));
     tokens_ = k_.Min64(k_.I64(block_), b_.CreateSub(k_.tokens(), first_token));
     tiled_ = b_.CreateSub(tokens_, b_.CreateURem(tokens_, k_.I64(most_)));
@@ -85,24 +105,66 @@ class AttentionEmitter {
     keys_ = cache_.KeysOf(cached_head);
     values_ = cache_.ValuesOf(cached_head);
     queries_ = k_.Element(k_.Row(0, first_token), head, cache_.head_dim() * 4);
-    results_ = k_.Element(k_.Row(2, first_token), head, cache_.head_dim() * 4);
 
-    Rows([&](Value row, Value, Value) {
-      b_.CreateStore(k_.F32(kNoScore), k_.Element(highest_, row, 4));
-      b_.CreateStore(k_.F32(0), k_.Element(sum_, row, 4));
-      k_.Columns(columns_, [&](Value column, Value) {
-        k_.Store(k_.ZeroF32(), k_.Element(Mixed(row), column, 4));
+    // The spans that some token sees, and of these the unit's.
+    Value first_span = b_.CreateUDiv(Begin(k_.I64(0)), k_.I64(kSpan));
+    Value end_span = SpansBelow(k_, last_end_);
+    Value begin = first_span;
+    Value end = end_span;
+    Value split = AttentionPartials::Split(k_);
+    if (partials_) {
+      Value count = b_.CreateSub(end_span, first_span);
+      const auto bound = [&](Value of) {
+        Value before = b_.CreateUDiv(b_.CreateMul(count, of), k_.I64(slices_));
+        return b_.CreateAdd(first_span, before);
+      };
+      Value whole = b_.CreateSelect(b_.CreateICmpEQ(slice, k_.I64(0)), end_span, first_span);
+      begin = b_.CreateSelect(split, bound(slice), first_span);
+      end = b_.CreateSelect(split, bound(b_.CreateAdd(slice, k_.I64(1))), whole);
+    }
+    k_.If(b_.CreateICmpSLT(begin, end), [&] {
+      Rows([&](Value row, Value, Value) { EmitEmptyState(k_, total_.At(*this, row), columns_); });
+      k_.Loop(begin, end, 1, [&](Value span) {
+        EmitSpan(span);
+        if (!partials_) return MergeSpan();
+        Value place = b_.CreateSub(span, first_span);
+        k_.If(split, [&] { LeaveSpan(place, head); });
+        k_.If(b_.CreateNot(split), [&] { MergeSpan(); });
       });
+      const auto finish = [&] {
+        Value results = k_.Element(k_.Row(result_, first_token), head, cache_.head_dim() * 4);
+        Rows([&](Value row, Value token, Value unit_head) {
+          EmitAttentionResult(k_, total_.At(*this, row), RowOf(results, result_, token, unit_head),
+                              cache_.head_dim());
+        });
+      };
+      if (partials_) {
+        k_.If(b_.CreateNot(split), finish);
+      } else {
+        finish();
+      }
     });
-    Value first = b_.CreateAnd(Begin(k_.I64(0)), k_.I64(-kChunk));
-    k_.Loop(first, last_end_, kChunk, [&](Value chunk) { EmitChunk(chunk); });
+  }
+
+  void EmitSpan(Value span) {
+    Rows([&](Value row, Value, Value) { EmitEmptyState(k_, span_.At(*this, row), columns_); });
+    Value from = b_.CreateMul(span, k_.I64(kSpan));
+    Value to = k_.Min64(b_.CreateAdd(from, k_.I64(kSpan)), last_end_);
+    Value first = k_.Max64(from, b_.CreateAnd(Begin(k_.I64(0)), k_.I64(-kChunk)));
+    k_.Loop(first, to, kChunk, [&](Value chunk) { EmitChunk(chunk); });
+  }
+
+  void MergeSpan() {
+    Rows([&](Value row, Value, Value) {
+      EmitMergeState(k_, total_.At(*this, row), span_.At(*this, row), columns_);
+    });
+  }
+
+  void LeaveSpan(Value place, Value first_head) {
     Rows([&](Value row, Value token, Value unit_head) {
-      Value sum = k_.Splat(k_.LoadF32(k_.Element(sum_, row, 4)));
-      Value out = RowOf(results_, 2, token, unit_head);
-      k_.Columns(cache_.head_dim(), [&](Value column, Value mask) {
-        Value value = b_.CreateFDiv(k_.Load(k_.Element(Mixed(row), column, 4)), sum);
-        k_.Store(value, k_.Element(out, column, 4), mask);
-      });
+      const AttentionState left = partials_->At(token, place, b_.CreateAdd(first_head, unit_head));
+      EmitEmptyState(k_, left, columns_);
+      EmitMergeState(k_, left, span_.At(*this, row), columns_);
     });
   }
 
@@ -197,8 +259,8 @@ class AttentionEmitter {
 
   void ScoreTile(const Tile& tile, const Values& panels, Value position) {
     const Values initial(tile.count * panels.size(), k_.ZeroF32());
-    const Values dots =
-        cache_.OverKeys(panels, initial, [&](Value d, const Values& keys, const Values& carried) {
+    const Values dots = cache_.OverKeys(
+        panels, ReadingOf(tile), initial, [&](Value d, const Values& keys, const Values& carried) {
           Value at = k_.Element(tile.query, d, 4);
           Values next;
           for (int i = 0; i < tile.count; ++i) {
@@ -243,7 +305,8 @@ class AttentionEmitter {
                 : b_.CreateSelect(b_.CreateFCmpOGT(scores.back(), top), scores.back(), top);
     }
     Value chunk_top = k_.ReduceMax(top);
-    Value highest = k_.LoadF32(k_.Element(highest_, row, 4));
+    const AttentionState state = span_.At(*this, row);
+    Value highest = k_.LoadF32(state.highest);
     Value new_highest = b_.CreateSelect(b_.CreateFCmpOGT(chunk_top, highest), chunk_top, highest);
     Value total = k_.ZeroF32();
     for (size_t i = 0; i < scores.size(); ++i) {
@@ -253,10 +316,9 @@ class AttentionEmitter {
     }
     Value fade = b_.CreateExtractElement(EmitExp(k_, k_.Splat(b_.CreateFSub(highest, new_highest))),
                                          uint64_t{0});
-    Value sum = k_.Element(sum_, row, 4);
-    b_.CreateStore(new_highest, k_.Element(highest_, row, 4));
+    b_.CreateStore(new_highest, state.highest);
     b_.CreateStore(fade, k_.Element(fade_, row, 4));
-    b_.CreateStore(k_.Fma(k_.LoadF32(sum), fade, k_.ReduceAdd(total)), sum);
+    b_.CreateStore(k_.Fma(k_.LoadF32(state.sum), fade, k_.ReduceAdd(total)), state.sum);
   }
 
   void MixValues(Value chunk, const Tile& shape, const EachTile& tiles) {
@@ -279,7 +341,7 @@ class AttentionEmitter {
   void MixTile(Value chunk, const Tile& tile, const std::vector<KvCache::ValuePanel>& panels,
                Value column) {
     Value weights = ScoresOf(tile.first);
-    Value mixed = k_.Element(Mixed(tile.first), column, 4);
+    Value mixed = k_.Element(span_.At(*this, tile.first).mixed, column, 4);
     const auto at = [&](size_t n) {
       const auto row = static_cast<int64_t>(n / panels.size()) * tile.stride;
       return k_.Offset(mixed,
@@ -293,7 +355,7 @@ class AttentionEmitter {
     }
     const auto add = [&](Value begin, Value end, const Values* firsts, const Values* ends) {
       sums = cache_.OverValues(
-          panels, begin, end, sums,
+          panels, ReadingOf(tile), begin, end, sums,
           [&](Value position, const Values& values, const Values& carried) {
             Values next;
             for (int i = 0; i < tile.count; ++i) {
@@ -331,7 +393,16 @@ class AttentionEmitter {
     for (size_t n = 0; n < sums.size(); ++n) k_.Store(sums[n], at(n));
   }
 
+  States ScratchStates() {
+    return {k_.Scratch(block_ * heads_ * columns_), k_.Scratch(block_ * heads_),
+            k_.Scratch(block_ * heads_)};
+  }
+
   bool HasWindow() const { return k_.spec().node.Has(ir::Attr::kWindow); }
+  // Tiles of several tokens follow each other over the same part of the cache.
+  static KvCache::Reading ReadingOf(const Tile& tile) {
+    return tile.across_tokens ? KvCache::Reading::kOften : KvCache::Reading::kOnce;
+  }
   int64_t Stride(int operand) const { return k_.spec().operands[operand].stride; }
   Value Last(const Tile& tile) {
     return tile.across_tokens ? b_.CreateAdd(tile.token, k_.I64(tile.count - 1)) : tile.token;
@@ -354,7 +425,6 @@ class AttentionEmitter {
     });
   }
   Value ScoresOf(Value row) { return k_.Element(scores_, row, kChunk * 4); }
-  Value Mixed(Value row) { return k_.Element(mixed_, row, columns_ * 4); }
   Value RowOf(Value first, int operand, Value token, Value head) {
     return k_.Element(k_.Element(first, token, Stride(operand)), head, cache_.head_dim() * 4);
   }
@@ -364,15 +434,19 @@ class AttentionEmitter {
   KvCache cache_;
   const int most_;         // queries of a tile
   const int64_t block_;    // tokens of a unit, at most
-  const int64_t units_;    // per block
+  const int64_t slices_;   // units that share a head's context
+  const int64_t parts_;    // of the heads
   const int64_t group_;    // heads that share a cached head
   const int64_t heads_;    // of them in a unit
   const int64_t columns_;  // of a head, rounded up to whole vectors
+  const int result_;       // operand
   // Scratch, by rows.
-  Value scores_, mixed_, highest_, sum_, fade_;
+  Value scores_, fade_;
+  States span_, total_;  // over the present span, and over those before it
+  std::optional<AttentionPartials> partials_;
   // Of the unit.
   Value tokens_ = nullptr, tiled_ = nullptr, first_end_ = nullptr, last_end_ = nullptr;
-  Value keys_ = nullptr, values_ = nullptr, queries_ = nullptr, results_ = nullptr;
+  Value keys_ = nullptr, values_ = nullptr, queries_ = nullptr;
 };
 
 }  // namespace

@@ -9,7 +9,8 @@
 namespace weft::codegen {
 namespace {
 
-// `heads` queries over `cached` heads; a unit is `rows` tokens of `heads` / `units` heads.
+// `heads` queries over `cached` heads; a unit is `rows` tokens of `heads` / `units` heads, or, with
+// few tokens, one of `slices` of these.
 struct Shape {
   int heads = 6;
   int cached = 2;
@@ -17,27 +18,29 @@ struct Shape {
   int units = 2;
   int rows = 24;
   const char* format = "f32";
+  int slices = 1;
 };
 
 std::string Module(const Shape& shape, const std::string& attributes = "") {
   const std::string columns = absl::StrCat(shape.heads * shape.head_dim);
   const std::string cached = absl::StrCat(shape.cached * shape.head_dim);
   const double scale = 1 / std::sqrt(shape.head_dim);
-  return absl::StrCat(R"(module "m" {
+  return absl::StrCat(
+      R"(module "m" {
     %0 = input {name="q"} : f32[T,)",
-                      columns, R"(]
+      columns, R"(]
     %1 = input {name="k"} : f32[T,)",
-                      cached, R"(]
+      cached, R"(]
     %2 = input {name="v"} : f32[T,)",
-                      cached, R"(]
+      cached, R"(]
     %3 = kv_append %1, %2 {format=")",
-                      shape.format, R"(", heads=)", shape.cached,
-                      R"(, layer=0, partition="token_heads", units=)", shape.cached,
-                      "} : ", shape.format, "[S,2,", shape.cached, ",", shape.head_dim, R"(]
+      shape.format, R"(", heads=)", shape.cached, R"(, layer=0, partition="token_heads", units=)",
+      shape.cached, "} : ", shape.format, "[S,2,", shape.cached, ",", shape.head_dim, R"(]
     %4 = attention %0, %3 {heads=)",
-                      shape.heads, ", scale=", absl::StrFormat("%.6f", scale), attributes,
-                      R"(, partition="token_heads", units=)", shape.units,
-                      ", unit_rows=", shape.rows, "} : f32[T,", columns, R"(]
+      shape.heads, ", scale=", absl::StrFormat("%.6f", scale), attributes,
+      R"(, partition="token_heads", units=)", shape.units * shape.slices,
+      ", unit_rows=", shape.rows, shape.slices == 1 ? "" : absl::StrCat(", slices=", shape.slices),
+      "} : f32[T,", columns, R"(]
     return %4
   })");
 }
@@ -88,22 +91,38 @@ TEST(EmitAttention, Softcap) {
   CheckKernels(Module({.head_dim = 32}, ", softcap=2.0"), {}, kTolerance);
 }
 
-// Prompts cut anywhere, also within a panel and a chunk, give the same bits; what the cache holds
-// after a token's position does not count.
+TEST(EmitAttention, Slices) {
+  for (int slices : {2, 3, 32}) {
+    SCOPED_TRACE(slices);
+    CheckKernels(Module({.slices = slices}), {}, kTolerance);
+    CheckKernels(Module({.heads = 8, .cached = 1, .head_dim = 20, .units = 2, .slices = slices},
+                        ", window=5"),
+                 {}, kTolerance);
+  }
+}
+
+// Prompts cut anywhere, also within a panel, a chunk and a span, give the same bits, and so do
+// slices; what the cache holds after a token's position does not count.
 TEST(EmitAttention, ANumberOfRunsGivesTheSameBits) {
-  for (const auto& [format, attributes] : {std::pair("f32", ""), std::pair("f32", ", window=37"),
-                                           std::pair("f16", ""), std::pair("q8_0", "")}) {
-    const std::string text =
-        Module({.heads = 4, .cached = 1, .head_dim = 64, .units = 1, .format = format}, attributes);
+  for (const auto& [format, attributes] :
+       {std::pair("f32", ""), std::pair("f32", ", window=37"), std::pair("f16", ""),
+        std::pair("f16", ", window=150"), std::pair("q8_0", "")}) {
+    Shape shape = {.heads = 4, .cached = 1, .head_dim = 64, .units = 1, .format = format};
     for (const Target& target : TestTargets()) {
-      KernelRun run{.tokens = 200, .context = 210};
-      const std::vector<uint8_t> whole = RunKernels(text, {}, target, run, kTolerance);
-      for (int64_t piece : {1, 5, 17, 48, 64, 70, 199}) {
-        SCOPED_TRACE(testing::Message()
-                     << target.name << ", " << format << attributes << ", runs of " << piece);
-        run.piece = piece;
-        EXPECT_EQ(RunKernels(text, {}, target, run, kTolerance), whole);
+      KernelRun run{.tokens = 300, .context = 310};
+      const std::vector<uint8_t> whole =
+          RunKernels(Module(shape, attributes), {}, target, run, kTolerance);
+      for (int slices : {1, 3, 32}) {
+        shape.slices = slices;
+        for (int64_t piece : {1, 5, 8, 17, 64, 199}) {
+          SCOPED_TRACE(testing::Message() << target.name << ", " << format << attributes << ", "
+                                          << slices << " slices, runs of " << piece);
+          run.piece = piece;
+          run.group = slices == 3 ? 1 : 0;
+          EXPECT_EQ(RunKernels(Module(shape, attributes), {}, target, run, kTolerance), whole);
+        }
       }
+      shape.slices = 1;
     }
   }
 }

@@ -6,16 +6,17 @@
 
 namespace weft::codegen {
 
-void EmitMatmul(KernelBuilder& k);       // emit_matmul.cc
-void EmitQuantize(KernelBuilder& k);     // emit_quantize.cc
-void EmitEmbed(KernelBuilder& k);        // emit_embed.cc
-void EmitSelectRows(KernelBuilder& k);   // emit_embed.cc
-void EmitRmsNorm(KernelBuilder& k);      // emit_norm.cc
-void EmitLayerNorm(KernelBuilder& k);    // emit_norm.cc
-void EmitElementwise(KernelBuilder& k);  // emit_elementwise.cc
-void EmitRope(KernelBuilder& k);         // emit_rope.cc
-void EmitKvAppend(KernelBuilder& k);     // emit_kv_append.cc
-void EmitAttention(KernelBuilder& k);    // emit_attention.cc
-void EmitArgmax(KernelBuilder& k);       // emit_argmax.cc
+void EmitMatmul(KernelBuilder& k);          // emit_matmul.cc
+void EmitQuantize(KernelBuilder& k);        // emit_quantize.cc
+void EmitEmbed(KernelBuilder& k);           // emit_embed.cc
+void EmitSelectRows(KernelBuilder& k);      // emit_embed.cc
+void EmitRmsNorm(KernelBuilder& k);         // emit_norm.cc
+void EmitLayerNorm(KernelBuilder& k);       // emit_norm.cc
+void EmitElementwise(KernelBuilder& k);     // emit_elementwise.cc
+void EmitRope(KernelBuilder& k);            // emit_rope.cc
+void EmitKvAppend(KernelBuilder& k);        // emit_kv_append.cc
+void EmitAttention(KernelBuilder& k);       // emit_attention.cc
+void EmitAttentionMerge(KernelBuilder& k);  // emit_attention_merge.cc
+void EmitArgmax(KernelBuilder& k);          // emit_argmax.cc
 
 }  // namespace weft::codegen

@@ -70,6 +70,12 @@ Value KernelBuilder::Element(Value pointer, Value index, int64_t size) {
   return Offset(pointer, ir_.CreateMul(index, I64(size)));
 }
 
+void KernelBuilder::Prefetch(Value pointer) {
+  // For reading, into all caches, of data.
+  ir_.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()},
+                      {pointer, ir_.getInt32(0), ir_.getInt32(3), ir_.getInt32(1)});
+}
+
 Value KernelBuilder::Load(Value pointer, Value mask) {
   const llvm::Align align(4);
   if (mask == nullptr) return ir_.CreateAlignedLoad(F32Vector(), pointer, align);

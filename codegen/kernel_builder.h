@@ -67,6 +67,8 @@ class KernelBuilder {
   // pointer + index · size.
   Value Element(Value pointer, Value index, int64_t size);
 
+  // Asks for the line of an address that is read soon; any address will do.
+  void Prefetch(Value pointer);
   // A null mask means all lanes; masked-off lanes load 0 and store nothing.
   Value Load(Value pointer, Value mask = nullptr);
   void Store(Value value, Value pointer, Value mask = nullptr);

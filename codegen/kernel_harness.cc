@@ -99,7 +99,13 @@ class Runner {
     for (NodeId id : module_.order()) {
       Node& node = module_.node(id);
       if (HasRows(node.type)) node.Set(Attr::kStride, RoundUp(RowBytes(node.type), 64));
+      if (node.Has(Attr::kSlices)) {
+        const int64_t heads = node.Int(Attr::kHeads);
+        node.Set(Attr::kWorkspace, WorkspaceBytes(heads, node.type.last().value() / heads,
+                                                  run.context, node.Int(Attr::kWindow, 0)));
+      }
       buffers_.emplace_back(BufferBytes(node));
+      workspaces_.emplace_back(node.Int(Attr::kWorkspace, 0));
     }
   }
 
@@ -211,30 +217,36 @@ class Runner {
     const auto type = ir::InferType(module_, node);
     ASSERT_TRUE(type.ok() && *type == node.type)
         << ir::PrintNode(module_, id) << ": " << type.status();
-    const KernelSpec spec = MakeSpec(module_, node, run_.context);
-    const KernelFn function = CompiledKernel(spec, target_);
-    ASSERT_NE(function, nullptr);
-
+    std::vector<KernelFn> functions;
+    for (int phase = 0; phase < Phases(node); ++phase) {
+      functions.push_back(CompiledKernel(MakeSpec(module_, node, run_.context, phase), target_));
+      ASSERT_NE(functions.back(), nullptr);
+    }
     const int64_t piece = run_.piece == 0 ? run_.tokens : run_.piece;
-    for (int64_t first = 0; first < run_.tokens; first += piece)
-      RunPiece(id, function, first, std::min(piece, run_.tokens - first));
-
+    for (int64_t first = 0; first < run_.tokens; first += piece) {
+      const int64_t tokens = std::min(piece, run_.tokens - first);
+      for (size_t phase = 0; phase < functions.size(); ++phase)
+        RunPiece(id, static_cast<int>(phase), functions[phase], first, tokens);
+    }
     values_[id] = Decode(id);
     Compare(id, Reference(id));
   }
 
-  void RunPiece(NodeId id, KernelFn function, int64_t first, int64_t tokens) {
+  void RunPiece(NodeId id, int phase, KernelFn function, int64_t first, int64_t tokens) {
     const Node& node = module_.node(id);
     const auto at = [&](NodeId value) {
       return buffers_[value].data() + first * module_.node(value).Int(Attr::kStride, 0);
     };
     std::vector<void*> operands;
     operands.reserve(node.operands.size() + 1);
-    for (NodeId operand : node.operands) operands.push_back(at(operand));
+    for (NodeId operand : OperandsOf(node, phase))
+      operands.push_back(operand == kWorkspace ? workspaces_[id].data() : at(operand));
     operands.push_back(at(id));
     const KernelContext context{tokens, run_.piece == 0 ? run_.logit_rows : 1, first};
     int64_t units = node.Int(Attr::kUnits);
-    if (node.String(Attr::kPartition).starts_with("token")) {
+    if (phase == 1) {
+      units = node.Int(Attr::kHeads) * tokens;
+    } else if (node.String(Attr::kPartition).starts_with("token")) {
       const bool logits = node.type.dims[0] == ir::Dim(ir::Symbol::kLogitRows);
       units *= CeilDiv(logits ? run_.logit_rows : tokens, node.Int(Attr::kUnitRows, 1));
     }
@@ -349,6 +361,7 @@ class Runner {
   const ir::EvalContext context_;
   std::vector<Value> values_;
   std::vector<GuardedBuffer> buffers_;
+  std::vector<GuardedBuffer> workspaces_;
 };
 
 }  // namespace

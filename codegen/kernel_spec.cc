@@ -26,7 +26,8 @@ KernelSpec::MatmulRoles KernelSpec::Roles() const {
 std::string KernelSpec::Key() const {
   ir::Module printer;
   const ir::NodeId id = printer.Append(node);
-  std::string key = absl::StrCat(ir::PrintNode(printer, id), " context=", context);
+  std::string key =
+      absl::StrCat(ir::PrintNode(printer, id), " phase=", phase, " context=", context);
   for (const KernelOperand& operand : operands) {
     absl::StrAppend(&key, "; ", ir::ToString(operand.type), " stride ", operand.stride);
   }
@@ -48,9 +49,11 @@ std::string KernelSpec::BaseName() const {
       append(Name(operands[1].type.dtype), "_", result().type.last().value());
       break;
     case Op::kAttention:
+      if (phase == 1) append("merge");
       append(node.Int(Attr::kHeads), "x", result().type.last().value() / node.Int(Attr::kHeads));
-      append("kv", operands[1].type.dims[2].value());
-      if (operands[1].type.dtype != DataType::kF32) append(Name(operands[1].type.dtype));
+      if (phase == 0) append("kv", operands[1].type.dims[2].value());
+      if (phase == 0 && operands[1].type.dtype != DataType::kF32)
+        append(Name(operands[1].type.dtype));
       if (node.Has(Attr::kWindow)) append("window", node.Int(Attr::kWindow));
       break;
     case Op::kKvAppend:
@@ -86,17 +89,32 @@ std::string KernelSpec::BaseName() const {
   return name;
 }
 
-KernelSpec MakeSpec(const ir::Module& module, const ir::Node& node, int64_t context) {
-  KernelSpec spec{.node = node, .context = context};
+int Phases(const ir::Node& node) { return node.Has(Attr::kWorkspace) ? 2 : 1; }
+
+std::vector<ir::NodeId> OperandsOf(const ir::Node& node, int phase) {
+  if (phase == 1) return {kWorkspace};
+  std::vector<ir::NodeId> operands = node.operands;
+  if (node.Has(Attr::kWorkspace)) operands.push_back(kWorkspace);
+  return operands;
+}
+
+KernelSpec MakeSpec(const ir::Module& module, const ir::Node& node, int64_t context, int phase) {
+  KernelSpec spec{.node = node, .phase = phase, .context = context};
   const auto add = [&spec](const ir::Node& value) {
     spec.operands.push_back({value.type, value.Int(Attr::kStride, 0)});
   };
-  for (ir::NodeId operand : node.operands) add(module.node(operand));
+  for (ir::NodeId operand : OperandsOf(node, phase)) {
+    if (operand != kWorkspace) {
+      add(module.node(operand));
+    } else {
+      spec.operands.push_back({{DataType::kF32, {ir::Dim(node.Int(Attr::kWorkspace) / 4)}}});
+    }
+  }
   add(node);
   spec.node.operands.clear();
   spec.node.location.clear();
-  for (Attr attr :
-       {Attr::kAddress, Attr::kBytes, Attr::kSpace, Attr::kStride, Attr::kLayer, Attr::kGrain}) {
+  for (Attr attr : {Attr::kAddress, Attr::kBytes, Attr::kWorkspace, Attr::kSpace, Attr::kStride,
+                    Attr::kLayer, Attr::kGrain}) {
     spec.node.Remove(attr);
   }
   return spec;

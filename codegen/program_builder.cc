@@ -62,11 +62,14 @@ class Builder {
     for (NodeId id : module_.order()) {
       const Node& node = module_.node(id);
       if (node.Has(Attr::kAddress)) Grow(Ref(id, false));
+      if (node.Has(Attr::kWorkspace)) Grow(Workspace(id, false));
       if (node.op == Op::kInput)
         (node.String(Attr::kName) == "tokens" ? program.tokens : program.positions) =
             Ref(id, false);
       if (!IsStep(node)) continue;
-      if (absl::Status status = AddStep(id); !status.ok()) return status;
+      for (int phase = 0; phase < Phases(node); ++phase) {
+        if (absl::Status status = AddStep(id, phase); !status.ok()) return status;
+      }
     }
     for (NodeId id : module_.outputs) {
       const Node& node = module_.node(id);
@@ -104,8 +107,15 @@ class Builder {
       ref.bytes = static_cast<uint64_t>((Rows(node.type.dims[0]) - 1) * node.Int(Attr::kStride) +
                                         node.type.last().value() * 4);
     } else {
-      ref.bytes = static_cast<uint64_t>(node.Int(Attr::kBytes));
+      ref.bytes = static_cast<uint64_t>(node.Int(Attr::kBytes) - node.Int(Attr::kWorkspace, 0));
     }
+    return ref;
+  }
+
+  OperandRef Workspace(NodeId id, bool written) const {
+    OperandRef ref = Ref(id, written);
+    ref.offset += ref.bytes;
+    ref.bytes = static_cast<uint64_t>(module_.node(id).Int(Attr::kWorkspace));
     return ref;
   }
 
@@ -117,13 +127,14 @@ class Builder {
     size = std::max(size, ref.offset + ref.bytes);
   }
 
-  absl::Status AddStep(NodeId id) {
+  absl::Status AddStep(NodeId id, int phase) {
     const Node& node = module_.node(id);
-    absl::StatusOr<const Kernel*> kernel = KernelOf(node);
+    absl::StatusOr<const Kernel*> kernel = KernelOf(node, phase);
     if (!kernel.ok()) return kernel.status();
     Step step{.name = node.location, .kernel = (*kernel)->name};
-    step.kind = absl::StrCat(ir::Name(node.op), node.Has(Attr::kEpilogue) ? "+" : "",
-                             absl::StrJoin(node.Strings(Attr::kEpilogue), "+"));
+    step.kind =
+        absl::StrCat(ir::Name(node.op), node.Has(Attr::kEpilogue) ? "+" : "",
+                     absl::StrJoin(node.Strings(Attr::kEpilogue), "+"), phase == 1 ? " merge" : "");
     const std::string& partition = node.String(Attr::kPartition);
     if (partition == "tokens" || partition == "token_heads") {
       step.extent = node.type.dims[0] == ir::Dim(ir::Symbol::kLogitRows) ? Extent::kLogitRows
@@ -132,9 +143,19 @@ class Builder {
     step.units = node.Int(Attr::kUnits, 1);
     step.unit_rows = node.Int(Attr::kUnitRows, 1);
     step.grain = node.Int(Attr::kGrain, 1);
-    for (NodeId operand : node.operands) step.operands.push_back(Ref(operand, false));
+    const bool merge = phase == 1;
+    if (merge) {  // a head of a token each
+      step.units = node.Int(Attr::kHeads);
+      step.unit_rows = 1;
+    }
+    for (NodeId operand : OperandsOf(node, phase))
+      step.operands.push_back(operand == kWorkspace ? Workspace(id, !merge) : Ref(operand, false));
     step.operands.push_back(Ref(id, true));
-    if (step.extent != Extent::kOne) MarkRows(node, &step);
+    if (merge) {
+      step.operands.back().stride = static_cast<uint64_t>(node.Int(Attr::kStride));
+    } else if (step.extent != Extent::kOne) {
+      MarkRows(node, &step);
+    }
     if (node.op == Op::kMatmul) Describe(node, &step);
     built_.program.steps.push_back(std::move(step));
     return absl::OkStatus();
@@ -168,8 +189,8 @@ class Builder {
     step->detail = absl::StrJoin(parts, " + ");
   }
 
-  absl::StatusOr<const Kernel*> KernelOf(const Node& node) {
-    KernelSpec spec = MakeSpec(module_, node, limits_.context);
+  absl::StatusOr<const Kernel*> KernelOf(const Node& node, int phase) {
+    KernelSpec spec = MakeSpec(module_, node, limits_.context, phase);
     std::string key = spec.Key();
     if (auto found = by_key_.find(key); found != by_key_.end())
       return &built_.kernels[found->second];

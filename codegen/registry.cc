@@ -34,6 +34,14 @@ Status PackedTable(const KernelSpec& spec, const Target& /*target*/) {
       absl::StrCat("a table of ", ir::ToString(table), " is not packed"));
 }
 
+Status AttentionItself(const KernelSpec& spec, const Target& /*target*/) {
+  return spec.phase == 0 ? OkStatus() : absl::UnimplementedError("merges nothing");
+}
+
+Status AttentionMerge(const KernelSpec& spec, const Target& /*target*/) {
+  return spec.phase == 1 ? OkStatus() : absl::UnimplementedError("only merges");
+}
+
 // Vectors reach the norms and sums as F32.
 Status FloatVectors(const KernelSpec& spec, const Target& /*target*/) {
   for (const KernelOperand& operand : spec.operands) {
@@ -59,7 +67,8 @@ constexpr Emitter kEmitters[] = {
     {"elementwise", Op::kSoftcap, FloatVectors, EmitElementwise},
     {"rope", Op::kRope, Any, EmitRope},
     {"kv-append", Op::kKvAppend, Any, EmitKvAppend},
-    {"attention-chunks", Op::kAttention, Any, EmitAttention},
+    {"attention-spans", Op::kAttention, AttentionItself, EmitAttention},
+    {"attention-merge", Op::kAttention, AttentionMerge, EmitAttentionMerge},
     {"select-rows", Op::kSelectRows, FloatVectors, EmitSelectRows},
     {"argmax", Op::kArgmax, Any, EmitArgmax},
 };

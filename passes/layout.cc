@@ -65,6 +65,16 @@ int64_t MaxRows(const Type& type, const PassOptions& options) {
   return rows.symbol() == Symbol::kTokens ? options.max_tokens : options.max_logit_rows;
 }
 
+StatusOr<int64_t> WorkspaceBytes(const ir::Node& attention, int64_t context) {
+  const int64_t heads = attention.Int(Attr::kHeads);
+  const int64_t head_dim = attention.type.last().value() / heads;
+  int64_t spans = DivideUp(context, kSpanPositions);
+  // What kSplitTokens tokens in a row see begins and ends within a span.
+  if (attention.Has(Attr::kWindow))
+    spans = std::min(spans, attention.Int(Attr::kWindow) / kSpanPositions + 3);
+  return Product({kSplitTokens, spans, heads, RoundUp(head_dim, kPanelRows) + kPanelRows, 4});
+}
+
 StatusOr<int64_t> KvBytes(const Type& type, int64_t context) {
   const int64_t heads = type.dims[2].value();
   const int64_t head_dim = type.dims[3].value();

@@ -20,6 +20,10 @@ inline constexpr int64_t kPanelRows = 16;
 inline constexpr int64_t kQ8PanelBlockBytes = 16 * 2 + 16 * 32;
 // Positions that attention takes at once: the cache holds whole chunks of them.
 inline constexpr int64_t kChunkPositions = 64;
+// Positions whose mixture is one partial result of attention, and the most tokens of a step that
+// leaves such results to be merged.
+inline constexpr int64_t kSpanPositions = 128;
+inline constexpr int64_t kSplitTokens = 8;
 // Below this, sums of two sizes and rounding up cannot overflow.
 inline constexpr int64_t kMaxBytes = int64_t{1} << 56;
 
@@ -38,6 +42,10 @@ int64_t Panels(const ir::Type& type);
 absl::StatusOr<int64_t> RowStride(const ir::Type& type);
 // T or L at its maximum; other dims as they are.
 int64_t MaxRows(const ir::Type& type, const PassOptions& options);
+// Bytes that attention over slices needs beside its result, for the partial results of steps of few
+// tokens: a mixture, rounded up to whole vectors, and a vector of scalars for each token, span of
+// the context and head.
+absl::StatusOr<int64_t> WorkspaceBytes(const ir::Node& attention, int64_t context);
 // Bytes that one layer's cache [S, 2, heads, head_dim] needs.
 absl::StatusOr<int64_t> KvBytes(const ir::Type& type, int64_t context);
 

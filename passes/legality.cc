@@ -144,7 +144,15 @@ absl::StatusOr<int64_t> BytesNeeded(const Module& module, const Node& node,
   if (!stride.ok()) return stride;
   if (!node.Has(Attr::kStride) || node.Int(Attr::kStride) != *stride)
     return absl::InvalidArgumentError("has the wrong stride");
-  return Product({MaxRows(node.type, options), *stride});
+  const absl::StatusOr<int64_t> bytes = Product({MaxRows(node.type, options), *stride});
+  if (!bytes.ok() || !node.Has(Attr::kSlices)) return bytes;
+  const absl::StatusOr<int64_t> context = ResolveContext(module, options);
+  if (!context.ok()) return context;
+  const absl::StatusOr<int64_t> workspace = WorkspaceBytes(node, *context);
+  if (!workspace.ok()) return workspace;
+  if (node.Int(Attr::kWorkspace, 0) != *workspace)
+    return absl::InvalidArgumentError(absl::StrCat("needs a workspace of ", *workspace, " bytes"));
+  return *bytes + *workspace;
 }
 
 Status CheckPlace(const Module& module, NodeId id, const PassOptions& options) {
@@ -195,10 +203,12 @@ Status CheckScheduled(const Module& module, const PassOptions& options) {
     const absl::StatusOr<StepPartition> expected = PartitionOf(module, node);
     if (!expected.ok()) return expected.status();
     if (*expected != StepPartition{node.String(Attr::kPartition), node.Int(Attr::kUnits),
-                                   node.Int(Attr::kGrain), node.Int(Attr::kUnitRows, 1)}) {
+                                   node.Int(Attr::kGrain), node.Int(Attr::kUnitRows, 1),
+                                   node.Int(Attr::kSlices, 1)}) {
       return Bad(module, id,
                  absl::StrCat("should be split into ", expected->units, " ", expected->partition,
-                              " of ", expected->unit_rows, " rows, ", expected->grain, " at once"));
+                              " of ", expected->unit_rows, " rows, ", expected->grain,
+                              " at once, in ", expected->slices, " slices"));
     }
     return OkStatus();
   });

@@ -75,7 +75,7 @@ void SetPlace(Node* node, absl::string_view space, int64_t address, int64_t byte
   node->Set(Attr::kBytes, bytes);
 }
 
-absl::Status SetSize(Node* node, const PassOptions& options) {
+absl::Status SetSize(const Module& module, Node* node, const PassOptions& options) {
   const int64_t rows = MaxRows(node->type, options);
   absl::StatusOr<int64_t> bytes = Product({rows, 4});  // i32
   if (node->type.rank() == 2) {
@@ -85,7 +85,16 @@ absl::Status SetSize(Node* node, const PassOptions& options) {
     bytes = Product({rows, *stride});
   }
   if (!bytes.ok()) return bytes.status();
-  node->Set(Attr::kBytes, RoundUp(*bytes, kAlignment));
+  int64_t size = RoundUp(*bytes, kAlignment);
+  if (node->Has(Attr::kSlices)) {
+    const absl::StatusOr<int64_t> context = ResolveContext(module, options);
+    if (!context.ok()) return context.status();
+    const absl::StatusOr<int64_t> workspace = WorkspaceBytes(*node, *context);
+    if (!workspace.ok()) return workspace.status();
+    node->Set(Attr::kWorkspace, *workspace);
+    size += *workspace;
+  }
+  node->Set(Attr::kBytes, size);
   return absl::OkStatus();
 }
 
@@ -93,7 +102,8 @@ absl::Status PlanArena(Module* module, const PassOptions& options) {
   std::vector<NodeId> values;
   for (NodeId id : module->order()) {
     if (!InArena(module->node(id))) continue;
-    if (absl::Status status = SetSize(&module->node(id), options); !status.ok()) return status;
+    if (absl::Status status = SetSize(*module, &module->node(id), options); !status.ok())
+      return status;
     values.push_back(id);
   }
   const std::vector<LiveRange> ranges = LiveRanges(*module);

@@ -26,11 +26,12 @@ constexpr int64_t kGrainColumns = 1024;
 // (codegen/emit_attention.cc), so many that the chunk is read from afar seldom, and so few that a
 // prompt of some hundred tokens makes units for several workers.
 constexpr int64_t kAttentionTokens = 24;
-// Heads that share cached ones are worked on together, so that these are read once; but not where
-// that leaves fewer units per token than this, and never more than this many at once, which bounds
-// the memory of a unit.
-constexpr int64_t kAttentionUnits = 2;
+// Heads that share cached ones are worked on together, so that these are read once, but never more
+// than this many, which bounds the memory of a unit.
 constexpr int64_t kAttentionHeads = 8;
+// Units of a step over a single token: enough for workers to share a long context, of which each
+// unit takes a slice. A unit with nothing to do costs some nanoseconds.
+constexpr int64_t kAttentionUnits = 32;
 
 absl::StatusOr<StepPartition> PartitionPanels(const Module& module, const Node& matmul) {
   StepPartition result{.partition = "panels", .units = 0};
@@ -62,11 +63,9 @@ StepPartition PartitionAttention(const Module& module, const Node& node) {
   const int64_t cached = module.node(node.operands[1]).type.dims[2].value();
   const int64_t group = node.Int(Attr::kHeads) / cached;
   int64_t parts = 1;  // of a group
-  while (parts < group && (group % parts != 0 || group / parts > kAttentionHeads ||
-                           cached * parts < kAttentionUnits)) {
-    ++parts;
-  }
-  return {"token_heads", cached * parts, 1, kAttentionTokens};
+  while (parts < group && (group % parts != 0 || group / parts > kAttentionHeads)) ++parts;
+  const int64_t slices = std::max<int64_t>(1, kAttentionUnits / (cached * parts));
+  return {"token_heads", cached * parts * slices, 1, kAttentionTokens, slices};
 }
 
 }  // namespace
@@ -125,6 +124,7 @@ absl::Status Schedule(Module* module, const PassOptions& /*options*/, bool* chan
     node.Set(Attr::kPartition, std::string(partition->partition));
     node.Set(Attr::kUnits, partition->units);
     if (partition->unit_rows > 1) node.Set(Attr::kUnitRows, partition->unit_rows);
+    if (partition->slices > 1) node.Set(Attr::kSlices, partition->slices);
     node.Set(Attr::kGrain, partition->grain);
   }
   *changed = true;

@@ -1,7 +1,8 @@
 // Before: weights are packed.
-// After: every step has `partition`, `units` and `grain`, attention `unit_rows` too; every slice is
-// a view of a value that is none (all kernels read rows that are strided). After pack-layout, whose
-// panels are the units of a matmul; before plan-memory, since views need no memory.
+// After: every step has `partition`, `units` and `grain`, attention `unit_rows` and `slices` too;
+// every slice is a view of a value that is none (all kernels read rows that are strided). After
+// pack-layout, whose panels are the units of a matmul; before plan-memory, since views need no
+// memory.
 //
 // Who computes a unit is decided while running; what a unit is, here. So results do not depend on
 // the number of workers.
@@ -21,6 +22,7 @@ struct StepPartition {
   int64_t units = 1;
   int64_t grain = 1;
   int64_t unit_rows = 1;
+  int64_t slices = 1;
   bool operator==(const StepPartition&) const = default;
 };
 absl::StatusOr<StepPartition> PartitionOf(const ir::Module& module, const ir::Node& step);
