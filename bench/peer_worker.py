@@ -3,7 +3,10 @@
 
 Prints {"ready": version} when the model is loaded, then answers each line {"prompt": P, "generate": N, "depth": D} of standard input
 with {"prefill_s": seconds of a prompt of P tokens, "decode_s": seconds of N tokens one by one after D}. A time is null where its
-count is 0. An error ends the process with its message on standard error."""
+count is 0. An error ends the process with its message on standard error.
+
+peer_worker.py llama.cpp MODEL THREADS PROMPT: prints {"first_token_s": seconds} from before the model is loaded, its library being so
+already, until a prompt of PROMPT tokens is read, and ends."""
 import contextlib
 import json
 import os
@@ -138,6 +141,12 @@ def main():
         print(json.dumps(value), file=answers, flush=True)
 
     with contextlib.suppress(KeyboardInterrupt):
+        if len(sys.argv) > 4:
+            import llama_cpp  # noqa: F401
+            start = time.perf_counter()
+            LlamaCpp(path, threads).prefill(int(sys.argv[4]))
+            answer({"first_token_s": time.perf_counter() - start})
+            return
         peer = PEERS[name](path, threads)
         answer({"ready": peer.version})
         for line in sys.stdin:

@@ -47,7 +47,8 @@ def groups(arguments):
     for name in PEER_MODELS:
         result[f"peers-{name}"] = {f"peers {name}": [sys.executable, HERE / "side_by_side.py", name, "--weft", arguments.weft, "--work", arguments.work,
                                                      "--rounds", str(arguments.rounds), "-o", "json"]}
-    result["compile"] = {"compile": None}
+    result["compile"] = {"compile": measure_compile}
+    result["first-token"] = {"first token": measure_first_token}
     return result
 
 
@@ -76,6 +77,30 @@ def measure_compile(arguments):
     plain = time.perf_counter() - start
     plan.unlink()
     return {"seconds": seconds, "plain_seconds": plain}
+
+
+def measure_first_token(arguments):
+    """Seconds until the first token of a short prompt, in turns: `weft run` of a plan, the whole process, and llama.cpp without the start
+    of its process. Needs what side_by_side.py installs."""
+    python = arguments.work / "environment" / "bin" / "python"
+    model, plan = arguments.work / "models" / "gemma3-1b-q8_0.gguf", arguments.work / "first-token.weft"
+    if not python.exists() or not model.exists():
+        subprocess.run([sys.executable, HERE / "side_by_side.py", "gemma3-1b", "--weft", arguments.weft, "--work", arguments.work, "--peers", "llama.cpp",
+                        "--rounds", "1", "-n", "1"], check=True, stdout=sys.stderr)
+    subprocess.run([arguments.weft, "compile", model, "--weights", "q8_0", "-o", plan], check=True, stdout=subprocess.DEVNULL)
+    command = [arguments.weft, "run", plan, "-p", "The quick brown fox jumps over the lazy dog", "-n", "1", "--temp", "0", "-t", "2", "--json"]
+    ours, theirs = [], []
+    for turn in range(arguments.rounds + 1):
+        start = time.perf_counter()
+        answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        seconds = time.perf_counter() - start
+        prompt = len(answer["prompt_ids"])
+        peer = subprocess.run([python, HERE / "peer_worker.py", "llama.cpp", model, "2", str(prompt)], check=True, capture_output=True, text=True)
+        if turn > 0:  # the first one brings the files into the page cache
+            ours.append(seconds)
+            theirs.append(json.loads(peer.stdout)["first_token_s"])
+    plan.unlink()
+    return {"seconds": ours, "peer_seconds": theirs, "prompt": prompt}
 
 
 def run(command, arguments):
@@ -168,6 +193,10 @@ class Table:
         if compiled := self.results.get("compile"):
             limit = compiled["plain_seconds"] + 2
             self.add("compile 2 GB of BF16 to Q8_0", f"≤ {limit:.1f} s: reading, writing and 2 s", f"{compiled['seconds']:.1f} s", compiled["seconds"] <= limit)
+        if first := self.results.get("first token"):
+            ratio = statistics.median(a / b for a, b in zip(first["seconds"], first["peer_seconds"]))
+            self.add(f"Gemma 3 1B shapes: plan to first token of a prompt of {first['prompt']}, against llama.cpp", "≤ 1.0×",
+                     f"{ratio:.2f}× ({statistics.median(first['seconds']):.2f} : {statistics.median(first['peer_seconds']):.2f} s)", ratio <= 1)
         for name in PEER_MODELS:
             self.peers(name)
 
@@ -199,7 +228,7 @@ def main():
     for group in [] if arguments.report else arguments.groups or known:
         for key, command in known[group].items():
             print(f"targets: {key}", file=sys.stderr, flush=True)
-            result = measure_compile(arguments) if command is None else run(command, arguments)
+            result = command(arguments) if callable(command) else run(command, arguments)
             (folder / f"{key}.json").write_text(json.dumps(result))
     table = Table({path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))})
     table.fill()
