@@ -32,6 +32,10 @@ def groups(arguments):
     def bench(*rest):
         return [arguments.weft, "bench", *rest, "-o", "json"]
 
+    def in_turns(command):
+        """A command whose tests are compared with each other: one repetition of each, round by round."""
+        return lambda arguments: [run(command, arguments) for _ in range(arguments.rounds)]
+
     q8, rounds, two = ["--weights", "q8_0"], ["-r", str(arguments.rounds)], ["-t", "2"]
     result = {
         "matmuls": {f"matmul {shape} {form}": bench("--matmul", shape, "--format", form, "-r", "15", *two) for shape, form in SHAPES},
@@ -39,9 +43,9 @@ def groups(arguments):
                       "1b steps": bench("SYNTH:gemma3-1b", *q8, "-p", "0", "-n", "0", "--step-tokens", "4,8", *rounds, *two),
                       "1b profile": bench("SYNTH:gemma3-1b", *q8, "-p", "0", "-n", "32", "-d", "128", "--profile", "-r", "1", *two)},
         "small": {f"small {name}": bench(name, *q8, "-p", "512", "-n", "128", *rounds, *two) for name in SMALL},
-        "depth": {"depth": bench(SMALL[0], *q8, "-p", "0", "-n", "32", "-d", "0,4096", *rounds, *two),
-                  "long": bench(SMALL[0], *q8, "-p", "512,4096", "-n", "0", "-r", "3", *two)},
-        "threads": {"threads": bench("SYNTH:gemma3-1b", *q8, "-p", "256", "-n", "32", "-r", "3", "-t", "1,2,8")},
+        "depth": {"depth": in_turns(bench(SMALL[0], *q8, "-p", "0", "-n", "32", "-d", "0,4096", "-r", "1", *two)),
+                  "long": in_turns(bench(SMALL[0], *q8, "-p", "512,4096", "-n", "0", "-r", "1", *two))},
+        "threads": {"threads": in_turns(bench("SYNTH:gemma3-1b", *q8, "-p", "256", "-n", "32", "-r", "1", "-t", "1,2,8"))},
         "gpt2-mix": {"gpt2 mix": bench("SYNTH:gpt2", "--q8-threshold", "1024", "-p", "0", "-n", "128", *rounds, *two)},
     }
     for name in PEER_MODELS:
@@ -60,21 +64,24 @@ def synth(name, arguments):
 
 
 def measure_compile(arguments):
-    """Seconds to compile a folder of BF16 weights to a Q8_0 plan, and to read and write as many bytes without compiling."""
+    """Seconds, by round, to compile a folder of BF16 weights to a Q8_0 plan, and to read and write as many bytes without compiling."""
     folder, plan = synth("gemma3-1b", arguments), arguments.work / "compiled.weft"
     command = [arguments.weft, "compile", folder, "--weights", "q8_0", "-o", plan]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # the folder is in the page cache from here on
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    start = time.perf_counter()
-    (folder / "model.safetensors").read_bytes()
-    data = bytes(plan.stat().st_size)
-    with open(plan, "wb") as file:
-        file.write(data)
-        file.flush()
-        subprocess.run(["sync", plan], check=True)
-    plain = time.perf_counter() - start
+    seconds, plain = [], []
+    for turn in range(arguments.rounds + 1):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        compiled = time.perf_counter() - start
+        start = time.perf_counter()
+        (folder / "model.safetensors").read_bytes()
+        data = bytes(plan.stat().st_size)
+        with open(plan, "wb") as file:
+            file.write(data)
+            file.flush()
+            subprocess.run(["sync", plan], check=True)
+        if turn > 0:  # the folder is in the page cache from the first one on
+            seconds.append(compiled)
+            plain.append(time.perf_counter() - start)
     plan.unlink()
     return {"seconds": seconds, "plain_seconds": plain}
 
@@ -129,10 +136,15 @@ class Table:
             self.add(what, f"≥ {least} of the roof", f"{test['roof_share']:.2f} ({test['gb_per_s']:.1f} GB/s)", test["roof_share"] >= least,
                      f"{test['roof_gb_per_s']:.1f} GB/s")
 
-    def ratio(self, what, target, a, b, at_most=None, at_least=None, text=""):
-        if a is None or b is None:
+    def paired(self, what, target, key, a, b, at_most=None, at_least=None, text=""):
+        """The median over rounds of the rate of test a over that of test b, each (name, threads)."""
+        ratios = []
+        for tests in self.results.get(key, []):
+            rates = [next(t["median"] for t in tests if (t["test"], t["threads"]) == which) for which in (a, b)]
+            ratios.append(rates[0] / rates[1])
+        if not ratios:
             return
-        value = a / b
+        value = statistics.median(ratios)
         self.add(what, target, f"{value:.2f}{text}", value <= at_most if at_most else value >= at_least)
 
     def peers(self, name):
@@ -176,23 +188,16 @@ class Table:
                          f"{step['roof_gb_per_s']:.1f} GB/s")
         if profile := self.test("1b profile", "tg32 @ d128"):
             self.add("Gemma 3 1B shapes: time outside matmuls at context 128", "≤ 12 %", f"{100 * profile['outside_matmuls']:.1f} %", profile["outside_matmuls"] <= 0.12)
-        shallow, deep = self.test("depth", "tg32"), self.test("depth", "tg32 @ d4096")
-        if shallow and deep:
-            self.ratio("Gemma 3 270M: decode after 4096 tokens", "≥ 0.85 of the start", deep["median"], shallow["median"], at_least=0.85)
-        short, long = self.test("long", "pp512"), self.test("long", "pp4096")
-        if short and long:
-            self.ratio("Gemma 3 270M: time of a prompt of 4096", "≤ 1.3 of 8 × 512", short["median"], long["median"], at_most=1.3)
-        for what, name, low, high, target, least in (("prefill, 2 threads against 1", "pp256", 1, 2, "≥ 1.85×", 1.85),
-                                                     ("decode, 8 threads on 2 CPUs against 2", "tg32", 2, 8, "≥ 0.6×", 0.6)):
-            a, b = self.test("threads", name, high), self.test("threads", name, low)
-            if a and b:
-                self.ratio(f"Gemma 3 1B shapes: {what}", target, a["median"], b["median"], at_least=least, text="×")
+        self.paired("Gemma 3 270M: decode after 4096 tokens", "≥ 0.85 of the start", "depth", ("tg32 @ d4096", 2), ("tg32", 2), at_least=0.85)
+        self.paired("Gemma 3 270M: time of a prompt of 4096", "≤ 1.3 of 8 × 512", "long", ("pp512", 2), ("pp4096", 2), at_most=1.3)
+        self.paired("Gemma 3 1B shapes: prefill, 2 threads against 1", "≥ 1.85×", "threads", ("pp256", 2), ("pp256", 1), at_least=1.85, text="×")
+        self.paired("Gemma 3 1B shapes: decode, 8 threads on 2 CPUs against 2", "≥ 0.6×", "threads", ("tg32", 8), ("tg32", 2), at_least=0.6, text="×")
         if mix := self.test("gpt2 mix", "tg128"):
             self.add("GPT-2, attention F32 and FFN Q8_0 (threshold 1024): decode", "≥ 5 × rustml's 20 tokens/s (not run here)", f"{mix['median']:.0f} tokens/s",
                      mix["median"] >= 100, f"{mix['roof_gb_per_s']:.1f} GB/s, share {mix['roof_share']:.2f}")
         if compiled := self.results.get("compile"):
-            limit = compiled["plain_seconds"] + 2
-            self.add("compile 2 GB of BF16 to Q8_0", f"≤ {limit:.1f} s: reading, writing and 2 s", f"{compiled['seconds']:.1f} s", compiled["seconds"] <= limit)
+            limit, seconds = statistics.median(compiled["plain_seconds"]) + 2, statistics.median(compiled["seconds"])
+            self.add("compile 2 GB of BF16 to Q8_0", f"≤ {limit:.1f} s: reading, writing and 2 s", f"{seconds:.1f} s", seconds <= limit)
         if first := self.results.get("first token"):
             ratio = statistics.median(a / b for a, b in zip(first["seconds"], first["peer_seconds"]))
             self.add(f"Gemma 3 1B shapes: plan to first token of a prompt of {first['prompt']}, against llama.cpp", "≤ 1.0×",
@@ -201,7 +206,7 @@ class Table:
             self.peers(name)
 
     def markdown(self):
-        tests = [t for value in self.results.values() if isinstance(value, list) for t in value]
+        tests = [t for value in self.results.values() if isinstance(value, list) for t in value if isinstance(t, dict)]
         lines = []
         if tests:
             rates = [t["roof_gb_per_s"] for t in tests if t["threads"] == 2 and not t["weights_fit_caches"]]

@@ -25,6 +25,8 @@ KernelBuilder::KernelBuilder(llvm::Module* module, const Target& target, const K
   function_->addFnAttr("prefer-vector-width", bits);
   function_->addFnAttr("min-legal-vector-width", bits);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
+  // Profilers and debuggers walk the stack through kernels.
+  function_->setUWTableKind(llvm::UWTableKind::Async);
   for (unsigned i : {0U, 1U}) function_->addParamAttr(i, llvm::Attribute::ReadOnly);
   ir_.SetInsertPoint(llvm::BasicBlock::Create(module->getContext(), "entry", function_));
 

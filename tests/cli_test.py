@@ -92,6 +92,22 @@ class Results(CommandTest):
             self.assertEqual(results[0][key], results[1][key])
             self.assertEqual(results[0][key], results[2][key])
 
+    def test_weft_run_agrees_with_weft(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "qwen3", "-o", plan)
+        for arguments in (["-p", "It was", "-n", 12, "--temp", 0, "--ignore-eos"], ["-p", "It", "-n", 9]):
+            arguments = [str(word) for word in [*arguments, "--seed", 3]]
+            ours = subprocess.run([WEFT + "-run", plan, *arguments], capture_output=True, text=True)
+            self.assertEqual(ours.returncode, 0, ours.stderr)
+            self.assertEqual(ours.stdout, self.succeeds("run", plan, *arguments))
+            self.assertIn("generated", ours.stderr)
+        for arguments, code, message in (([plan, "-p", ""], 1, "the prompt holds no token"), ([plan, "-p", "a", "--chat"], 1, "no chat template"),
+                                         (["no.weft", "-p", "a"], 1, "no.weft"), ([plan, "-t", "0"], 2, "--threads"),
+                                         ([TINY / "qwen3" / "config.json", "-p", "a"], 1, "config.json")):
+            failed = subprocess.run([WEFT + "-run", *arguments], capture_output=True, text=True)
+            self.assertEqual(failed.returncode, code)
+            self.assertIn(message, failed.stderr)
+
     def test_prompt_from_file_and_stdin(self):
         (self.folder / "p.txt").write_text("It was a day")
         arguments = ["run", TINY / "gpt2", "-n", 5, "--temp", 0, "--ignore-eos", "--json"]

@@ -49,7 +49,7 @@ class SideBySideTest(unittest.TestCase):
                     "target": "x86-64-v3", "weft_version": "1", "weights_fit_caches": False, **fields}
         matmul = {"roof_share": 0.9, "gb_per_s": 36.0, "roof_gb_per_s": 40.0, "p99_over_p50": 1.2, "reader_p99_over_p50": 1.0}
         table = targets.Table({"1b": [test("tg128")], "1b steps": [test("st4", ratio_to_one=1.2), test("st8", ratio_to_one=2.5)],
-                               "threads": [test("pp256", 1), test("pp256", median=19.0), test("tg32"), test("tg32", 8, median=5.0)],
+                               "threads": [[test("pp256", 1), test("pp256", median=rate), test("tg32"), test("tg32", 8, median=5.0)] for rate in (11.0, 19.0, 30.0)],
                                "matmul 768,768 f32": matmul, "matmul 262144,1152 q8_0": matmul,
                                "peers gpt2": {"rounds": 3, "results": [{"weft_tests": [[test("pp512")]]}], "rows": side_by_side.summarise(RESULT)}})
         table.fill()

@@ -164,8 +164,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
   WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments));
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments));
   settings.pipeline.pass.max_logit_rows = std::min(logit_rows, settings.pipeline.pass.max_tokens);
-  WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled, CompileAsAsked(model, arguments, settings));
-  return Engine::FromModel(model, compiled, options);
+  WEFT_ASSIGN_OR_RETURN(CompiledModel compiled, CompileAsAsked(model, arguments, settings));
+  return Engine::FromModel(model, std::move(compiled), options);
 }
 
 absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text) {

@@ -6,9 +6,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "runtime/version.h"
 #include "tools/bench_stats.h"
 #include "tools/table.h"
-#include "tools/version.h"
 
 namespace weft::tools {
 namespace {

@@ -70,7 +70,7 @@ Json PlanJson(const Plan& plan) {
                {"kv_format", metadata.kv_format},
                {"kv_bytes", program.kv_bytes},
                {"arena_bytes", program.arena_bytes},
-               {"code_bytes", plan.object().size()},
+               {"code_bytes", plan.code().size()},
                {"tokenizer", !plan.tokenizer().empty()},
                {"eos_ids", metadata.eos_ids},
                {"chat_template", !plan.chat_template().empty()}};

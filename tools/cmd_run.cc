@@ -8,6 +8,7 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/generate.h"
 #include "runtime/sampling/sampler.h"
+#include "runtime/sampling_advice.h"
 #include "runtime/text/chat_template.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
@@ -69,19 +70,15 @@ absl::StatusOr<std::vector<int32_t>> PromptIds(const RunArguments& arguments, co
 
 // Flags that were given win; else what the model's makers advise; else the defaults.
 SamplerOptions SamplingOf(const RunArguments& arguments, const PlanMetadata& metadata) {
-  SamplerOptions options = arguments.sampling;
-  const auto advise = [&](const char* flag, const char* name, auto* value) {
-    if (arguments.command->count(flag) > 0) return;
-    for (const PlanMetadata::Number& number : metadata.generation) {
-      if (number.name == name)
-        *value = static_cast<std::remove_pointer_t<decltype(value)>>(number.value);
-    }
+  SamplerOptions options = Advised(metadata.generation, arguments.sampling);
+  const auto keep = [&](const char* flag, auto SamplerOptions::* value) {
+    if (arguments.command->count(flag) > 0) options.*value = arguments.sampling.*value;
   };
-  advise("--temp", "temperature", &options.temperature);
-  advise("--top-k", "top_k", &options.top_k);
-  advise("--top-p", "top_p", &options.top_p);
-  advise("--min-p", "min_p", &options.min_p);
-  advise("--repeat-penalty", "repetition_penalty", &options.repeat_penalty);
+  keep("--temp", &SamplerOptions::temperature);
+  keep("--top-k", &SamplerOptions::top_k);
+  keep("--top-p", &SamplerOptions::top_p);
+  keep("--min-p", &SamplerOptions::min_p);
+  keep("--repeat-penalty", &SamplerOptions::repeat_penalty);
   if (arguments.command->count("--seed") == 0) {
     options.seed =
         static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());

@@ -1,6 +1,7 @@
 #include "tools/engine.h"
 
 #include "absl/strings/str_cat.h"
+#include "codegen/link.h"
 #include "codegen/pack/pack.h"
 #include "ir/text.h"
 #include "passes/select_kv_format.h"
@@ -8,7 +9,7 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/plan_writer.h"
 #include "runtime/plan/program_json.h"
-#include "tools/version.h"
+#include "runtime/version.h"
 
 namespace weft::tools {
 namespace {
@@ -25,84 +26,45 @@ absl::StatusOr<AnonymousMemory> PackedWeights(const Model& model, const Compiled
 
 }  // namespace
 
-absl::Status Engine::Start(const Program& program, absl::Span<const uint8_t> object,
-                           const ExecutorOptions& options) {
-  WEFT_ASSIGN_OR_RETURN(jit_, codegen::Jit::Load(object));
-  WEFT_ASSIGN_OR_RETURN(kernels_, jit_->KernelsOf(program));
-  WEFT_ASSIGN_OR_RETURN(executor_, CreateExecutor(program, options));
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::unique_ptr<Executor>> Engine::CreateExecutor(
-    const Program& program, const ExecutorOptions& options) const {
-  ExecutorOptions with_copy = options;
-  with_copy.weight_copy = copy_.get();
-  return Executor::Create(program, kernels_, plan_ ? plan_->weights().data() : weights_.data(),
-                          with_copy);
-}
-
 absl::StatusOr<std::unique_ptr<Executor>> Engine::NewExecutor(
     const ExecutorOptions& options) const {
-  return CreateExecutor(program(), options);
+  if (loaded_) return loaded_->NewExecutor(options);
+  return Executor::Create(compiled_->built.program, kernels_, weights_.data(), options);
 }
 
 const uint8_t* Engine::SettledWeights() const {
-  if (copy_) copy_->Wait();
-  if (copy_ && copy_->ready() == copy_->size()) return copy_->data();
-  return plan_ ? plan_->weights().data() : weights_.data();
+  return loaded_ ? loaded_->SettledWeights() : weights_.data();
 }
 
 absl::StatusOr<ir::Module> Engine::Module() const {
-  if (module_) return *module_;
-  return ir::Parse(plan_->ir());
+  return loaded_ ? ir::Parse(loaded_->plan().ir()) : compiled_->module;
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
-                                                          const CompiledModel& compiled,
+                                                          CompiledModel compiled,
                                                           const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine());
   WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(compiled.target, DetectCpuFeatures()));
   WEFT_ASSIGN_OR_RETURN(engine->weights_, PackedWeights(model, compiled, options.progress));
-  WEFT_RETURN_IF_ERROR(engine->Start(compiled.built.program, compiled.object, options.executor));
-  engine->module_ = compiled.module;
+  WEFT_ASSIGN_OR_RETURN(engine->jit_, codegen::Jit::Load(compiled.object));
+  WEFT_ASSIGN_OR_RETURN(engine->kernels_, engine->jit_->KernelsOf(compiled.built.program));
   engine->metadata_ = DescribeModel(model, compiled);
+  engine->compiled_ = std::move(compiled);
   engine->tokenizer_ = model.tokenizer;
   engine->chat_template_ = model.text.chat_template;
+  WEFT_ASSIGN_OR_RETURN(engine->executor_, engine->NewExecutor(options.executor));
   return engine;
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const Plan> plan,
                                                          const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine());
-  engine->plan_ = std::move(plan);
-  const Plan& opened = *engine->plan_;
-  const PlanMetadata& metadata = opened.metadata();
-  WEFT_ASSIGN_OR_RETURN(codegen::Target target,
-                        codegen::ParseTarget(metadata.target, DetectCpuFeatures()));
-  target.required = metadata.cpu_features;
-  if (absl::Status status = codegen::CheckExecutable(target, DetectCpuFeatures()); !status.ok()) {
-    return absl::Status(status.code(), absl::StrCat(opened.path(), ": ", status.message()));
-  }
-  if (options.huge_pages && !opened.weights().empty()) {
-    const auto offset =
-        static_cast<uint64_t>(opened.weights().data() - opened.file()->bytes().data());
-    // Where there is no memory for a copy, the map serves as well, if more slowly.
-    auto copy = WeightCopy::Start(opened.file(), offset, opened.weights().size());
-    if (copy.ok()) engine->copy_ = *std::move(copy);
-  }
-  WEFT_RETURN_IF_ERROR(engine->Start(opened.program(), opened.object(), options.executor));
-  engine->metadata_ = metadata;
-  engine->chat_template_ = std::string(opened.chat_template());
-  if (!opened.tokenizer().empty()) {
-    const absl::string_view text = opened.tokenizer();
-    absl::StatusOr<Tokenizer> tokenizer =
-        Tokenizer::FromJson({text.data(), text.size()}, opened.path());
-    if (!tokenizer.ok()) return tokenizer.status();
-    engine->tokenizer_ = std::make_shared<const Tokenizer>(*std::move(tokenizer));
-  } else {
-    engine->tokenizer_ = absl::NotFoundError(
-        absl::StrCat(opened.path(), ": the plan has no tokenizer, since its model had none"));
-  }
+  WEFT_ASSIGN_OR_RETURN(engine->loaded_,
+                        LoadedPlan::Load(std::move(plan), {.huge_pages = options.huge_pages}));
+  engine->metadata_ = engine->loaded_->plan().metadata();
+  engine->tokenizer_ = engine->loaded_->tokenizer();
+  engine->chat_template_ = std::string(engine->loaded_->plan().chat_template());
+  WEFT_ASSIGN_OR_RETURN(engine->executor_, engine->NewExecutor(options.executor));
   return engine;
 }
 
@@ -145,8 +107,9 @@ absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const 
   if (!model.text.chat_template.empty()) {
     WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kChatTemplate, model.text.chat_template));
   }
-  WEFT_RETURN_IF_ERROR(
-      writer->AddSection(PlanSection::kObject, absl::MakeConstSpan(compiled.object)));
+  WEFT_ASSIGN_OR_RETURN(const std::vector<uint8_t> code,
+                        codegen::LinkSharedObject(compiled.object));
+  WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kCode, absl::MakeConstSpan(code)));
   WEFT_ASSIGN_OR_RETURN(const AnonymousMemory weights, PackedWeights(model, compiled, progress));
   WEFT_RETURN_IF_ERROR(writer->BeginWeights());
   WEFT_RETURN_IF_ERROR(writer->AppendWeights(

@@ -13,6 +13,7 @@
 #include "frontends/model.h"
 #include "ir/module.h"
 #include "runtime/executor.h"
+#include "runtime/loaded_plan.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/plan_metadata.h"
 #include "runtime/text/tokenizer.h"
@@ -34,7 +35,7 @@ class Engine {
  public:
   // The compiled form of `model`; its weights are packed here.
   static absl::StatusOr<std::unique_ptr<Engine>> FromModel(const Model& model,
-                                                           const CompiledModel& compiled,
+                                                           CompiledModel compiled,
                                                            const EngineOptions& options);
   static absl::StatusOr<std::unique_ptr<Engine>> FromPlan(std::shared_ptr<const Plan> plan,
                                                           const EngineOptions& options);
@@ -56,15 +57,10 @@ class Engine {
 
  private:
   Engine() : tokenizer_(absl::NotFoundError("no tokenizer")) {}
-  absl::Status Start(const Program& program, absl::Span<const uint8_t> object,
-                     const ExecutorOptions& options);
-  absl::StatusOr<std::unique_ptr<Executor>> CreateExecutor(const Program& program,
-                                                           const ExecutorOptions& options) const;
 
-  std::shared_ptr<const Plan> plan_;  // whose map holds the weights
-  std::unique_ptr<WeightCopy> copy_;  // of them
-  AnonymousMemory weights_;           // else they are here
-  std::optional<ir::Module> module_;  // nor is there a plan to read it from
+  std::shared_ptr<const LoadedPlan> loaded_;  // of a plan; else the next four
+  std::optional<CompiledModel> compiled_;
+  AnonymousMemory weights_;
   std::unique_ptr<codegen::Jit> jit_;
   std::vector<KernelFn> kernels_;
   std::unique_ptr<Executor> executor_;

@@ -4,9 +4,9 @@
 #include <csignal>
 #include <iostream>
 
+#include "runtime/version.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
-#include "tools/version.h"
 
 int main(int argc, char** argv) {
   using namespace weft::tools;  // NOLINT(google-build-using-namespace): everything here is theirs
@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   CLI::App app{
       "weft: compiles transformer models for the CPU they will run on, and shows what it did"};
-  app.set_version_flag("--version", std::string("weft ") + kVersion);
+  app.set_version_flag("--version", std::string("weft ") + weft::kVersion);
   app.require_subcommand(1);
   Command chosen;
   AddPull(&app, &chosen);

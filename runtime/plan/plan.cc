@@ -48,8 +48,8 @@ absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) 
     if (entry.kind == PlanSection::kWeights) continue;
     if (absl::Status status = plan->CheckSection(entry.kind); !status.ok()) return status;
   }
-  for (const PlanSection kind : {PlanSection::kProgram, PlanSection::kMetadata,
-                                 PlanSection::kObject, PlanSection::kWeights}) {
+  for (const PlanSection kind :
+       {PlanSection::kProgram, PlanSection::kMetadata, PlanSection::kCode, PlanSection::kWeights}) {
     if (plan->At(kind).present) continue;
     return absl::InvalidArgumentError(absl::StrCat(path, ": the plan has no section '", Name(kind),
                                                    "' (compile the model again)"));

@@ -38,7 +38,7 @@ class Plan {
   absl::string_view ir() const { return Text(PlanSection::kIr); }
   absl::string_view tokenizer() const { return Text(PlanSection::kTokenizer); }
   absl::string_view chat_template() const { return Text(PlanSection::kChatTemplate); }
-  absl::Span<const uint8_t> object() const { return Bytes(PlanSection::kObject); }
+  absl::Span<const uint8_t> code() const { return Bytes(PlanSection::kCode); }
   // The map that weights() is a part of.
   const std::shared_ptr<const MappedFile>& file() const { return file_; }
   // Aligned to a page.

@@ -64,7 +64,7 @@ absl::string_view Name(PlanSection section) {
       return "tokenizer";
     case PlanSection::kChatTemplate:
       return "chat template";
-    case PlanSection::kObject:
+    case PlanSection::kCode:
       return "machine code";
     case PlanSection::kWeights:
       return "weights";

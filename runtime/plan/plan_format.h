@@ -12,7 +12,7 @@
 namespace weft {
 
 inline constexpr absl::string_view kPlanMagic = "WEFTPLAN";
-inline constexpr uint32_t kPlanFormatVersion = 2;
+inline constexpr uint32_t kPlanFormatVersion = 3;
 // Of every section, so that it can be mapped on its own.
 inline constexpr uint64_t kPlanAlignment = 4096;
 
@@ -29,7 +29,7 @@ enum class PlanSection : uint32_t {
   kIr = 3,            // the final IR as text
   kTokenizer = 4,     // JSON
   kChatTemplate = 5,  // text
-  kObject = 6,        // machine code: relocatable ELF
+  kCode = 6,          // machine code: an ELF shared object
   kWeights = 7,       // program.weight_bytes bytes, as packed
 };
 inline constexpr size_t kPlanSectionKinds = 7;

@@ -37,7 +37,7 @@ TEST(PlanFormat, LayoutIsThatOfTheDocs) {
     for (size_t i = 8; i-- > 0;) value = value << 8 | bytes[at + i];
     return value;
   };
-  EXPECT_EQ(u64(8), 2u | uint64_t{2} << 32) << "version 2, two sections";
+  EXPECT_EQ(u64(8), 3u | uint64_t{2} << 32) << "version 3, two sections";
   EXPECT_EQ(u64(16), 8199u);
   std::vector<uint8_t> covered(bytes.begin(), bytes.begin() + 24);
   covered.insert(covered.end(), bytes.begin() + 32, bytes.end());

@@ -50,7 +50,7 @@ class PlanTest : public testing::Test {
     add(PlanSection::kIr, "module @tiny");
     add(PlanSection::kTokenizer, "{}");
     add(PlanSection::kChatTemplate, "{{ x }}");
-    add(PlanSection::kObject, kObject);
+    add(PlanSection::kCode, kObject);
     if (without.count(PlanSection::kWeights) == 0) {
       ASSERT_TRUE((*writer)->BeginWeights().ok());
       ASSERT_TRUE((*writer)->AppendWeights(absl::MakeConstSpan(weights_).subspan(0, 1000)).ok());
@@ -82,8 +82,8 @@ TEST_F(PlanTest, RoundTrip) {
   EXPECT_EQ((*plan)->ir(), "module @tiny");
   EXPECT_EQ((*plan)->tokenizer(), "{}");
   EXPECT_EQ((*plan)->chat_template(), "{{ x }}");
-  EXPECT_EQ(absl::string_view(reinterpret_cast<const char*>((*plan)->object().data()),
-                              (*plan)->object().size()),
+  EXPECT_EQ(absl::string_view(reinterpret_cast<const char*>((*plan)->code().data()),
+                              (*plan)->code().size()),
             kObject);
   EXPECT_EQ((*plan)->weights(), absl::MakeConstSpan(weights_));
   EXPECT_EQ(reinterpret_cast<uintptr_t>((*plan)->weights().data()) % 4096, 0u);
@@ -106,8 +106,8 @@ TEST_F(PlanTest, SomeSectionsMayBeMissing) {
   const auto plan = Plan::Open(path_);
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ((*plan)->ir(), "");
-  for (const PlanSection kind : {PlanSection::kProgram, PlanSection::kMetadata,
-                                 PlanSection::kObject, PlanSection::kWeights}) {
+  for (const PlanSection kind :
+       {PlanSection::kProgram, PlanSection::kMetadata, PlanSection::kCode, PlanSection::kWeights}) {
     Write({kind});
     EXPECT_THAT(OpenError(),
                 HasSubstr("the plan has no section '" + std::string(Name(kind)) + "'"));

@@ -1,7 +1,7 @@
 #pragma once
 
-namespace weft::tools {
+namespace weft {
 
 inline constexpr char kVersion[] = "0.1.0";
 
-}  // namespace weft::tools
+}  // namespace weft

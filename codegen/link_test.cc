@@ -1,0 +1,98 @@
+#include "codegen/link.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "codegen/compiler.h"
+#include "codegen/kernel_builder.h"
+#include "runtime/base/cpu.h"
+#include "runtime/code_library.h"
+
+namespace weft::codegen {
+namespace {
+
+using testing::HasSubstr;
+
+// Kernels that each store their own number in their first operand.
+std::vector<uint8_t> Linked(const std::vector<std::pair<std::string, int>>& kernels) {
+  const Target target = *ParseTarget("x86-64-v3", DetectCpuFeatures());
+  std::vector<NamedEmission> emissions;
+  for (const auto& [name, number] : kernels) {
+    KernelSpec spec;
+    spec.operands = {{{DataType::kI32, {ir::Dim(1)}}}};
+    const int value = number;
+    emissions.push_back({name, spec, [value](KernelBuilder& k) {
+                           k.ir().CreateStore(k.ir().getInt32(value), k.Operand(0));
+                         }});
+  }
+  return *LinkSharedObject(*CompileToObject(absl::MakeConstSpan(emissions), target));
+}
+
+Program Naming(const std::vector<std::string>& kernels) {
+  Program program;
+  for (const std::string& kernel : kernels) {
+    Step step;
+    step.name = "layer";
+    step.kernel = kernel;
+    program.steps.push_back(step);
+  }
+  return program;
+}
+
+int Call(KernelFn kernel) {
+  int32_t stored = 0;
+  void* operands[] = {&stored};
+  const KernelContext context{1, 1, 0};
+  kernel(&context, operands, 0, 1);
+  return stored;
+}
+
+class LinkTest : public testing::Test {
+ protected:
+  std::string Folder() const { return testing::TempDir() + "weft-link-test/code"; }
+};
+
+TEST_F(LinkTest, SeveralKernels) {
+  const auto library = CodeLibrary::Load(Linked({{"f", 3}, {"g", 4}}), Folder());
+  ASSERT_TRUE(library.ok()) << library.status();
+  const auto kernels = (*library)->KernelsOf(Naming({"g", "f", "g"}));
+  ASSERT_TRUE(kernels.ok()) << kernels.status();
+  EXPECT_EQ(Call((*kernels)[0]), 4);
+  EXPECT_EQ(Call((*kernels)[1]), 3);
+  EXPECT_THAT((*library)->path(), HasSubstr(Folder()));
+  EXPECT_THAT(std::string((*library)->KernelsOf(Naming({"h"})).status().message()),
+              HasSubstr("no kernel 'h', which step 'layer' names"));
+}
+
+// The dynamic linker knows libraries by name, and symbols of different plans share theirs.
+TEST_F(LinkTest, LibrariesOfTheSameSymbolsRunTheirOwnCode) {
+  for (const std::string& folder : {Folder(), std::string(), std::string("/dev/null/code")}) {
+    SCOPED_TRACE(folder);
+    const std::vector<uint8_t> one = Linked({{"f", 1}});
+    const std::vector<uint8_t> two = Linked({{"f", 2}});
+    for (int turn = 0; turn < 3; ++turn) {
+      const auto first = CodeLibrary::Load(one, folder);
+      const auto second = CodeLibrary::Load(two, folder);
+      ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
+      EXPECT_EQ(Call((*first)->KernelsOf(Naming({"f"}))->front()), 1);
+      EXPECT_EQ(Call((*second)->KernelsOf(Naming({"f"}))->front()), 2);
+    }
+    // One after the other, at the same descriptor.
+    EXPECT_EQ(Call((*CodeLibrary::Load(two, folder))->KernelsOf(Naming({"f"}))->front()), 2);
+  }
+}
+
+TEST_F(LinkTest, EqualInputGivesEqualBytes) {
+  EXPECT_EQ(Linked({{"f", 1}, {"g", 2}}), Linked({{"f", 1}, {"g", 2}}));
+}
+
+TEST_F(LinkTest, Errors) {
+  const std::vector<uint8_t> noise(100, 7);
+  EXPECT_THAT(std::string(LinkSharedObject(noise).status().message()),
+              HasSubstr("cannot link kernels"));
+  EXPECT_THAT(std::string(CodeLibrary::Load(noise, Folder()).status().message()),
+              HasSubstr("cannot load machine code"));
+}
+
+}  // namespace
+}  // namespace weft::codegen

@@ -1,0 +1,128 @@
+#include "runtime/code_library.h"
+
+#include <absl/cleanup/cleanup.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "runtime/base/atomic_file.h"
+#include "runtime/base/mapped_file.h"
+#include "runtime/base/posix_error.h"
+#include "runtime/plan/checksum.h"
+
+namespace weft {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Some hundred kilobytes each. What was used longest ago makes room.
+constexpr size_t kMaxFiles = 64;
+
+void RemoveOldFiles(const std::string& folder) {
+  std::error_code ignored;
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".so")
+      files.emplace_back(entry.last_write_time(ignored), entry.path());
+  }
+  if (files.size() <= kMaxFiles) return;
+  std::sort(files.begin(), files.end());
+  for (size_t i = 0; i < files.size() - kMaxFiles; ++i) fs::remove(files[i].second, ignored);
+}
+
+bool Holds(const std::string& path, absl::Span<const uint8_t> image) {
+  const auto file = MappedFile::Open(path);
+  return file.ok() && (*file)->bytes() == image;
+}
+
+// A file in `folder` with these bytes; empty where there can be none.
+std::string FileOf(absl::Span<const uint8_t> image, const std::string& folder) {
+  if (folder.empty()) return "";
+  const std::string path =
+      absl::StrFormat("%s/%016x-%x.so", folder, Checksum::Of(image), image.size());
+  std::error_code error;
+  if (Holds(path, image)) {
+    fs::last_write_time(path, fs::file_time_type::clock::now(), error);  // for RemoveOldFiles
+    return path;
+  }
+  fs::create_directories(folder, error);
+  auto writer = AtomicFileWriter::Create(path);
+  if (!writer.ok() || !(*writer)->Append(image).ok() || !(*writer)->Commit().ok()) return "";
+  RemoveOldFiles(folder);
+  return path;
+}
+
+absl::StatusOr<int> MemoryFile(absl::Span<const uint8_t> image) {
+  const int fd = memfd_create("weft-kernels", MFD_CLOEXEC);
+  if (fd < 0) return PosixError(errno, "memory for machine code", "write");
+  absl::Cleanup close_fd = [fd] { close(fd); };
+  for (size_t done = 0; done < image.size();) {
+    const ssize_t count = write(fd, image.data() + done, image.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return PosixError(errno, "memory for machine code", "write");
+    done += static_cast<size_t>(count);
+  }
+  std::move(close_fd).Cancel();
+  return fd;
+}
+
+void* Open(const std::string& path) { return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CodeLibrary>> CodeLibrary::Load(absl::Span<const uint8_t> image,
+                                                               const std::string& folder) {
+  if (std::string path = FileOf(image, folder); !path.empty()) {
+    if (void* handle = Open(path); handle != nullptr)
+      return std::unique_ptr<CodeLibrary>(new CodeLibrary(handle, -1, std::move(path)));
+  }
+  const absl::StatusOr<int> fd = MemoryFile(image);
+  if (!fd.ok()) return fd.status();
+  std::string path = absl::StrCat("/proc/self/fd/", *fd);
+  void* handle = Open(path);
+  if (handle == nullptr) {
+    const absl::Status status =
+        absl::FailedPreconditionError(absl::StrCat("cannot load machine code: ", dlerror()));
+    close(*fd);
+    return status;
+  }
+  return std::unique_ptr<CodeLibrary>(new CodeLibrary(handle, *fd, std::move(path)));
+}
+
+CodeLibrary::~CodeLibrary() {
+  dlclose(handle_);
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::StatusOr<std::vector<KernelFn>> CodeLibrary::KernelsOf(const Program& program) const {
+  std::vector<KernelFn> kernels;
+  for (const Step& step : program.steps) {
+    void* const symbol = dlsym(handle_, step.kernel.c_str());
+    if (symbol == nullptr) {
+      return absl::DataLossError(absl::StrCat("the machine code has no kernel '", step.kernel,
+                                              "', which step '", step.name, "' names"));
+    }
+    kernels.push_back(reinterpret_cast<KernelFn>(symbol));
+  }
+  return kernels;
+}
+
+std::string CodeFolder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != '\0') return absl::StrCat(cache, "/weft/code");
+  const char* home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? "" : absl::StrCat(home, "/.cache/weft/code");
+}
+
+}  // namespace weft

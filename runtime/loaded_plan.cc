@@ -1,0 +1,77 @@
+#include "runtime/loaded_plan.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "runtime/base/cpu.h"
+#include "runtime/base/status_macros.h"
+
+namespace weft {
+namespace {
+
+absl::Status CheckCpu(const Plan& plan) {
+  const CpuFeatures missing = plan.metadata().cpu_features.Without(DetectCpuFeatures());
+  if (missing == CpuFeatures()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(plan.path(), ": the plan is for ", plan.metadata().target,
+                   " and needs CPU features that this machine lacks: ", missing.ToString(),
+                   CpuFeatures::X86_64_V3().Includes(missing)
+                       ? "; Weft needs at least AVX2, FMA and F16C (x86-64-v3)"
+                       : "; compile the model again with --target x86-64-v3"));
+}
+
+absl::Status AtPath(const Plan& plan, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(plan.path(), ": ", status.message()));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> ReadTokenizer(const Plan& plan) {
+  const absl::string_view text = plan.tokenizer();
+  if (text.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat(plan.path(), ": the plan has no tokenizer, since its model had none"));
+  }
+  WEFT_ASSIGN_OR_RETURN(Tokenizer tokenizer,
+                        Tokenizer::FromJson({text.data(), text.size()}, plan.path()));
+  return std::make_shared<const Tokenizer>(std::move(tokenizer));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_ptr<const Plan> plan,
+                                                                   const PlanLoadOptions& options) {
+  const std::shared_ptr<LoadedPlan> loaded(new LoadedPlan(std::move(plan)));
+  const Plan& opened = *loaded->plan_;
+  WEFT_RETURN_IF_ERROR(CheckCpu(opened));
+  if (options.huge_pages && !opened.weights().empty()) {
+    const auto offset =
+        static_cast<uint64_t>(opened.weights().data() - opened.file()->bytes().data());
+    // Where there is no memory for a copy, the map serves as well, if more slowly.
+    auto copy = WeightCopy::Start(opened.file(), offset, opened.weights().size());
+    if (copy.ok()) loaded->copy_ = *std::move(copy);
+  }
+  auto code = CodeLibrary::Load(opened.code(), options.code_folder);
+  WEFT_RETURN_IF_ERROR(AtPath(opened, code.status()));
+  loaded->code_ = *std::move(code);
+  auto kernels = loaded->code_->KernelsOf(opened.program());
+  WEFT_RETURN_IF_ERROR(AtPath(opened, kernels.status()));
+  loaded->kernels_ = *std::move(kernels);
+  loaded->tokenizer_ = ReadTokenizer(opened);
+  if (!loaded->tokenizer_.ok() && !absl::IsNotFound(loaded->tokenizer_.status()))
+    return loaded->tokenizer_.status();
+  return loaded;
+}
+
+absl::StatusOr<std::unique_ptr<Executor>> LoadedPlan::NewExecutor(
+    const ExecutorOptions& options) const {
+  ExecutorOptions with_copy = options;
+  with_copy.weight_copy = copy_.get();
+  return Executor::Create(plan_->program(), kernels_, plan_->weights().data(), with_copy);
+}
+
+const uint8_t* LoadedPlan::SettledWeights() const {
+  if (copy_) copy_->Wait();
+  if (copy_ && copy_->ready() == copy_->size()) return copy_->data();
+  return plan_->weights().data();
+}
+
+}  // namespace weft

@@ -1,0 +1,53 @@
+// A plan ready to run: its machine code, weights and tokenizer in this process.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/code_library.h"
+#include "runtime/executor.h"
+#include "runtime/plan/plan.h"
+#include "runtime/text/tokenizer.h"
+#include "runtime/weight_copy.h"
+
+namespace weft {
+
+struct PlanLoadOptions {
+  // Copy the weights to 2 MiB pages of this process, in the background; else they stay in the
+  // file's pages, which processes share.
+  bool huge_pages = true;
+  // For the machine code (code_library.h).
+  std::string code_folder = CodeFolder();
+};
+
+class LoadedPlan {
+ public:
+  // Errors name the path: CPU features that the plan needs and this machine lacks, machine code
+  // that cannot be loaded, a damaged tokenizer.
+  static absl::StatusOr<std::shared_ptr<const LoadedPlan>> Load(std::shared_ptr<const Plan> plan,
+                                                                const PlanLoadOptions& options);
+
+  const Plan& plan() const { return *plan_; }
+  // An executor with memory of its own for activations and KV cache; the weights are shared. This
+  // must outlive it.
+  absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const ExecutorOptions& options) const;
+  // NotFound where the model had none.
+  const absl::StatusOr<std::shared_ptr<const Tokenizer>>& tokenizer() const { return tokenizer_; }
+  // Where executors find the weights from their next run on; waits until they have come there, as
+  // measurements should.
+  const uint8_t* SettledWeights() const;
+
+ private:
+  explicit LoadedPlan(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
+
+  std::shared_ptr<const Plan> plan_;  // whose map holds the weights
+  std::unique_ptr<WeightCopy> copy_;  // of them
+  std::unique_ptr<CodeLibrary> code_;
+  std::vector<KernelFn> kernels_;
+  absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer_ = absl::NotFoundError("");
+};
+
+}  // namespace weft

@@ -1,0 +1,191 @@
+// The public interface: plans of tiny models of every family, compiled and written to files, give
+// the logits and tokens of Hugging Face transformers through weft.hpp alone.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "runtime/c/weft.hpp"
+#include "tests/harness.h"
+#include "tools/engine.h"
+
+namespace weft {
+namespace {
+
+using testing::HasSubstr;
+
+// As in golden_test.cc.
+constexpr double kTolerance = 3e-5;
+
+class CApi : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(Folder());
+    setenv("XDG_CACHE_HOME", Folder().c_str(), /*overwrite=*/1);  // for machine code
+  }
+  static std::string Folder() { return testing::TempDir() + "weft-c-api"; }
+
+  // The path of a plan of a tiny model.
+  static std::string PlanOf(const std::string& name, passes::WeightsMode mode) {
+    const std::string path = absl::StrCat(Folder(), "/", name, "-", Name(mode), ".weft");
+    const auto model = LoadModel(TinyPath(name));
+    EXPECT_TRUE(model.ok()) << model.status();
+    const auto compiled = tools::CompileModel(*model, TestSettings("host", mode));
+    EXPECT_TRUE(compiled.ok()) << compiled.status();
+    const absl::Status written = tools::WritePlan(*model, *compiled, path, nullptr);
+    EXPECT_TRUE(written.ok()) << written;
+    return path;
+  }
+
+  static weft_code CodeOf(const std::function<void()>& call, const std::string& message) {
+    try {
+      call();
+    } catch (const runtime::Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(message));
+      return error.code();
+    }
+    ADD_FAILURE() << "no error; expected " << message;
+    return WEFT_INTERNAL;
+  }
+};
+
+std::vector<float> LastLogits(runtime::Session& session, absl::Span<const int32_t> ids) {
+  session.Prefill({ids.data(), ids.size()});
+  const auto logits = session.Logits();
+  return {logits.begin(), logits.end()};
+}
+
+TEST_F(CApi, GoldensOfEveryFamily) {
+  for (const std::string& name : TinyModels()) {
+    SCOPED_TRACE(name);
+    const Golden golden = *ReadGolden(TinyPath(name));
+    const runtime::Plan plan(PlanOf(name, passes::WeightsMode::kF32));
+    plan.Verify();
+    const auto vocab = static_cast<size_t>(plan.vocab());
+    ASSERT_EQ(golden.logits.size(), golden.input_ids.size() * vocab);
+    runtime::Session session(plan, 2);
+    for (size_t i = 0; i < golden.input_ids.size(); ++i) {
+      session.Decode(golden.input_ids[i]);
+      for (size_t v = 0; v < vocab; ++v)
+        ASSERT_NEAR(session.Logits()[v], golden.logits[i * vocab + v], kTolerance);
+    }
+    EXPECT_EQ(session.position(), static_cast<int64_t>(golden.input_ids.size()));
+    std::vector<int32_t> greedy;
+    while (greedy.size() < golden.greedy_ids.size()) {
+      greedy.push_back(session.Argmax());
+      session.Decode(greedy.back());
+    }
+    EXPECT_EQ(greedy, golden.greedy_ids);
+  }
+}
+
+// Two plans define kernels of the same names; each runs its own. Sessions share a plan.
+TEST_F(CApi, PlansAndSessionsSideBySide) {
+  const Golden golden = *ReadGolden(TinyPath("llama-gqa"));
+  const runtime::Plan f32(PlanOf("llama-gqa", passes::WeightsMode::kF32));
+  const runtime::Plan q8(PlanOf("llama-gqa", passes::WeightsMode::kQ8_0), /*plain_pages=*/true);
+  const runtime::Plan again(PlanOf("llama-gqa", passes::WeightsMode::kF32));
+  std::vector<std::vector<float>> logits(6);
+  {
+    std::vector<std::jthread> threads;
+    for (size_t i = 0; i < logits.size(); ++i) {
+      threads.emplace_back([&, i] {
+        const runtime::Plan& plan = i % 3 == 0 ? f32 : i % 3 == 1 ? q8 : again;
+        runtime::Session session(plan, static_cast<int>(1 + i % 2));
+        for (int turn = 0; turn < 5; ++turn) {
+          session.Reset();
+          logits[i] = LastLogits(session, golden.input_ids);
+        }
+      });
+    }
+  }
+  for (size_t i = 3; i < 6; ++i) EXPECT_EQ(logits[i], logits[i - 3]);
+  EXPECT_EQ(logits[0], logits[2]);
+  EXPECT_NE(logits[0], logits[1]);
+}
+
+TEST_F(CApi, TextSamplingAndProfile) {
+  const runtime::Plan plan(PlanOf("qwen3", passes::WeightsMode::kAuto));
+  EXPECT_GT(plan.context(), 0);
+  const std::string text = "The quick brown fox";
+  const std::vector<int32_t> ids = plan.Tokenize(text);
+  runtime::Decoder decoder(plan);
+  std::string back;
+  for (int32_t id : ids) back += decoder.Add(id);
+  EXPECT_EQ(back + decoder.Finish(), text);
+  int32_t first = -1;
+  size_t count = 0;
+  runtime::Check(weft_tokenize(plan.get(), text.data(), text.size(),
+                               WEFT_ADD_SPECIAL | WEFT_PARSE_SPECIAL, &first, 1, &count));
+  EXPECT_EQ(count, ids.size());
+  EXPECT_EQ(first, ids[0]);
+
+  runtime::Session session(plan, 2, /*profile=*/true);
+  EXPECT_TRUE(session.Logits().empty());
+  EXPECT_EQ(session.Argmax(), -1);
+  session.Prefill(ids);
+  weft_sampler_options options = runtime::Sampler::Defaults(plan);
+  options.seed = 7;
+  EXPECT_EQ(runtime::Sampler(options).Sample(session), runtime::Sampler(options).Sample(session));
+  options.temperature = 0;
+  EXPECT_EQ(runtime::Sampler(options).Sample(session), session.Argmax());
+
+  struct Totals {
+    int steps = 0;
+    int64_t weight_bytes = 0;
+  } totals;
+  weft_session_profile(
+      session.get(),
+      [](const weft_step_profile* step, void* user) {
+        auto* sums = static_cast<Totals*>(user);
+        EXPECT_NE(std::strlen(step->kernel), 0U);
+        EXPECT_EQ(step->calls, 1);
+        ++sums->steps;
+        sums->weight_bytes += step->weight_bytes;
+      },
+      &totals);
+  EXPECT_GT(totals.steps, 10);
+  EXPECT_GT(totals.weight_bytes, 0);
+}
+
+TEST_F(CApi, Errors) {
+  EXPECT_EQ(CodeOf([] { runtime::Plan("/no/such.weft"); }, "/no/such.weft"), WEFT_NOT_FOUND);
+  const std::string path = PlanOf("gpt2", passes::WeightsMode::kAuto);
+  {
+    const runtime::Plan plan(path);
+    runtime::Session session(plan, 1);
+    EXPECT_EQ(CodeOf([&] { session.Prefill({}); }, "no"), WEFT_INVALID_ARGUMENT);
+    session.Decode(1);
+    EXPECT_EQ(CodeOf([&] { session.Decode(-3); }, "-3"), WEFT_INVALID_ARGUMENT);
+    EXPECT_EQ(session.position(), 1);
+    const std::vector<int32_t> many(static_cast<size_t>(plan.context()), 1);
+    EXPECT_EQ(CodeOf([&] { session.Prefill(many); }, "context"), WEFT_OUT_OF_RANGE);
+    session.Cancel();
+    EXPECT_EQ(CodeOf([&] { session.Decode(1); }, ""), WEFT_CANCELLED);
+    session.Reset();
+    session.Decode(1);  // the cancellation was for one call
+    EXPECT_EQ(session.position(), 1);
+    weft_sampler_options options = runtime::Sampler::Defaults(plan);
+    options.temperature = -1;
+    EXPECT_EQ(CodeOf([&] { runtime::Sampler sampler(options); }, "temperature"),
+              WEFT_INVALID_ARGUMENT);
+    EXPECT_EQ(CodeOf([&] { plan.ApplyChatTemplate({{"user", "a"}}); }, "no chat template"),
+              WEFT_NOT_FOUND);
+  }
+  // The last weight.
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(-1, std::ios::end);
+  const int byte = file.get();
+  file.seekp(-1, std::ios::end);
+  file.put(static_cast<char>(byte ^ 1));
+  file.close();
+  EXPECT_EQ(CodeOf([&] { runtime::Plan(path).Verify(); }, "weights"), WEFT_DATA_LOSS);
+}
+
+}  // namespace
+}  // namespace weft
