@@ -14,14 +14,10 @@
 namespace weft::tools {
 namespace {
 
-absl::StatusOr<AnonymousMemory> PackedWeights(const Model& model, const CompiledModel& compiled,
-                                              const PackProgress& progress) {
-  const uint64_t bytes = compiled.built.program.weight_bytes;
-  WEFT_ASSIGN_OR_RETURN(AnonymousMemory memory, AnonymousMemory::Map(bytes, "the packed weights"));
-  WEFT_RETURN_IF_ERROR(codegen::PackWeights(compiled.module, *model.weights,
-                                            absl::MakeSpan(memory.data(), bytes),
-                                            {.threads = UsableCpus(), .progress = progress}));
-  return memory;
+absl::Status Pack(const Model& model, const CompiledModel& compiled, const PackProgress& progress,
+                  absl::Span<uint8_t> weights) {
+  return codegen::PackWeights(compiled.module, *model.weights, weights,
+                              {.threads = UsableCpus(), .progress = progress});
 }
 
 }  // namespace
@@ -45,7 +41,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
                                                           const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine());
   WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(compiled.target, DetectCpuFeatures()));
-  WEFT_ASSIGN_OR_RETURN(engine->weights_, PackedWeights(model, compiled, options.progress));
+  const uint64_t bytes = compiled.built.program.weight_bytes;
+  WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
+  WEFT_RETURN_IF_ERROR(
+      Pack(model, compiled, options.progress, absl::MakeSpan(engine->weights_.data(), bytes)));
   WEFT_ASSIGN_OR_RETURN(engine->jit_, codegen::Jit::Load(compiled.object));
   WEFT_ASSIGN_OR_RETURN(engine->kernels_, engine->jit_->KernelsOf(compiled.built.program));
   engine->metadata_ = DescribeModel(model, compiled);
@@ -110,10 +109,9 @@ absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const 
   WEFT_ASSIGN_OR_RETURN(const std::vector<uint8_t> code,
                         codegen::LinkSharedObject(compiled.object));
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kCode, absl::MakeConstSpan(code)));
-  WEFT_ASSIGN_OR_RETURN(const AnonymousMemory weights, PackedWeights(model, compiled, progress));
-  WEFT_RETURN_IF_ERROR(writer->BeginWeights());
-  WEFT_RETURN_IF_ERROR(writer->AppendWeights(
-      absl::MakeConstSpan(weights.data(), compiled.built.program.weight_bytes)));
+  WEFT_ASSIGN_OR_RETURN(const absl::Span<uint8_t> weights,
+                        writer->BeginWeights(compiled.built.program.weight_bytes));
+  WEFT_RETURN_IF_ERROR(Pack(model, compiled, progress, weights));
   writer->EndWeights();
   return writer->Commit();
 }

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/string_view.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,7 +71,13 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
   return PosixError(EEXIST, path, "create a temporary file beside it");
 }
 
+void AtomicFileWriter::Unmap() {
+  if (!map_.empty()) munmap(map_.data(), map_.size());
+  map_ = {};
+}
+
 AtomicFileWriter::~AtomicFileWriter() {
+  Unmap();
   if (fd_ >= 0) close(fd_);
   if (!temporary_.empty()) unlink(temporary_.c_str());
 }
@@ -107,6 +114,25 @@ absl::Status AtomicFileWriter::PadTo(uint64_t alignment) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<absl::Span<uint8_t>> AtomicFileWriter::AppendMapped(uint64_t size) {
+  constexpr uint64_t kPage = 4096;
+  WEFT_CHECK(fd_ >= 0 && map_.empty() && offset_ % kPage == 0);
+  if (temporary_.empty()) return PosixError(ENODEV, path_, "map");
+  if (size == 0) return absl::Span<uint8_t>();
+  // Without room, a write through the map would be SIGBUS.
+  const auto offset = static_cast<off_t>(offset_);
+  int error = EINTR;
+  while (error == EINTR) error = posix_fallocate(fd_, offset, static_cast<off_t>(size));
+  if (error != 0) return PosixError(error, path_, absl::StrCat("reserve ", size, " bytes"));
+  void* const map = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, offset);
+  if (map == MAP_FAILED) return PosixError(errno, path_, "map");
+  map_ = {static_cast<uint8_t*>(map), size};
+  offset_ += size;
+  if (lseek(fd_, static_cast<off_t>(offset_), SEEK_SET) < 0)
+    return PosixError(errno, path_, "seek");
+  return map_;
+}
+
 absl::Status AtomicFileWriter::WriteAt(uint64_t offset, absl::Span<const uint8_t> bytes) {
   WEFT_CHECK(fd_ >= 0 && offset <= offset_ && bytes.size() <= offset_ - offset);
   while (!bytes.empty()) {
@@ -125,6 +151,7 @@ absl::Status AtomicFileWriter::Commit() {
   WEFT_CHECK(fd_ >= 0);
   // fsync first: a rename that reaches the disk before the data would leave a short file after a
   // power cut. Pipes and terminals cannot be synced and say EINVAL.
+  Unmap();
   const bool direct = temporary_.empty();
   if (fsync(fd_) != 0 && !(direct && (errno == EINVAL || errno == EROFS))) {
     return PosixError(errno, path_, "flush to the device");

@@ -30,6 +30,10 @@ class AtomicFileWriter {
   absl::Status Append(absl::string_view bytes);
   // Appends zeros up to the next multiple of `alignment` (a power of two).
   absl::Status PadTo(uint64_t alignment);
+  // Appends `size` zeros, whose room on the device is taken at once, and maps them: for bytes that
+  // come in any order, from several threads, or are more than memory holds. The map lives until
+  // Commit(). Once, with offset() a multiple of 4096; an error where `path` is written directly.
+  absl::StatusOr<absl::Span<uint8_t>> AppendMapped(uint64_t size);
   // Overwrites bytes that were appended before; offset() stays. An error where `path` is written
   // directly.
   absl::Status WriteAt(uint64_t offset, absl::Span<const uint8_t> bytes);
@@ -40,6 +44,7 @@ class AtomicFileWriter {
   absl::Status Commit();
 
  private:
+  void Unmap();
   AtomicFileWriter(std::string path, std::string target, std::string temporary, int fd)
       : path_(std::move(path)),
         target_(std::move(target)),
@@ -50,6 +55,7 @@ class AtomicFileWriter {
   std::string target_;     // with symbolic links resolved
   std::string temporary_;  // empty: target_ is written directly
   int fd_;                 // -1 once closed
+  absl::Span<uint8_t> map_;
   uint64_t offset_ = 0;
 };
 

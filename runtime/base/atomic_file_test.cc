@@ -12,6 +12,8 @@
 #include <iterator>
 #include <vector>
 
+#include "runtime/base/read_file.h"
+
 namespace weft {
 namespace {
 
@@ -137,6 +139,44 @@ TEST_F(AtomicFileTest, FileSizeLimitLeavesNothing) {
   (void)std::signal(SIGXFSZ, handler);
   EXPECT_THAT(std::string(status.message()), HasSubstr("File too large"));
   EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(AtomicFileTest, MappedBytesStandWhereTheyWereAppended) {
+  auto writer = AtomicFileWriter::Create(path_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append("head").ok());
+  ASSERT_TRUE((*writer)->PadTo(4096).ok());
+  const auto map = (*writer)->AppendMapped(5000);
+  ASSERT_TRUE(map.ok()) << map.status();
+  EXPECT_EQ((*writer)->offset(), 4096u + 5000u);
+  (*map)[0] = 'a';
+  (*map)[4999] = 'z';
+  ASSERT_TRUE((*writer)->Append("tail").ok());
+  (*map)[1] = 'b';
+  ASSERT_TRUE((*writer)->Commit().ok());
+  const std::string file = *ReadFileToString(path_, 1 << 20);
+  ASSERT_EQ(file.size(), 4096u + 5000u + 4u);
+  EXPECT_EQ(file.substr(4096, 3), std::string("ab\0", 3));
+  EXPECT_EQ(file.substr(4096 + 4999), "ztail");
+}
+
+// Room is taken before the first byte is written: a write through a map could only crash.
+TEST_F(AtomicFileTest, NoRoomToMap) {
+  struct rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small = {1 << 20, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  absl::Status status;
+  {
+    auto writer = AtomicFileWriter::Create(path_);
+    if (writer.ok()) status = (*writer)->AppendMapped(2 << 20).status();
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  (void)std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot reserve 2097152 bytes"));
+  EXPECT_THAT(Files(), IsEmpty());
+  EXPECT_FALSE((*AtomicFileWriter::Create("/dev/null"))->AppendMapped(1).ok());
 }
 
 TEST_F(AtomicFileTest, DevicesAreWrittenNotReplaced) {

@@ -52,9 +52,9 @@ class PlanTest : public testing::Test {
     add(PlanSection::kChatTemplate, "{{ x }}");
     add(PlanSection::kCode, kObject);
     if (without.count(PlanSection::kWeights) == 0) {
-      ASSERT_TRUE((*writer)->BeginWeights().ok());
-      ASSERT_TRUE((*writer)->AppendWeights(absl::MakeConstSpan(weights_).subspan(0, 1000)).ok());
-      ASSERT_TRUE((*writer)->AppendWeights(absl::MakeConstSpan(weights_).subspan(1000)).ok());
+      const auto weights = (*writer)->BeginWeights(weights_.size());
+      ASSERT_TRUE(weights.ok()) << weights.status();
+      std::copy(weights_.begin(), weights_.end(), weights->begin());
       (*writer)->EndWeights();
     }
     ASSERT_TRUE((*writer)->Commit().ok());

@@ -48,30 +48,19 @@ absl::Status PlanWriter::AddSection(PlanSection kind, absl::string_view text) {
       kind, absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
 }
 
-absl::Status PlanWriter::BeginWeights() {
+absl::StatusOr<absl::Span<uint8_t>> PlanWriter::BeginWeights(uint64_t bytes) {
   if (absl::Status status = Begin(PlanSection::kWeights); !status.ok()) return status;
-  weights_.emplace();
-  return absl::OkStatus();
-}
-
-absl::Status PlanWriter::AppendWeights(absl::Span<const uint8_t> bytes) {
-  WEFT_CHECK(weights_.has_value());
-  weights_->Add(bytes);
-  entries_.back().size += bytes.size();
-  return file_->Append(bytes);
+  const absl::StatusOr<absl::Span<uint8_t>> weights = file_->AppendMapped(bytes);
+  if (!weights.ok()) return weights.status();
+  entries_.back().size = bytes;
+  weights_ = *weights;
+  return *weights;
 }
 
 void PlanWriter::EndWeights() {
   WEFT_CHECK(weights_.has_value());
-  entries_.back().checksum = weights_->Value();
+  entries_.back().checksum = Checksum::Of(*weights_);
   weights_.reset();
-}
-
-uint64_t PlanWriter::weight_bytes() const {
-  for (const PlanEntry& entry : entries_) {
-    if (entry.kind == PlanSection::kWeights) return entry.size;
-  }
-  return 0;
 }
 
 absl::Status PlanWriter::Commit() {

@@ -1,4 +1,4 @@
-// Writes a plan file, section by section; weights as they are packed.
+// Writes a plan file, section by section; weights into the mapped file, as they are packed.
 #pragma once
 
 #include <absl/status/status.h>
@@ -28,13 +28,10 @@ class PlanWriter {
   absl::Status AddSection(PlanSection kind, absl::Span<const uint8_t> bytes);
   absl::Status AddSection(PlanSection kind, absl::string_view text);
 
-  // Between BeginWeights() and EndWeights() no other section is added.
-  absl::Status BeginWeights();
-  absl::Status AppendWeights(absl::Span<const uint8_t> bytes);
+  // The weights are written where the file is mapped, zeroed, until EndWeights(); between the two
+  // no other section is added. An error where the device has no room for them.
+  absl::StatusOr<absl::Span<uint8_t>> BeginWeights(uint64_t bytes);
   void EndWeights();
-
-  // Weights written so far.
-  uint64_t weight_bytes() const;
 
   absl::Status Commit();
 
@@ -44,7 +41,7 @@ class PlanWriter {
 
   std::unique_ptr<AtomicFileWriter> file_;
   std::vector<PlanEntry> entries_;
-  std::optional<Checksum> weights_;  // while weights are written, which entries_.back() describes
+  std::optional<absl::Span<uint8_t>> weights_;  // while they are written; the last entry's
 };
 
 }  // namespace weft

@@ -31,14 +31,12 @@ TEST_F(PlanWriterTest, SectionsStandWhereTheTableSays) {
   auto writer = PlanWriter::Create(path_);
   ASSERT_TRUE(writer.ok()) << writer.status();
   ASSERT_TRUE((*writer)->AddSection(PlanSection::kIr, "module").ok());
-  EXPECT_EQ((*writer)->weight_bytes(), 0u);
-  ASSERT_TRUE((*writer)->BeginWeights().ok());
-  const std::vector<uint8_t> weights = {1, 2, 3};
-  ASSERT_TRUE((*writer)->AppendWeights(weights).ok());
-  ASSERT_TRUE((*writer)->AppendWeights({}).ok());
-  ASSERT_TRUE((*writer)->AppendWeights(weights).ok());
+  const auto weights = (*writer)->BeginWeights(6);
+  ASSERT_TRUE(weights.ok()) << weights.status();
+  EXPECT_EQ(*weights, std::vector<uint8_t>(6));
+  const std::vector<uint8_t> joined = {1, 2, 3, 1, 2, 3};
+  std::copy(joined.begin(), joined.end(), weights->begin());
   (*writer)->EndWeights();
-  EXPECT_EQ((*writer)->weight_bytes(), 6u);
   ASSERT_TRUE((*writer)->AddSection(PlanSection::kChatTemplate, "").ok());
   EXPECT_FALSE(std::filesystem::exists(path_));
   ASSERT_TRUE((*writer)->Commit().ok());
@@ -51,7 +49,6 @@ TEST_F(PlanWriterTest, SectionsStandWhereTheTableSays) {
   ASSERT_EQ(entries->size(), 3u);
   EXPECT_EQ(file->substr((*entries)[0].offset, (*entries)[0].size), "module");
   EXPECT_EQ(file->substr((*entries)[1].offset, (*entries)[1].size), "\1\2\3\1\2\3");
-  const std::vector<uint8_t> joined = {1, 2, 3, 1, 2, 3};
   EXPECT_EQ((*entries)[1].checksum, Checksum::Of(joined));
   EXPECT_EQ((*entries)[2].size, 0u);
 }
