@@ -108,6 +108,22 @@ class Results(CommandTest):
             self.assertEqual(failed.returncode, code)
             self.assertIn(message, failed.stderr)
 
+    def test_verify_and_diff(self):
+        plans = [self.folder / "a.weft", self.folder / "b.weft"]
+        self.succeeds("compile", TINY / "gemma3", "--weights", "f32", "-o", plans[0])
+        self.succeeds("compile", TINY / "gemma3", "--weights", "q8_0", "-o", plans[1])
+        self.assertRegex(self.succeeds("verify", plans[0]), "whole: [67] sections' checksums and [0-9.]+ MB of weights agree")
+        self.assertEqual(self.succeeds("diff", plans[0], plans[0]), "no difference\n")
+        self.assertRegex(self.succeeds("diff", *plans), r"(?s)fields:.*kv_format: f32 -> f16.*weights:.*q_proj.weight: f32 \(.*-> q8_0 \(.*steps:\n.*: 0 -> ")
+        diff = json.loads(self.succeeds("diff", *plans, "--json"))
+        self.assertEqual(diff["fields"]["kv_format"], ["f32", "f16"])
+        self.assertEqual(set(map(len, diff["weights"].values())), {2})
+        damaged = bytearray(plans[0].read_bytes())
+        damaged[-1] ^= 1
+        plans[0].write_bytes(damaged)
+        self.fails("verify", plans[0], message="weights")
+        self.fails("verify", TINY / "gemma3" / "config.json", message="config.json")
+
     def test_prompt_from_file_and_stdin(self):
         (self.folder / "p.txt").write_text("It was a day")
         arguments = ["run", TINY / "gpt2", "-n", 5, "--temp", 0, "--ignore-eos", "--json"]
@@ -179,7 +195,7 @@ class Results(CommandTest):
         self.assertLess(abs(result["nll_change"]), 0.05)
 
     def test_help_of_every_command(self):
-        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench"):
+        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench", "verify", "diff"):
             self.assertIn("--help", self.succeeds(command, "--help"))
         self.assertIn("weft ", self.succeeds("--version"))
 

@@ -22,6 +22,8 @@ void AddEval(CLI::App* app, Command* chosen);
 void AddLogits(CLI::App* app, Command* chosen);
 void AddTokenize(CLI::App* app, Command* chosen);
 void AddSynth(CLI::App* app, Command* chosen);
+void AddVerify(CLI::App* app, Command* chosen);
+void AddDiff(CLI::App* app, Command* chosen);
 void AddBench(CLI::App* app, Command* chosen);
 
 }  // namespace weft::tools

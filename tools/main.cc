@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
   AddDump(&app, &chosen);
   AddCompile(&app, &chosen);
   AddRun(&app, &chosen);
+  AddVerify(&app, &chosen);
+  AddDiff(&app, &chosen);
   AddEval(&app, &chosen);
   AddLogits(&app, &chosen);
   AddTokenize(&app, &chosen);

@@ -77,6 +77,11 @@ absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) 
   return plan;
 }
 
+int Plan::section_count() const {
+  return static_cast<int>(std::count_if(sections_.begin(), sections_.end(),
+                                        [](const Section& section) { return section.present; }));
+}
+
 absl::Status Plan::VerifyWeights() const {
   file_->Advise(static_cast<uint64_t>(weights().data() - file_->bytes().data()), weights().size(),
                 MappedFile::Access::kSequential);

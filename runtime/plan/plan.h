@@ -31,6 +31,7 @@ class Plan {
   // Reads all weights and compares their checksum.
   absl::Status VerifyWeights() const;
 
+  int section_count() const;
   const std::string& path() const { return file_->path(); }
   const Program& program() const { return program_; }
   const PlanMetadata& metadata() const { return metadata_; }
