@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
 
 #include "codegen/compiler.h"
 #include "codegen/kernel_builder.h"
@@ -79,6 +82,19 @@ TEST_F(LinkTest, LibrariesOfTheSameSymbolsRunTheirOwnCode) {
     }
     // One after the other, at the same descriptor.
     EXPECT_EQ(Call((*CodeLibrary::Load(two, folder))->KernelsOf(Naming({"f"}))->front()), 2);
+  }
+}
+
+// Somebody else could replace a file between its check and its use.
+TEST_F(LinkTest, AFolderThatOthersWriteToIsNotUsed) {
+  const std::string folder = Folder() + "-shared";
+  std::filesystem::create_directories(folder);
+  for (const auto& [mode, used] : {std::pair(0777, false), std::pair(0700, true)}) {
+    ASSERT_EQ(chmod(folder.c_str(), static_cast<mode_t>(mode)), 0);
+    const auto library = CodeLibrary::Load(Linked({{"f", 5}}), folder);
+    ASSERT_TRUE(library.ok()) << library.status();
+    EXPECT_EQ((*library)->path().starts_with(folder), used);
+    EXPECT_EQ(Call((*library)->KernelsOf(Naming({"f"}))->front()), 5);
   }
 }
 

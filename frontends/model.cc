@@ -132,7 +132,10 @@ void Summarise(const TensorFiles& files, Model* model) {
   std::ranges::sort(model->weight_types, [](const WeightTypeCount& a, const WeightTypeCount& b) {
     return a.bytes != b.bytes ? a.bytes > b.bytes : a.type < b.type;
   });
-  for (const auto& file : files.files()) model->file_bytes += file->bytes().size();
+  for (const auto& file : files.files()) {
+    model->weight_files.push_back(file->path());
+    model->file_bytes += file->bytes().size();
+  }
 }
 
 // Of a model whose config and text settings are read: its graph and all that comes from `files`.

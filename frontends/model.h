@@ -46,7 +46,8 @@ struct Model {
   int64_t parameters = 0;
   std::vector<WeightTypeCount> weight_types;  // most bytes first
   std::vector<std::string> unused_tensors;    // in the files, not in the graph
-  uint64_t file_bytes = 0;                    // of the files with weights
+  std::vector<std::string> weight_files;      // paths of the files with weights
+  uint64_t file_bytes = 0;                    // of these
 };
 
 // Opens a model folder (config.json, *.safetensors, tokenizer.json), a .gguf file, or a folder with

@@ -46,17 +46,25 @@ bool Holds(const std::string& path, absl::Span<const uint8_t> image) {
   return file.ok() && (*file)->bytes() == image;
 }
 
+// Whether no other user can put another file in the place of one that was checked.
+bool IsOurs(const std::string& folder) {
+  struct stat info = {};
+  return stat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+         (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 // A file in `folder` with these bytes; empty where there can be none.
 std::string FileOf(absl::Span<const uint8_t> image, const std::string& folder) {
   if (folder.empty()) return "";
+  std::error_code error;
+  if (fs::create_directories(folder, error)) fs::permissions(folder, fs::perms::owner_all, error);
+  if (!IsOurs(folder)) return "";
   const std::string path =
       absl::StrFormat("%s/%016x-%x.so", folder, Checksum::Of(image), image.size());
-  std::error_code error;
   if (Holds(path, image)) {
     fs::last_write_time(path, fs::file_time_type::clock::now(), error);  // for RemoveOldFiles
     return path;
   }
-  fs::create_directories(folder, error);
   auto writer = AtomicFileWriter::Create(path);
   if (!writer.ok() || !(*writer)->Append(image).ok() || !(*writer)->Commit().ok()) return "";
   RemoveOldFiles(folder);

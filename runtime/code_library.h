@@ -18,7 +18,8 @@ class CodeLibrary {
  public:
   // `image` is an ELF shared object that defines kernels and needs nothing but libc. It is loaded
   // from a file in `folder` that holds just these bytes, made if need be, so that debuggers and
-  // profilers find its symbols by path; where that cannot be (no such folder, noexec), from memory.
+  // profilers find its symbols by path; where that cannot be (no such folder, noexec, others may
+  // write to it), from memory.
   // Images of different bytes never share code, whatever their symbols are called.
   static absl::StatusOr<std::unique_ptr<CodeLibrary>> Load(absl::Span<const uint8_t> image,
                                                            const std::string& folder);

@@ -3,7 +3,7 @@
 
 Runs from the source folder; models come from tests/oracle/tiny, the interrupted run needs smollm2-135m-instruct-q4_1 in the cache
 (scripts/test pulls it)."""
-import json, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, unittest
+import hashlib, json, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, unittest
 
 WEFT = os.path.abspath(sys.argv.pop(1))
 TINY = pathlib.Path("tests/oracle/tiny")
@@ -123,6 +123,17 @@ class Results(CommandTest):
         plans[0].write_bytes(damaged)
         self.fails("verify", plans[0], message="weights")
         self.fails("verify", TINY / "gemma3" / "config.json", message="config.json")
+
+    def test_equal_plans_from_any_path_with_any_threads(self):
+        source = TINY / "gpt2"
+        elsewhere = self.folder / "other name" / "gpt2"
+        shutil.copytree(source, elsewhere)
+        plans = [self.folder / "a.weft", self.folder / "b.weft"]
+        self.succeeds("compile", source, "-o", plans[0])
+        subprocess.run(["taskset", "-c", "0", WEFT, "compile", elsewhere, "-o", plans[1]], check=True, stdout=subprocess.DEVNULL)
+        self.assertEqual(plans[0].read_bytes(), plans[1].read_bytes())
+        digest = hashlib.sha256((source / "model.safetensors").read_bytes()).hexdigest()
+        self.assertIn(f"sha256 {digest}", json.loads(self.succeeds("info", plans[0], "--json"))["source"])
 
     def test_prompt_from_file_and_stdin(self):
         (self.folder / "p.txt").write_text("It was a day")

@@ -1,11 +1,17 @@
 #include "tools/engine.h"
 
+#include <filesystem>
+#include <future>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "codegen/link.h"
 #include "codegen/pack/pack.h"
+#include "frontends/hub/file_digest.h"
 #include "ir/text.h"
 #include "passes/select_kv_format.h"
 #include "runtime/base/cpu.h"
+#include "runtime/base/posix_error.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/plan_writer.h"
 #include "runtime/plan/program_json.h"
@@ -13,6 +19,20 @@
 
 namespace weft::tools {
 namespace {
+
+// The weights' files by name, size and digest; not by path, on which no byte of a plan depends.
+absl::StatusOr<std::string> SourceOf(const Model& model) {
+  std::vector<std::string> files;
+  for (const std::string& path : model.weight_files) {
+    std::error_code error;
+    const uintmax_t bytes = std::filesystem::file_size(path, error);
+    if (error) return PosixError(error.value(), path, "tell its size");
+    WEFT_ASSIGN_OR_RETURN(const std::string digest, FileDigest(path, DigestKind::kSha256));
+    files.push_back(absl::StrCat(std::filesystem::path(path).filename().string(), " (", bytes,
+                                 " bytes, sha256 ", digest, ")"));
+  }
+  return absl::StrJoin(files, ", ");
+}
 
 absl::Status Pack(const Model& model, const CompiledModel& compiled, const PackProgress& progress,
                   absl::Span<uint8_t> weights) {
@@ -71,7 +91,7 @@ PlanMetadata DescribeModel(const Model& model, const CompiledModel& compiled) {
   PlanMetadata metadata;
   metadata.weft_version = kVersion;
   metadata.model = model.module.name;
-  metadata.source = absl::StrCat(model.path, ", ", model.file_bytes, " bytes of weights");
+  metadata.source = absl::StrCat(model.module.name, ", ", model.file_bytes, " bytes of weights");
   metadata.target = compiled.target.name;
   metadata.cpu_features = compiled.target.required;
   metadata.eos_ids = model.text.eos_ids;
@@ -98,8 +118,9 @@ absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const 
   WEFT_ASSIGN_OR_RETURN(std::unique_ptr<PlanWriter> writer, PlanWriter::Create(path));
   WEFT_RETURN_IF_ERROR(
       writer->AddSection(PlanSection::kProgram, ProgramToJson(compiled.built.program)));
-  WEFT_RETURN_IF_ERROR(
-      writer->AddSection(PlanSection::kMetadata, MetadataToJson(DescribeModel(model, compiled))));
+  // Hashing takes about as long as packing, and both wait for the same files.
+  auto source =
+      std::async(std::launch::async | std::launch::deferred, [&model] { return SourceOf(model); });
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kIr, ir::Print(compiled.module)));
   if (model.tokenizer.ok())
     WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kTokenizer, (*model.tokenizer)->ToJson()));
@@ -113,6 +134,9 @@ absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const 
                         writer->BeginWeights(compiled.built.program.weight_bytes));
   WEFT_RETURN_IF_ERROR(Pack(model, compiled, progress, weights));
   writer->EndWeights();
+  PlanMetadata metadata = DescribeModel(model, compiled);
+  WEFT_ASSIGN_OR_RETURN(metadata.source, source.get());
+  WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kMetadata, MetadataToJson(metadata)));
   return writer->Commit();
 }
 
