@@ -52,7 +52,7 @@ class MatmulEmitter {
     for (const StreamTile& stream : StreamTiles(k_, part)) {
       Value fits = b_.CreateAnd(b_.CreateICmpSGT(tokens_, k_.I64(fewer)),
                                 b_.CreateICmpSLE(tokens_, k_.I64(stream.most_tokens)));
-      k_.If(fits, [&] { EmitStream(part, *stream.tile, lo, hi); });
+      k_.If(fits, [&] { EmitStream(part, stream, lo, hi); });
       fewer = stream.most_tokens;
     }
     k_.If(b_.CreateICmpSGT(tokens_, k_.I64(fewer)),
@@ -78,21 +78,27 @@ class MatmulEmitter {
   // Sums in memory stand as [panel][token of the tile][16 rows].
   static int64_t SumsOfPanel(const MatmulTile& tile) { return tile.tokens() * kLanes * 4; }
 
-  void EmitStream(const MatmulPart& part, MatmulTile& tile, Value lo, Value hi) {
+  // Panel by panel, so that each stays in the L1 cache for all tokens.
+  void EmitStream(const MatmulPart& part, const StreamTile& stream, Value lo, Value hi) {
+    MatmulTile& tile = *stream.tile;
     const int64_t panels = epilogue_.unit_panels();
+    const int64_t tile_bytes = panels * SumsOfPanel(tile);
     const MatmulTile::Range all = {k_.I64(0), k_.I64(part.k), part.k};
     const Values zeros(tile.tokens(), k_.ZeroF32());
-    Value sums = k_.Scratch(panels * SumsOfPanel(tile) / 4);
+    Value sums = k_.Scratch(CeilDiv(stream.most_tokens, tile.tokens()) * tile_bytes / 4);
+    const auto sums_of = [&](Value token) {
+      return k_.Element(sums, b_.CreateUDiv(token, k_.I64(tile.tokens())), tile_bytes);
+    };
     k_.Loop(lo, hi, 1, [&](Value unit) {
-      k_.TightLoop(k_.I64(0), tokens_, tile.tokens(), [&](Value token) {
-        const Values inputs = Inputs(part, tile, token);
-        k_.TightLoop(k_.I64(0), k_.I64(panels), 1, [&](Value i) {
-          Value panel = b_.CreateAdd(b_.CreateMul(unit, k_.I64(panels)), i);
-          Store(tile.Sums({Panel(part, panel)}, inputs, all, zeros),
-                k_.Element(sums, i, SumsOfPanel(tile)));
+      k_.TightLoop(k_.I64(0), k_.I64(panels), 1, [&](Value i) {
+        Value panel = Panel(part, b_.CreateAdd(b_.CreateMul(unit, k_.I64(panels)), i));
+        ForTiles(tile, k_.I64(0), tokens_, [&](Value token) {
+          Store(tile.Sums({panel}, Inputs(part, tile, token), all, zeros),
+                k_.Element(sums_of(token), i, SumsOfPanel(tile)));
         });
-        Finish(part, tile, sums, token, unit);
       });
+      ForTiles(tile, k_.I64(0), tokens_,
+               [&](Value token) { Finish(part, tile, sums_of(token), token, unit); });
     });
   }
 

@@ -9,35 +9,41 @@ namespace weft::codegen {
 
 using Value = KernelBuilder::Value;
 
-void EmitQuantize(KernelBuilder& k) {
+void EmitQuantizedBlock(KernelBuilder& k, Value low, Value high, Value row, Value index,
+                        int64_t width) {
   llvm::IRBuilder<>& b = k.ir();
-  const int64_t width = k.spec().operands[0].type.last().value();
   auto* bytes = llvm::FixedVectorType::get(b.getInt8Ty(), kLanes);
+  Value halves[2] = {low, high};
+  Value a = k.Abs(low);
+  Value c = k.Abs(high);
+  Value amax = k.ReduceMax(b.CreateSelect(b.CreateFCmpOGT(a, c), a, c));
+  // Where 127/amax is not finite (amax 0, or so small that the quants would mean nothing) the
+  // block counts as zeros.
+  Value ratio = b.CreateFDiv(k.F32(127), amax);
+  Value finite = b.CreateFCmpOLT(ratio, k.F32(std::numeric_limits<double>::infinity()));
+  Value inverse = b.CreateSelect(finite, ratio, k.F32(0));
+  Value total = k.SplatI32(0);
+  for (int half = 0; half < 2; ++half) {
+    // 1.5 · 2^23 rounds the sum to an integer (half to even), which then stands in the low bits.
+    Value rounded =
+        b.CreateFAdd(b.CreateFMul(halves[half], k.Splat(inverse)), k.SplatF32(12582912.0));
+    Value quants = b.CreateSub(b.CreateBitCast(rounded, k.I32Vector()), k.SplatI32(0x4B400000));
+    total = b.CreateAdd(total, quants);
+    Value place = k.Offset(k.Element(row, index, kBlock), half * kLanes);
+    b.CreateAlignedStore(b.CreateTrunc(quants, bytes), place, llvm::Align(16));
+  }
+  b.CreateStore(b.CreateFDiv(amax, k.F32(127)),
+                k.Element(k.Offset(row, ActivationScales(width)), index, 4));
+  b.CreateStore(k.ReduceAddI32(total), k.Element(k.Offset(row, ActivationSums(width)), index, 4));
+}
 
+void EmitQuantize(KernelBuilder& k) {
+  const int64_t width = k.spec().operands[0].type.last().value();
   const auto block = [&](Value row, Value out, Value index, Value low_mask, Value high_mask) {
     Value at = k.Element(row, index, kBlock * 4);
-    Value halves[2] = {k.Load(at, low_mask), k.Load(k.Offset(at, kLanes * 4), high_mask)};
-    Value a = k.Abs(halves[0]);
-    Value c = k.Abs(halves[1]);
-    Value amax = k.ReduceMax(b.CreateSelect(b.CreateFCmpOGT(a, c), a, c));
-    // Where 127/amax is not finite (amax 0, or so small that the quants would mean nothing) the
-    // block counts as zeros.
-    Value ratio = b.CreateFDiv(k.F32(127), amax);
-    Value finite = b.CreateFCmpOLT(ratio, k.F32(std::numeric_limits<double>::infinity()));
-    Value inverse = b.CreateSelect(finite, ratio, k.F32(0));
-    Value total = k.SplatI32(0);
-    for (int half = 0; half < 2; ++half) {
-      // 1.5 · 2^23 rounds the sum to an integer (half to even), which then stands in the low bits.
-      Value rounded =
-          b.CreateFAdd(b.CreateFMul(halves[half], k.Splat(inverse)), k.SplatF32(12582912.0));
-      Value quants = b.CreateSub(b.CreateBitCast(rounded, k.I32Vector()), k.SplatI32(0x4B400000));
-      total = b.CreateAdd(total, quants);
-      Value place = k.Offset(k.Element(out, index, kBlock), half * kLanes);
-      b.CreateAlignedStore(b.CreateTrunc(quants, bytes), place, llvm::Align(16));
-    }
-    b.CreateStore(b.CreateFDiv(amax, k.F32(127)),
-                  k.Element(k.Offset(out, ActivationScales(width)), index, 4));
-    b.CreateStore(k.ReduceAddI32(total), k.Element(k.Offset(out, ActivationSums(width)), index, 4));
+    Value low = k.Load(at, low_mask);
+    Value high = k.Load(k.Offset(at, kLanes * 4), high_mask);
+    EmitQuantizedBlock(k, low, high, out, index, width);
   };
 
   k.Loop(k.begin(), k.end(), 1, [&](Value token) {

@@ -19,4 +19,8 @@ void EmitAttention(KernelBuilder& k);       // emit_attention.cc
 void EmitAttentionMerge(KernelBuilder& k);  // emit_attention_merge.cc
 void EmitArgmax(KernelBuilder& k);          // emit_argmax.cc
 
+// Block `index` of a row of q8a `width` values wide, from both halves of its 32 values.
+void EmitQuantizedBlock(KernelBuilder& k, llvm::Value* low, llvm::Value* high, llvm::Value* row,
+                        llvm::Value* index, int64_t width);  // emit_quantize.cc
+
 }  // namespace weft::codegen

@@ -154,7 +154,7 @@ class Runner {
       const int64_t last = type.dtype == DataType::kQ8A ? node.Int(Attr::kStride) : RowBytes(type);
       return (Count(type.dims[0]) - 1) * node.Int(Attr::kStride) + last;
     }
-    if (type.layout == ir::Layout::kPanels16)
+    if (type.layout != ir::Layout::kRows)
       return Panels(type.dims[0].value()) * PanelBytes(type.dtype, type.dims[1].value());
     uint64_t values = 1;
     for (const ir::Dim& dim : type.dims) values *= dim.value();

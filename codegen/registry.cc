@@ -14,12 +14,18 @@ using ir::Op;
 Status Any(const KernelSpec& /*spec*/, const Target& /*target*/) { return OkStatus(); }
 
 Status PackedMatmul(const KernelSpec& spec, const Target& /*target*/) {
+  const bool gated = !ir::GatedFn(spec.node).empty();
+  const ir::Layout layout = gated ? ir::Layout::kPanels16x2 : ir::Layout::kPanels16;
   for (int weight : spec.Roles().weights) {
     const ir::Type& type = spec.operands[weight].type;
-    if (type.layout != ir::Layout::kPanels16 ||
-        (type.dtype != DataType::kF32 && type.dtype != DataType::kQ8_0)) {
+    if (type.layout != layout || (type.dtype != DataType::kF32 && type.dtype != DataType::kQ8_0)) {
       return absl::UnimplementedError(
-          absl::StrCat("weights of ", ir::ToString(type), " are not packed in panels16"));
+          absl::StrCat("weights of ", ir::ToString(type), " are not packed in ", Name(layout)));
+    }
+    // A block lies within a unit.
+    if (ir::QuantizesResult(spec.node) && type.dims[0].value() % (gated ? 64 : 32) != 0) {
+      return absl::UnimplementedError(
+          absl::StrCat("weights of ", ir::ToString(type), " make no whole blocks of 32 outputs"));
     }
   }
   return OkStatus();
@@ -27,8 +33,9 @@ Status PackedMatmul(const KernelSpec& spec, const Target& /*target*/) {
 
 Status PackedTable(const KernelSpec& spec, const Target& /*target*/) {
   const ir::Type& table = spec.operands[1].type;
-  if (table.dtype == DataType::kF32 ||
-      (table.dtype == DataType::kQ8_0 && table.layout == ir::Layout::kPanels16))
+  if (table.layout != ir::Layout::kPanels16x2 &&
+      (table.dtype == DataType::kF32 ||
+       (table.dtype == DataType::kQ8_0 && table.layout == ir::Layout::kPanels16)))
     return OkStatus();
   return absl::UnimplementedError(
       absl::StrCat("a table of ", ir::ToString(table), " is not packed"));

@@ -34,6 +34,13 @@ TEST(Registry, RefusalsSayWhy) {
   EXPECT_THAT(rows.status().ToString(), HasSubstr("f32[16,32] are not packed in panels16"));
   const auto raw = ChooseEmitter(Matmul(DataType::kQ4_1, ir::Layout::kPanels16), kTarget);
   EXPECT_THAT(raw.status().ToString(), HasSubstr("q4_1"));
+  KernelSpec spec = Matmul(DataType::kF32, ir::Layout::kPanels16);
+  spec.node.Set(ir::Attr::kEpilogue, std::vector<std::string>{"gated_silu"});
+  EXPECT_THAT(ChooseEmitter(spec, kTarget).status().ToString(),
+              HasSubstr("f32[16,32]{panels16} are not packed in panels16x2"));
+  spec.node.Set(ir::Attr::kEpilogue, std::vector<std::string>{"quantize"});
+  EXPECT_THAT(ChooseEmitter(spec, kTarget).status().ToString(),
+              HasSubstr("make no whole blocks of 32 outputs"));
 }
 
 TEST(Registry, OpsThatAreNoStepsHaveNone) {

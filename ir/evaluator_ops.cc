@@ -232,21 +232,39 @@ void MatmulPart(const Value& x, const Value& w, int64_t at, Value* y) {
   }
 }
 
+// fn of the first half of the columns, times the second half.
+Value Gated(const std::string& fn, const Value& x) {
+  Value result = Like({x.dims[0], x.columns() / 2});
+  for (int64_t t = 0; t < x.rows(); ++t) {
+    const float* gate = x.floats.data() + t * x.columns();
+    const float* up = gate + result.columns();
+    for (int64_t i = 0; i < result.columns(); ++i)
+      result.floats[t * result.columns() + i] = Apply(fn, gate[i]) * up[i];
+  }
+  return result;
+}
+
 Value Matmul(const EvalContext& context, const Node& node, Operands operands) {
   const auto inputs = static_cast<size_t>(node.Int(Attr::kInputs, 1));
   const auto weights = static_cast<size_t>(node.Int(Attr::kWeights, 1));
-  Value result = Like({operands[0]->dims[0], node.type.last().value()});
+  int64_t rows = 0;
+  for (size_t i = 0; i < weights; ++i) rows += operands[inputs + i]->dims[0];
+  Value result = Like({operands[0]->dims[0], rows});
   int64_t at = 0;
   for (size_t i = 0; i < weights; ++i) {
     const Type& type = context.module.node(node.operands[inputs + i]).type;
-    const bool quantized = type.dtype == DataType::kQ8_0 && type.layout == Layout::kPanels16;
+    const bool quantized = type.dtype == DataType::kQ8_0 && type.layout != Layout::kRows;
     const Value& weight = *operands[inputs + i];
     MatmulPart(*operands[quantized ? inputs - 1 : 0], weight, at, &result);
     at += weight.dims[0];
   }
   size_t next = inputs + weights;
   for (const std::string& step : node.Strings(Attr::kEpilogue)) {
-    if (step == "bias" || step == "residual") {
+    if (step.starts_with("gated_")) {
+      result = Gated(step.substr(6), result);
+    } else if (step == "quantize") {
+      result = Quantize(result);
+    } else if (step == "bias" || step == "residual") {
       const Value& other = *operands[next++];
       for (size_t i = 0; i < result.floats.size(); ++i)
         result.floats[i] += other.floats[i % other.floats.size()];

@@ -230,6 +230,25 @@ TEST_F(EvaluatorOpsTest, MatmulAppliesTheEpilogueInOrder) {
              {1.9545977F, -0.1588080F});
 }
 
+TEST_F(EvaluatorOpsTest, MatmulGatesAndQuantises) {
+  X({{1, 2}, {2, 1}});
+  Tensor("w", "f32", {4, 2}, {1, 0, 0, 1, 3, 0, 0, 5});  // gate: x, up: (3, 5) · x
+  Tensor("b", "f32", {2}, {100, 200});
+  const std::string weights = R"(%4 = weight {tensor="w"} : f32[4,2]
+%5 = weight {tensor="b"} : f32[2]
+)";
+  // silu(1) = 0.7310586, silu(2) = 1.7615942
+  ExpectNear(Run(weights + "%6 = matmul %3, %4 {epilogue=[\"gated_silu\"]} : f32[T,2]"),
+             {2.1931758F, 17.615942F, 10.569565F, 3.655293F});
+  ExpectNear(
+      Run(weights + "%6 = matmul %3, %4, %5 {epilogue=[\"gated_silu\", \"bias\"]} : f32[T,2]"),
+      {102.1931758F, 217.615942F, 110.569565F, 203.655293F});
+  // Scales 17.615942/127 and 10.569565/127; 15.81 and 43.92 quants beside the 127.
+  ExpectNear(
+      Run(weights + "%6 = matmul %3, %4 {epilogue=[\"gated_silu\", \"quantize\"]} : q8a[T,2]"),
+      {16 * 17.615942F / 127, 17.615942F, 10.569565F, 44 * 10.569565F / 127});
+}
+
 TEST_F(EvaluatorOpsTest, BiasAndResidualReachEveryRow) {
   X({{1, 2}, {3, 4}});
   Tensor("w", "f32", {2, 2}, {0, 0, 0, 0});

@@ -175,10 +175,12 @@ Status InferPack(const InferContext& c, Type* type) {
   if (format != "f32" && format != "q8_0") return Bad("format is f32 or q8_0, not '", format, "'");
   type->dtype = format == "f32" ? DataType::kF32 : DataType::kQ8_0;
   if (!ParseLayout(c.node.String(Attr::kLayout), &type->layout))
-    return Bad("layout is rows or panels16");
-  if (type->dtype == DataType::kQ8_0 && type->layout != Layout::kPanels16)
-    return Bad("q8_0 is packed in panels16");
+    return Bad("layout is rows, panels16 or panels16x2");
+  if (type->dtype == DataType::kQ8_0 && type->layout == Layout::kRows)
+    return Bad("q8_0 is packed in panels");
   if (type->rank() == 1 && type->layout != Layout::kRows) return Bad("a vector has no panels");
+  if (type->layout == Layout::kPanels16x2 && rows % 32 != 0)
+    return Bad("panels16x2 holds two halves of whole panels, not ", rows, " rows");
   return OkStatus();
 }
 
@@ -211,7 +213,13 @@ Status InferLayerNorm(const InferContext& c, Type* type) {
 }
 
 Status CheckEpilogue(const InferContext& c, size_t next, const Type& result) {
-  for (const std::string& step : c.node.Strings(Attr::kEpilogue)) {
+  const auto steps = c.node.Strings(Attr::kEpilogue);
+  for (const std::string& step : steps) {
+    if (&step == &steps.front() && !GatedFn(c.node).empty()) {
+      WEFT_RETURN_IF_ERROR(ExpectFn(std::string(GatedFn(c.node))));
+      continue;
+    }
+    if (&step == &steps.back() && QuantizesResult(c.node)) continue;
     if (step != "bias" && step != "residual") {
       WEFT_RETURN_IF_ERROR(ExpectFn(step));
       continue;
@@ -253,13 +261,21 @@ Status InferMatmul(const InferContext& c, Type* type) {
       return Bad("operand ", i, " is ", ToString(weight), ", expected [n,",
                  ToString(c.type(0).last()), "]");
     }
-    const bool quantized = weight.dtype == DataType::kQ8_0 && weight.layout == Layout::kPanels16;
+    if (weight.layout == Layout::kPanels16x2 && (GatedFn(c.node).empty() || weights > 1))
+      return Bad("panels16x2 is for the one weight of a matmul with a gated epilogue");
+    const bool quantized = weight.dtype == DataType::kQ8_0 && weight.layout != Layout::kRows;
     if (inputs == 1 && (c.type(0).dtype == DataType::kQ8A) != quantized) {
       return Bad("packed q8_0 weights go with q8a activations, all others with f32");
     }
   }
+  if (!GatedFn(c.node).empty()) {
+    if (rows % 2 != 0) return Bad("gate and up together have ", rows, " rows, an odd number");
+    rows /= 2;
+  }
   *type = {DataType::kF32, {c.type(0).dims[0], rows}};
-  return CheckEpilogue(c, inputs + weights, *type);
+  WEFT_RETURN_IF_ERROR(CheckEpilogue(c, inputs + weights, *type));
+  if (QuantizesResult(c.node)) type->dtype = DataType::kQ8A;
+  return OkStatus();
 }
 
 Status InferQuantize(const InferContext& c, Type* type) {

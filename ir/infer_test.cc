@@ -60,9 +60,12 @@ constexpr Refusal kRefusals[] = {
     {Op::kPack, R"(%6 = pack %5 {format="f16", layout="rows"} : f16[64,64])",
      "format is f32 or q8_0, not 'f16'"},
     {Op::kPack, R"(%6 = pack %5 {format="f32", layout="columns"} : f32[64,64])",
-     "layout is rows or panels16"},
+     "layout is rows, panels16 or panels16x2"},
     {Op::kPack, R"(%6 = pack %5 {format="q8_0", layout="rows"} : q8_0[64,64])",
-     "q8_0 is packed in panels16"},
+     "q8_0 is packed in panels"},
+    {Op::kPack, R"(%6 = weight {tensor="square", rows=[0, 48]} : f16[48,64]
+                   %7 = pack %6 {format="f32", layout="panels16x2"} : f32[48,64]{panels16x2})",
+     "panels16x2 holds two halves of whole panels, not 48 rows"},
     {Op::kPack, R"(%6 = pack %4 {format="f32", layout="panels16"} : f32[64]{panels16})",
      "a vector has no panels"},
     {Op::kPack, R"(%6 = pack %3 {format="f32", layout="panels16"} : f32[T,64]{panels16})",
@@ -125,6 +128,23 @@ constexpr Refusal kRefusals[] = {
      "the residual is f32[64], not f32[T,64]"},
     {Op::kMatmul, R"(%6 = matmul %3, %5 {epilogue=["relu"]} : f32[T,64])",
      "fn is gelu, gelu_tanh or silu, not 'relu'"},
+    {Op::kMatmul, R"(%6 = matmul %3, %5, %5 {weights=2, epilogue=["gated_relu"]} : f32[T,64])",
+     "fn is gelu, gelu_tanh or silu, not 'relu'"},
+    {Op::kMatmul, R"(%6 = matmul %3, %5 {epilogue=["silu", "gated_silu"]} : f32[T,32])",
+     "not 'gated_silu'"},
+    {Op::kMatmul, R"(%6 = matmul %3, %5 {epilogue=["quantize", "silu"]} : f32[T,64])",
+     "not 'quantize'"},
+    {Op::kMatmul, R"(%6 = weight {tensor="square", rows=[0, 3]} : f16[3,64]
+                     %7 = matmul %3, %6 {epilogue=["gated_silu"]} : f32[T,1])",
+     "gate and up together have 3 rows, an odd number"},
+    {Op::kMatmul, R"(%6 = matmul %3, %5, %3 {epilogue=["gated_silu", "residual"]} : f32[T,32])",
+     "the residual is f32[T,64], not f32[T,32]"},
+    {Op::kMatmul, R"(%6 = pack %5 {format="f32", layout="panels16x2"} : f32[64,64]{panels16x2}
+                     %7 = matmul %3, %6 : f32[T,64])",
+     "panels16x2 is for the one weight of a matmul with a gated epilogue"},
+    {Op::kMatmul, R"(%6 = pack %5 {format="f32", layout="panels16x2"} : f32[64,64]{panels16x2}
+                     %7 = matmul %3, %6, %6 {weights=2, epilogue=["gated_silu"]} : f32[T,64])",
+     "panels16x2 is for the one weight of a matmul with a gated epilogue"},
 
     {Op::kQuantize, R"(%6 = quantize %4 : q8a[64])",
      "operand 0 is f32[64], expected f32 of rank 2"},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/strip.h"
 #include "ir/text.h"
 #include "runtime/abi/check.h"
 
@@ -145,6 +146,22 @@ MatmulOperands Module::OperandsOf(const Node& matmul) const {
   }
   WEFT_CHECK(next == matmul.operands.size());
   return result;
+}
+
+absl::string_view GatedFn(const Node& matmul) {
+  const auto epilogue = matmul.Strings(Attr::kEpilogue);
+  if (epilogue.empty()) return "";
+  absl::string_view fn = epilogue.front();
+  return absl::ConsumePrefix(&fn, "gated_") ? fn : "";
+}
+
+bool QuantizesResult(const Node& matmul) {
+  const auto epilogue = matmul.Strings(Attr::kEpilogue);
+  return !epilogue.empty() && epilogue.back() == "quantize";
+}
+
+int UnitPanels(const Node& matmul) {
+  return (GatedFn(matmul).empty() ? 1 : 2) * (QuantizesResult(matmul) ? 2 : 1);
 }
 
 bool operator==(const Module& a, const Module& b) { return Print(a) == Print(b); }

@@ -63,6 +63,14 @@ struct MatmulOperands {
   NodeId residual = -1;
 };
 
+// Of a matmul whose epilogue begins with gated_<fn> the fn, else "".
+absl::string_view GatedFn(const Node& matmul);
+// Whether its epilogue ends with quantize.
+bool QuantizesResult(const Node& matmul);
+// Panels of weights that it takes to finish outputs: two, where one is gate and one up, for each of
+// 16 outputs, of which a quantised block has twice as many.
+int UnitPanels(const Node& matmul);
+
 class Module {
  public:
   std::string name;

@@ -43,7 +43,8 @@ absl::string_view LinesOf(Op op) {
       return R"(%6 = weight {tensor="blocks"} : q8_0[96,64]
                 %7 = pack %4 {format="f32", layout="rows"} : f32[64]
                 %8 = pack %5 {format="f32", layout="panels16"} : f32[64,64]{panels16}
-                %9 = pack %6, %5 {format="q8_0", layout="panels16"} : q8_0[160,64]{panels16} @ "up")";
+                %9 = pack %6, %5 {format="q8_0", layout="panels16"} : q8_0[160,64]{panels16} @ "up"
+                %10 = pack %5, %6 {format="q8_0", layout="panels16x2"} : q8_0[160,64]{panels16x2})";
     case Op::kEmbed:
       return R"(%6 = embed %0, %2 {scale=8.0} : f32[T,64])";
     case Op::kRmsNorm:
@@ -60,7 +61,10 @@ absl::string_view LinesOf(Op op) {
                 %10 = matmul %3, %6 : f32[T,96]
                 %11 = matmul %9, %7 : f32[T,96]
                 %12 = matmul %3, %5, %4, %3 {epilogue=["bias", "gelu_tanh", "residual"]} : f32[T,64]
-                %13 = matmul %3, %9, %7, %8 {weights=2, inputs=2} : f32[T,160] @ "qkv")";
+                %13 = matmul %3, %9, %7, %8 {weights=2, inputs=2} : f32[T,160] @ "qkv"
+                %14 = pack %5, %5 {format="q8_0", layout="panels16x2"} : q8_0[128,64]{panels16x2}
+                %15 = matmul %9, %14 {epilogue=["gated_silu", "quantize"]} : q8a[T,64]
+                %16 = matmul %3, %5, %5, %4 {weights=2, epilogue=["gated_gelu", "bias"]} : f32[T,64])";
     case Op::kQuantize:
       return R"(%6 = quantize %3 : q8a[T,64])";
     case Op::kAdd:

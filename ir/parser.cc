@@ -3,6 +3,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "ir/text.h"
 #include "ir/verifier.h"
 
@@ -169,7 +170,12 @@ class Parser {
     if (at_ < text_.size() && text_[at_] == '{') {
       ++at_;
       const absl::string_view layout = PeekWord();
-      if (!ParseLayout(layout, &out->layout)) return Error("a layout: rows or panels16");
+      if (!ParseLayout(layout, &out->layout)) {
+        return Error(absl::StrCat(
+            "a layout: ", absl::StrJoin(kLayouts, " or ", [](std::string* text, Layout each) {
+              absl::StrAppend(text, Name(each));
+            })));
+      }
       at_ += layout.size();
       WEFT_RETURN_IF_ERROR(Punct('}'));
     }

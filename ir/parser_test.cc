@@ -145,7 +145,7 @@ TEST(ParserTest, RoundTripsEveryElementTypeAndLayout) {
 #undef WEFT_ENUM
   };
   for (DataType dtype : types) {
-    for (Layout layout : {Layout::kRows, Layout::kPanels16}) {
+    for (Layout layout : kLayouts) {
       Module module;
       const Type type{
           dtype, {Symbol::kTokens, Symbol::kLogitRows, Symbol::kCached, 0, 256}, layout};
@@ -231,7 +231,7 @@ TEST(ParserTest, ErrorsGiveLineColumnAndExpectation) {
       {"module \"m\" {\n  %0 = input : i32[TL]", "2:21: expected ']', found 'L]'"},
       {"module \"m\" {\n  %0 = input : i32[99999999999999999999]", "2:20: expected a dim"},
       {"module \"m\" {\n  %0 = input : i32[T]{panels8}",
-       "2:23: expected a layout: rows or panels16, found 'panels8}'"},
+       "2:23: expected a layout: rows or panels16 or panels16x2, found 'panels8}'"},
       {"module \"m\" {\n  %0 = input : i32[T] @ here",
        "2:25: expected a quoted string, found 'here'"},
       {"module \"m\" {\n  %1 = input : i32[T]\n  %1 = input : i32[T]",

@@ -34,10 +34,20 @@ Symbol SymbolOf(char letter) {
   return Symbol::kNone;
 }
 
-absl::string_view Name(Layout layout) { return layout == Layout::kRows ? "rows" : "panels16"; }
+absl::string_view Name(Layout layout) {
+  switch (layout) {
+    case Layout::kRows:
+      return "rows";
+    case Layout::kPanels16:
+      return "panels16";
+    case Layout::kPanels16x2:
+      return "panels16x2";
+  }
+  WEFT_CHECK(false);
+}
 
 bool ParseLayout(absl::string_view name, Layout* layout) {
-  for (Layout candidate : {Layout::kRows, Layout::kPanels16}) {
+  for (Layout candidate : kLayouts) {
     if (Name(candidate) != name) continue;
     *layout = candidate;
     return true;

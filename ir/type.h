@@ -38,9 +38,11 @@ class Dim {
 };
 
 enum class Layout : uint8_t {
-  kRows,      // row-major
-  kPanels16,  // panels of 16 rows, K-major within (docs/numerics.md)
+  kRows,        // row-major
+  kPanels16,    // panels of 16 rows, K-major within (docs/numerics.md)
+  kPanels16x2,  // such panels of the first half of the rows and of the second in turn
 };
+inline constexpr Layout kLayouts[] = {Layout::kRows, Layout::kPanels16, Layout::kPanels16x2};
 
 struct Type {
   DataType dtype = DataType::kF32;

@@ -42,6 +42,8 @@ TEST(TypeTest, LayoutsHaveNames) {
   Layout layout = Layout::kRows;
   EXPECT_TRUE(ParseLayout("panels16", &layout));
   EXPECT_EQ(layout, Layout::kPanels16);
+  EXPECT_TRUE(ParseLayout("panels16x2", &layout));
+  EXPECT_EQ(layout, Layout::kPanels16x2);
   EXPECT_TRUE(ParseLayout("rows", &layout));
   EXPECT_EQ(layout, Layout::kRows);
   EXPECT_FALSE(ParseLayout("panels32", &layout));

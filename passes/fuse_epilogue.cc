@@ -1,5 +1,10 @@
 #include "passes/fuse_epilogue.h"
 
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "passes/layout.h"
 #include "passes/rewrite.h"
 
 namespace weft::passes {
@@ -53,6 +58,58 @@ void Absorb(Module* module, NodeId matmul, NodeId user, const Step& step) {
   old.operands.clear();
 }
 
+// The matmul of which `gated` takes one half of the columns as gate and the other as up, if nothing
+// else uses it and its weights can be packed panel by panel in turn; else -1.
+NodeId GateAndUp(const Module& module, const Uses& uses,
+                 const absl::flat_hash_map<std::string, int>& weight_uses, NodeId gated) {
+  const Node& gate = module.node(module.node(gated).operands[0]);
+  const Node& up = module.node(module.node(gated).operands[1]);
+  if (gate.op != Op::kSlice || up.op != Op::kSlice || gate.operands != up.operands ||
+      gate.Int(Attr::kBegin) == up.Int(Attr::kBegin)) {
+    return -1;
+  }
+  for (NodeId slice : module.node(gated).operands) {
+    if (uses.SoleUser(slice) != gated) return -1;
+  }
+  const NodeId id = gate.operands[0];
+  const Node& matmul = module.node(id);
+  const int64_t width = module.node(gated).type.last().value();
+  if (matmul.op != Op::kMatmul || uses.Count(id) != 2 || matmul.operands.size() != 3 ||
+      matmul.Int(Attr::kWeights, 1) != 2 || matmul.Has(Attr::kEpilogue) ||
+      width % kPanelRows != 0) {
+    return -1;
+  }
+  std::string format;
+  for (const size_t place : {1, 2}) {
+    const Node& half = module.node(matmul.operands[place]);
+    if (!IsConstant(half) || half.type.dims[0] != ir::Dim(width)) return -1;
+    for (NodeId source : SourceWeights(module, matmul.operands[place])) {
+      const Node& weight = module.node(source);
+      const std::string own = weight.Has(Attr::kFormat) ? weight.String(Attr::kFormat) : "";
+      if (format.empty()) format = own;
+      // A second user would need the weight in another layout, so a second copy.
+      if (own != format || weight_uses.at(WeightKey(weight)) > 1) return -1;
+    }
+  }
+  // Two slices that start apart, of half the columns each: both are whole halves.
+  if (gate.Int(Attr::kBegin) % width != 0 || up.Int(Attr::kBegin) % width != 0) return -1;
+  return id;
+}
+
+// The gated_activate becomes the matmul, which is then dead.
+void AbsorbGate(Module* module, NodeId matmul, NodeId gated) {
+  Node& old = module->node(matmul);
+  const Node& user = module->node(gated);
+  Node fused = old;
+  fused.type = user.type;
+  fused.Set(Attr::kEpilogue,
+            std::vector<std::string>{absl::StrCat("gated_", user.String(Attr::kFn))});
+  if (module->node(user.operands[0]).Int(Attr::kBegin) != 0)
+    std::swap(fused.operands[1], fused.operands[2]);
+  module->node(gated) = std::move(fused);
+  old.operands.clear();
+}
+
 // Returns the node that took in the user of `id`, or -1.
 NodeId FuseOne(Module* module, const std::vector<size_t>& place, NodeId id) {
   const NodeId user_id = Uses(*module).SoleUser(id);
@@ -79,6 +136,15 @@ absl::Status FuseEpilogue(Module* module, const PassOptions& /*options*/, bool* 
   const std::vector<NodeId> order = module->order();
   std::vector<size_t> place(module->id_bound(), 0);
   for (size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
+  const Uses uses(*module);
+  const auto weight_uses = CountWeightUses(*module);
+  for (NodeId id : order) {
+    if (module->node(id).op != Op::kGatedActivate) continue;
+    const NodeId matmul = GateAndUp(*module, uses, weight_uses, id);
+    if (matmul < 0) continue;
+    AbsorbGate(module, matmul, id);
+    *changed = true;
+  }
   for (NodeId id : order) {
     // Dead ones have lost their operands.
     if (module->node(id).operands.empty()) continue;

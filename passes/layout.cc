@@ -28,7 +28,7 @@ StatusOr<int64_t> Product(std::initializer_list<int64_t> factors) {
 }
 
 StatusOr<int64_t> PanelBytes(const Type& type) {
-  WEFT_CHECK(type.layout == Layout::kPanels16 && type.rank() == 2);
+  WEFT_CHECK(type.layout != Layout::kRows && type.rank() == 2);
   const int64_t width = type.dims[1].value();
   return type.dtype == DataType::kQ8_0
              ? Product({DivideUp(width, kQ8BlockValues), kQ8PanelBlockBytes})
@@ -38,7 +38,7 @@ StatusOr<int64_t> PanelBytes(const Type& type) {
 int64_t Panels(const Type& type) { return DivideUp(type.dims[0].value(), kPanelRows); }
 
 StatusOr<int64_t> PackedBytes(const Type& type) {
-  if (type.layout == Layout::kPanels16) {
+  if (type.layout != Layout::kRows) {
     StatusOr<int64_t> panel = PanelBytes(type);
     if (!panel.ok()) return panel;
     return Product({Panels(type), *panel});

@@ -15,6 +15,7 @@ using ir::Type;
 TEST(LayoutTest, Weights) {
   EXPECT_EQ(*PackedBytes({DataType::kF32, {17, 5}, Layout::kPanels16}), 2 * 5 * 64);
   EXPECT_EQ(*PackedBytes({DataType::kQ8_0, {17, 33}, Layout::kPanels16}), 2 * 2 * 544);
+  EXPECT_EQ(*PackedBytes({DataType::kQ8_0, {64, 33}, Layout::kPanels16x2}), 4 * 2 * 544);
   EXPECT_EQ(*PackedBytes({DataType::kF32, {7}}), 28);
   EXPECT_EQ(*PackedBytes({DataType::kF32, {7, 3}}), 84);
   EXPECT_EQ(*PanelBytes({DataType::kF32, {17, 5}, Layout::kPanels16}), 5 * 64);

@@ -39,6 +39,7 @@ Status CheckPack(const Module& module, NodeId id) {
 
 Layout LayoutRead(const Module& module, const Node& user, const ir::Type& type) {
   if (type.rank() == 1) return Layout::kRows;
+  if (user.op == Op::kMatmul && !ir::GatedFn(user).empty()) return Layout::kPanels16x2;
   return user.op == Op::kEmbed && IsPositionTable(module, user) ? Layout::kRows : Layout::kPanels16;
 }
 

@@ -71,6 +71,12 @@ TEST(LegalityTest, Packed) {
         pack.type.layout = ir::Layout::kRows;
       },
       "cannot read the layout");
+  expect(
+      [](Module* module) {
+        module->node(Find(*module, Op::kMatmul))
+            .Set(Attr::kEpilogue, std::vector<std::string>{"gated_silu"});
+      },
+      "cannot read the layout");
 }
 
 TEST(LegalityTest, Scheduled) {

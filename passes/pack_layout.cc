@@ -20,11 +20,11 @@ using ir::Op;
 
 class Packer {
  public:
-  explicit Packer(Module* module) : module_(*module), builder_(module) {}
+  explicit Packer(Module* module)
+      : module_(*module), builder_(module), uses_(CountWeightUses(*module)) {}
 
   absl::Status Run(bool* changed) {
     const std::vector<NodeId> order = module_.order();
-    CountUses(order);
     for (NodeId id : order) {
       const Op op = module_.node(id).op;
       if (op == Op::kPack || op == Op::kConcat) continue;
@@ -39,16 +39,6 @@ class Packer {
  private:
   bool IsConstantAt(NodeId user, size_t operand) const {
     return IsConstant(module_.node(module_.node(user).operands[operand]));
-  }
-
-  void CountUses(const std::vector<NodeId>& order) {
-    for (NodeId id : order) {
-      if (IsConstant(module_.node(id)) || module_.node(id).op == Op::kPack) continue;
-      for (NodeId operand : module_.node(id).operands) {
-        for (NodeId weight : SourceWeights(module_, operand))
-          ++uses_[WeightKey(module_.node(weight))];
-      }
-    }
   }
 
   std::string FormatOf(NodeId weight_id) {
@@ -90,6 +80,7 @@ class Packer {
       if (!IsConstant(module_.node(weight))) return;  // packed already
       for (NodeId source : SourceWeights(module_, weight)) weights.push_back(source);
     }
+    const bool gated = !ir::GatedFn(module_.node(id)).empty();
     std::vector<NodeId> packs;
     bool any_f32 = false;
     bool any_q8 = false;
@@ -97,12 +88,17 @@ class Packer {
       const std::string format = FormatOf(weights[begin]);
       end = begin + 1;
       while (end < weights.size() && FormatOf(weights[end]) == format &&
-             !IsShared(weights[begin]) && !IsShared(weights[end])) {
+             (gated || (!IsShared(weights[begin]) && !IsShared(weights[end])))) {
         ++end;
+      }
+      if (gated && end < weights.size()) {
+        builder_.Fail(absl::InvalidArgumentError(
+            absl::StrCat("gate and up of '", module_.node(id).location, "' differ in format")));
+        return;
       }
       packs.push_back(Pack({weights.begin() + static_cast<std::ptrdiff_t>(begin),
                             weights.begin() + static_cast<std::ptrdiff_t>(end)},
-                           format, Layout::kPanels16));
+                           format, gated ? Layout::kPanels16x2 : Layout::kPanels16));
       (format == "q8_0" ? any_q8 : any_f32) = true;
     }
     std::vector<NodeId> operands;

@@ -4,6 +4,7 @@
 #include "passes/fuse_epilogue.h"
 #include "passes/fuse_gate_up.h"
 #include "passes/fuse_qkv.h"
+#include "passes/fuse_quantize.h"
 #include "passes/legality.h"
 #include "passes/pack_layout.h"
 #include "passes/pass_manager.h"
@@ -43,13 +44,20 @@ constexpr Pass kPipeline[] = {
     // After fuse-gate-up, from which it would take the activation; before packing, which packs the
     // biases it moves.
     {.name = "fuse-epilogue",
-     .doc = "Moves bias, activation and residual into their matmul, and scales into embeddings.",
+     .doc =
+         "Moves bias, activation, gate and residual into their matmul, and scales into embeddings.",
      .optional = true,
      .run = FuseEpilogue},
     // From here on the module is lowered: each pass needs what the one before it adds.
     {.name = "pack-layout",
      .doc = "Lays weights out for the kernels and quantises what goes into q8_0 matmuls.",
      .run = PackLayout,
+     .check = CheckPacked},
+    // Only now are there such steps; a matmul's units are then whole blocks.
+    {.name = "fuse-quantize",
+     .doc = "Has matmuls quantise their results where nothing else uses them.",
+     .optional = true,
+     .run = FuseQuantize,
      .check = CheckPacked},
     {.name = "schedule",
      .doc = "Splits every step into units of work and makes slices views.",

@@ -13,7 +13,7 @@ TEST(PipelinesTest, StagesAreImportAndThePasses) {
   EXPECT_THAT(StageNames(),
               testing::ElementsAre("import", "canonicalise", "fuse-qkv", "fuse-gate-up",
                                    "select-weight-format", "select-kv-format", "fuse-epilogue",
-                                   "pack-layout", "schedule", "plan-memory"));
+                                   "pack-layout", "fuse-quantize", "schedule", "plan-memory"));
   EXPECT_EQ(FindPass("schedule")->name, "schedule");
   EXPECT_EQ(FindPass("import"), nullptr);
 }
@@ -52,7 +52,8 @@ TEST(PipelinesTest, FusionsDoNotMoveTheNumbersInQ8) {
       PipelineOptions options;
       options.pass.q8_threshold = 24;  // some of each format
       const auto fused = Outputs(Lower(text, options));
-      options.disabled = {"canonicalise", "fuse-qkv", "fuse-gate-up", "fuse-epilogue"};
+      options.disabled = {"canonicalise", "fuse-qkv", "fuse-gate-up", "fuse-epilogue",
+                          "fuse-quantize"};
       EXPECT_EQ(fused[0].floats, Outputs(Lower(text, options))[0].floats);
     }
   }

@@ -88,6 +88,17 @@ std::string WeightKey(const Node& weight) {
                       weight.Bool(Attr::kTransposed) ? " transposed" : "");
 }
 
+absl::flat_hash_map<std::string, int> CountWeightUses(const Module& module) {
+  absl::flat_hash_map<std::string, int> uses;
+  for (NodeId id : module.order()) {
+    if (IsConstant(module.node(id)) || module.node(id).op == Op::kPack) continue;
+    for (NodeId operand : module.node(id).operands) {
+      for (NodeId weight : SourceWeights(module, operand)) ++uses[WeightKey(module.node(weight))];
+    }
+  }
+  return uses;
+}
+
 std::string JoinLocations(absl::Span<const std::string> locations) {
   const std::string& first = locations.front();
   if (std::ranges::all_of(locations, [&](const std::string& other) { return other == first; }))

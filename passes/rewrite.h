@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "ir/module.h"
 
@@ -36,6 +37,8 @@ bool IsConstant(const ir::Node& node);
 std::vector<ir::NodeId> SourceWeights(const ir::Module& module, ir::NodeId id);
 // Tells which values a `weight` node holds: same key, same values.
 std::string WeightKey(const ir::Node& weight);
+// How often steps use the weights, by key.
+absl::flat_hash_map<std::string, int> CountWeightUses(const ir::Module& module);
 
 // {"a.q_proj", "a.k_proj"} → "a.{q,k}_proj"; common parts end at '.', '_' or '/'.
 std::string JoinLocations(absl::Span<const std::string> locations);

@@ -35,10 +35,11 @@ constexpr int64_t kAttentionUnits = 32;
 
 absl::StatusOr<StepPartition> PartitionPanels(const Module& module, const Node& matmul) {
   StepPartition result{.partition = "panels", .units = 0};
+  const int64_t panels = ir::UnitPanels(matmul);
   int64_t largest = 1;
   for (NodeId weight : module.OperandsOf(matmul).weights) {
     const ir::Type& type = module.node(weight).type;
-    if (type.layout != ir::Layout::kPanels16) {
+    if (type.layout == ir::Layout::kRows) {
       return absl::FailedPreconditionError(
           absl::StrCat("'", matmul.location,
                        "' has a weight that is not packed; pack-layout "
@@ -47,9 +48,9 @@ absl::StatusOr<StepPartition> PartitionPanels(const Module& module, const Node& 
     const absl::StatusOr<int64_t> bytes = PanelBytes(type);
     if (!bytes.ok()) return bytes.status();
     largest = std::max(largest, *bytes);
-    result.units += Panels(type);
+    result.units += DivideUp(Panels(type), panels);
   }
-  result.grain = std::max<int64_t>(1, kGrainBytes / largest);
+  result.grain = std::max<int64_t>(1, kGrainBytes / panels / largest);
   return result;
 }
 

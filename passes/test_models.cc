@@ -29,7 +29,7 @@ class ModelWriter {
     kv_heads_ = Pick({1, 2, 3});
     heads_ = kv_heads_ * (family == Family::kGpt2 ? 1 : Pick({1, 2}));
     hidden_ = family == Family::kGpt2 ? heads_ * head_dim_ : Pick({12, 16, 33, 64});
-    ffn_ = Pick({16, 24, 40, 70});
+    ffn_ = Pick({16, 24, 64, 70});
     vocab_ = Pick({17, 32, 50});
     layers_ = layers > 0 ? layers : Pick({1, 2, 3});
   }
@@ -231,9 +231,9 @@ std::vector<ir::Value> Outputs(const ir::Module& module) {
   return *std::move(outputs);
 }
 
-void ExpectSameNumbers(absl::string_view name, bool with_prefix) {
+void ExpectSameNumbers(absl::string_view name, bool with_prefix, WeightsMode weights) {
   PipelineOptions options;
-  options.pass.weights = WeightsMode::kF32;
+  options.pass.weights = weights;
   const Pass* pass = FindPass(name);
   ASSERT_NE(pass, nullptr);
   bool changed = false;

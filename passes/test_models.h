@@ -38,7 +38,8 @@ ir::Module Lower(absl::string_view text, PipelineOptions options);
 std::vector<ir::Value> Outputs(const ir::Module& module);
 
 // Runs only the pass, over random models of all families with passes before it in the pipeline run
-// if `with_prefix`, in F32; expects the very same bits, and that some model changed.
-void ExpectSameNumbers(absl::string_view pass, bool with_prefix);
+// if `with_prefix`; expects the very same bits, and that some model changed.
+void ExpectSameNumbers(absl::string_view pass, bool with_prefix,
+                       WeightsMode weights = WeightsMode::kF32);
 
 }  // namespace weft::passes

@@ -107,25 +107,29 @@ TEST_P(GoldenTest, SameBitsWhateverTheTargetThreadsAndChunks) {
 }
 
 TEST_P(GoldenTest, OptionalPassesChangeNoBit) {
-  std::vector<float> first;
   std::vector<std::vector<std::string>> cases = {{}};
   for (const passes::Pass& pass : passes::DefaultPipeline()) {
     if (pass.optional) cases.push_back({std::string(pass.name)});
   }
   ASSERT_GE(cases.size(), 4U);
-  for (const auto& disabled : cases) {
-    tools::CompileSettings settings = TestSettings("host", WeightsMode::kF32);
-    settings.pipeline.disabled = disabled;
-    auto harness = Make(settings);
-    ASSERT_NE(harness, nullptr);
-    auto executor = harness->MakeExecutor(2);
-    ASSERT_TRUE(executor.ok()) << executor.status();
-    auto logits = Harness::Logits(executor->get(), golden_.input_ids, 16);
-    ASSERT_TRUE(logits.ok()) << logits.status();
-    if (first.empty()) first = *logits;
-    EXPECT_LE(MaxDifference(*logits, golden_.logits), kTolerance)
-        << testing::PrintToString(disabled);
-    EXPECT_TRUE(SameBits(first, *logits)) << testing::PrintToString(disabled);
+  for (WeightsMode mode : {WeightsMode::kF32, WeightsMode::kQ8_0}) {
+    std::vector<float> first;
+    for (const auto& disabled : cases) {
+      tools::CompileSettings settings = TestSettings("host", mode);
+      settings.pipeline.disabled = disabled;
+      auto harness = Make(settings);
+      ASSERT_NE(harness, nullptr);
+      auto executor = harness->MakeExecutor(2);
+      ASSERT_TRUE(executor.ok()) << executor.status();
+      auto logits = Harness::Logits(executor->get(), golden_.input_ids, 16);
+      ASSERT_TRUE(logits.ok()) << logits.status();
+      if (first.empty()) first = *logits;
+      if (mode == WeightsMode::kF32) {
+        EXPECT_LE(MaxDifference(*logits, golden_.logits), kTolerance)
+            << testing::PrintToString(disabled);
+      }
+      EXPECT_TRUE(SameBits(first, *logits)) << testing::PrintToString(disabled);
+    }
   }
 }
 

@@ -144,11 +144,14 @@ Status PackPanels(const std::vector<WeightRows>& parts, const Node& node, uint8_
   const int64_t rows = node.type.dims[0].value();
   const int64_t width = node.type.dims[1].value();
   const DataType format = node.type.dtype;
+  const bool halves = node.type.layout == ir::Layout::kPanels16x2;
   return ParallelFor(threads, Panels(rows), [&](int64_t panel) {
     RowBuffer buffer{std::vector<float>(Blocks(width) * kBlock, 0.0F),
                      std::vector<uint8_t>(Blocks(width) * kQ8BlockBytes)};
-    for (int64_t lane = 0; lane < kPanelRows && panel * kPanelRows + lane < rows; ++lane) {
-      int64_t row = panel * kPanelRows + lane;
+    const int64_t first =
+        halves ? panel % 2 * (rows / 2) + panel / 2 * kPanelRows : panel * kPanelRows;
+    for (int64_t lane = 0; lane < kPanelRows && first + lane < rows; ++lane) {
+      int64_t row = first + lane;
       size_t part = 0;
       while (row >= parts[part].count()) row -= parts[part++].count();
       uint8_t* to = out + panel * PanelBytes(format, width);
@@ -170,7 +173,7 @@ Status PackNode(const ir::Module& module, const ir::WeightReader& reader, const 
     parts.emplace_back(module, reader, module.node(operand));
     if (Status status = parts.back().Prepare(); !status.ok()) return status;
   }
-  if (node.type.layout == ir::Layout::kPanels16) {
+  if (node.type.layout != ir::Layout::kRows) {
     if (Status status = PackPanels(parts, node, out, threads); !status.ok()) return status;
   } else {
     auto* at = reinterpret_cast<float*>(out);

@@ -93,6 +93,30 @@ TEST(Pack, Q8_0BlocksKeepTheirBytes) {
   }
 }
 
+// Gate and up of 32 rows each.
+TEST(Pack, PanelsOfTwoHalvesInTurn) {
+  Reader reader;
+  for (int i = 0; i < 64 * 3; ++i) reader.values.push_back(static_cast<float>(i + 1));
+  const std::vector<uint8_t> out = Pack(R"(module "m" {
+    tensor "w" : f32[64,3] {file=0, offset=0}
+    %0 = weight {tensor="w", rows=[0, 32]} : f32[32,3]
+    %1 = weight {tensor="w", rows=[32, 64]} : f32[32,3]
+    %2 = pack %0, %1 {format="f32", layout="panels16x2", space="weights", address=0, bytes=768} : f32[64,3]{panels16x2}
+    return %2
+  })",
+                                        reader, 768);
+  constexpr int kFirstRows[] = {0, 32, 16, 48};
+  for (int panel = 0; panel < 4; ++panel) {
+    for (int k = 0; k < 3; ++k) {
+      for (int lane = 0; lane < 16; ++lane) {
+        float value = -1;
+        std::memcpy(&value, &out[((panel * 3 + k) * 16 + lane) * 4], 4);
+        EXPECT_EQ(value, (kFirstRows[panel] + lane) * 3 + k + 1) << panel << ", " << k;
+      }
+    }
+  }
+}
+
 TEST(Pack, TheSameBytesForAnyNumberOfThreads) {
   Reader reader;
   const std::vector<uint8_t> random = RandomTensor(100 * 96, 5);
