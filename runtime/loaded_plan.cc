@@ -39,7 +39,7 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> ReadTokenizer(const Plan& plan)
 
 absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_ptr<const Plan> plan,
                                                                    const PlanLoadOptions& options) {
-  const std::shared_ptr<LoadedPlan> loaded(new LoadedPlan(std::move(plan)));
+  std::shared_ptr<LoadedPlan> loaded(new LoadedPlan(std::move(plan)));
   const Plan& opened = *loaded->plan_;
   WEFT_RETURN_IF_ERROR(CheckCpu(opened));
   if (options.huge_pages && !opened.weights().empty()) {

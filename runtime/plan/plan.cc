@@ -37,7 +37,7 @@ absl::Status Plan::CheckSection(PlanSection kind) const {
 absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) {
   absl::StatusOr<std::shared_ptr<const MappedFile>> file = MappedFile::Open(path);
   if (!file.ok()) return file.status();
-  const auto plan = std::shared_ptr<Plan>(new Plan());
+  auto plan = std::shared_ptr<Plan>(new Plan());
   plan->file_ = *std::move(file);
   const absl::Span<const uint8_t> bytes = plan->file_->bytes();
   const absl::StatusOr<std::vector<PlanEntry>> entries = DecodePlanHeader(bytes, path);
