@@ -10,7 +10,9 @@
 #include <fstream>
 #include <thread>
 
+#include "runtime/base/read_file.h"
 #include "runtime/c/weft.hpp"
+#include "runtime/plan/plan_format.h"
 #include "tests/harness.h"
 #include "tools/engine.h"
 
@@ -177,13 +179,14 @@ TEST_F(CApi, Errors) {
     EXPECT_EQ(CodeOf([&] { plan.ApplyChatTemplate({{"user", "a"}}); }, "no chat template"),
               WEFT_NOT_FOUND);
   }
-  // The last weight.
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(-1, std::ios::end);
-  const int byte = file.get();
-  file.seekp(-1, std::ios::end);
-  file.put(static_cast<char>(byte ^ 1));
-  file.close();
+  std::string bytes = *ReadFileToString(path, 1 << 30);
+  const auto entries = DecodePlanHeader(
+      absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()), path);
+  ASSERT_TRUE(entries.ok()) << entries.status();
+  for (const PlanEntry& entry : *entries) {
+    if (entry.kind == PlanSection::kWeights) bytes[entry.offset] ^= 1;
+  }
+  std::ofstream(path, std::ios::binary) << bytes;
   EXPECT_EQ(CodeOf([&] { runtime::Plan(path).Verify(); }, "weights"), WEFT_DATA_LOSS);
 }
 

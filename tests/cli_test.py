@@ -119,7 +119,8 @@ class Results(CommandTest):
         self.assertEqual(diff["fields"]["kv_format"], ["f32", "f16"])
         self.assertEqual(set(map(len, diff["weights"].values())), {2})
         damaged = bytearray(plans[0].read_bytes())
-        damaged[-1] ^= 1
+        sections = [struct.unpack_from("<IIQQQ", damaged, 32 + 32 * i) for i in range(struct.unpack_from("<I", damaged, 12)[0])]
+        damaged[next(offset for kind, _, offset, _, _ in sections if kind == 7)] ^= 1
         plans[0].write_bytes(damaged)
         self.fails("verify", plans[0], message="weights")
         self.fails("verify", TINY / "gemma3" / "config.json", message="config.json")
