@@ -142,15 +142,15 @@ absl::StatusOr<int64_t> BytesNeeded(const Module& module, const Node& node,
   }
   if (node.type.rank() == 1) return RoundUp(4 * MaxRows(node.type, options), kAlignment);
   const absl::StatusOr<int64_t> stride = RowStride(node.type);
-  if (!stride.ok()) return stride;
+  if (!stride.ok()) return stride.status();
   if (!node.Has(Attr::kStride) || node.Int(Attr::kStride) != *stride)
     return absl::InvalidArgumentError("has the wrong stride");
-  const absl::StatusOr<int64_t> bytes = Product({MaxRows(node.type, options), *stride});
+  absl::StatusOr<int64_t> bytes = Product({MaxRows(node.type, options), *stride});
   if (!bytes.ok() || !node.Has(Attr::kSlices)) return bytes;
   const absl::StatusOr<int64_t> context = ResolveContext(module, options);
-  if (!context.ok()) return context;
+  if (!context.ok()) return context.status();
   const absl::StatusOr<int64_t> workspace = WorkspaceBytes(node, *context);
-  if (!workspace.ok()) return workspace;
+  if (!workspace.ok()) return workspace.status();
   if (node.Int(Attr::kWorkspace, 0) != *workspace)
     return absl::InvalidArgumentError(absl::StrCat("needs a workspace of ", *workspace, " bytes"));
   return *bytes + *workspace;

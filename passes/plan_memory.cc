@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
@@ -107,8 +109,11 @@ absl::Status PlanArena(Module* module, const PassOptions& options) {
     values.push_back(id);
   }
   const std::vector<LiveRange> ranges = LiveRanges(*module);
-  std::ranges::stable_sort(values, std::ranges::greater{},
-                           [&](NodeId id) { return module->node(id).Int(Attr::kBytes); });
+  std::vector<size_t> places(module->id_bound());
+  for (size_t place = 0; place < values.size(); ++place) places[values[place]] = place;
+  std::ranges::sort(values, {}, [&](NodeId id) {
+    return std::pair(-module->node(id).Int(Attr::kBytes), places[id]);
+  });
   struct Placed {
     int64_t begin;
     int64_t end;
@@ -154,7 +159,7 @@ absl::Status PlanCache(Module* module, const PassOptions& options) {
   const absl::StatusOr<int64_t> context = ResolveContext(*module, options);
   if (!context.ok()) return context.status();
   const auto layer = [&](NodeId id) { return module->node(id).Int(Attr::kLayer); };
-  std::ranges::stable_sort(caches, {}, layer);
+  std::ranges::sort(caches, {}, layer);
   int64_t address = 0;
   for (size_t i = 0; i < caches.size(); ++i) {
     if (i > 0 && layer(caches[i]) == layer(caches[i - 1])) {

@@ -59,8 +59,7 @@ std::string FileOf(absl::Span<const uint8_t> image, const std::string& folder) {
   std::error_code error;
   if (fs::create_directories(folder, error)) fs::permissions(folder, fs::perms::owner_all, error);
   if (!IsOurs(folder)) return "";
-  const std::string path =
-      absl::StrFormat("%s/%016x-%x.so", folder, Checksum::Of(image), image.size());
+  std::string path = absl::StrFormat("%s/%016x-%x.so", folder, Checksum::Of(image), image.size());
   if (Holds(path, image)) {
     fs::last_write_time(path, fs::file_time_type::clock::now(), error);  // for RemoveOldFiles
     return path;
@@ -100,7 +99,7 @@ absl::StatusOr<std::unique_ptr<CodeLibrary>> CodeLibrary::Load(absl::Span<const 
   std::string path = absl::StrCat("/proc/self/fd/", *fd);
   void* handle = Open(path);
   if (handle == nullptr) {
-    const absl::Status status =
+    absl::Status status =
         absl::FailedPreconditionError(absl::StrCat("cannot load machine code: ", dlerror()));
     close(*fd);
     return status;
