@@ -87,7 +87,8 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
   for (const Groups* groups : {&executor->one_row_, &executor->many_rows_}) {
     for (const PreparedGroup& group : *groups) slots = std::max(slots, group.slot + 1);
   }
-  executor->shares_ = std::make_unique<Share[]>(slots * static_cast<size_t>(executor->threads()));
+  executor->shares_ =
+      std::make_unique<UnitShare[]>(slots * static_cast<size_t>(executor->threads()));
   if (options.debug_poison) {
     absl::StatusOr<PoisonChecker> poison =
         PoisonChecker::Create(program, executor->arena_.data(), executor->kv_.data());
@@ -246,9 +247,13 @@ void Executor::RunInOrder(int worker, const StepGroup& group, const KernelContex
   for (size_t i = group.begin; i < group.end; ++i) Call(worker, i, context, 0, Units(i, context));
 }
 
+absl::Span<UnitShare> Executor::SharesOf(const PreparedGroup& group) const {
+  const auto workers = static_cast<size_t>(threads());
+  return {shares_.get() + group.slot * workers, workers};
+}
+
 // Deals out the groups from `first` up to the next barrier. No worker may be taking units.
 void Executor::OpenShares(const Groups& groups, size_t first, const KernelContext& context) {
-  const int64_t workers = threads();
   for (size_t g = first; g < groups.size() && (g == first || !groups[g].steps.barrier); ++g) {
     const PreparedGroup& group = groups[g];
     int64_t units = Units(group.steps.begin, context);
@@ -257,11 +262,7 @@ void Executor::OpenShares(const Groups& groups, size_t first, const KernelContex
       const int64_t at_once = RowsAtOnce(group, rows);
       units = (rows + at_once - 1) / at_once;
     }
-    Share* const shares = shares_.get() + group.slot * static_cast<size_t>(workers);
-    for (int64_t worker = 0; worker < workers; ++worker) {
-      shares[worker].next.store(units * worker / workers, std::memory_order_relaxed);
-      shares[worker].end = units * (worker + 1) / workers;
-    }
+    DealShares(units, SharesOf(group));
   }
 }
 
@@ -276,32 +277,22 @@ int64_t Executor::GrainOf(const Step& step, int64_t units, const KernelContext& 
 
 // Takes units of a group until none is left: the worker's own, then the others'.
 void Executor::TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context) {
-  const int workers = threads();
   const size_t first = group.steps.begin;
   const Step& step = program_.steps[first];
   const bool by_rows = group.steps.kind == StepGroup::Kind::kRows;
   const int64_t all = Units(first, context);
   const int64_t rows = all / step.units;
   const int64_t at_once = by_rows ? RowsAtOnce(group, rows) : 1;
-  // Bounded, so that `next` cannot overflow however many workers overshoot.
-  const int64_t grain = by_rows        ? 1
-                        : workers == 1 ? all
-                                       : std::min(GrainOf(step, all, context), all);
-  Share* const shares = shares_.get() + group.slot * static_cast<size_t>(workers);
-  for (int i = 0; i < workers; ++i) {
-    Share& share = shares[(worker + i) % workers];
-    // Looking before adding keeps the line shared once the units are gone.
-    while (share.next.load(std::memory_order_relaxed) < share.end) {
-      const int64_t begin = share.next.fetch_add(grain, std::memory_order_relaxed);
-      if (begin >= share.end) break;
-      const int64_t end = std::min(begin + grain, share.end);
-      if (by_rows) {
-        RunRows(worker, group.steps, context, begin * at_once, std::min(end * at_once, rows));
-      } else {
-        Call(worker, first, context, begin, end);
-      }
+  const int64_t grain = by_rows          ? 1
+                        : threads() == 1 ? all
+                                         : std::min(GrainOf(step, all, context), all);
+  TakeShares(SharesOf(group), worker, grain, [&](int64_t begin, int64_t end) {
+    if (by_rows) {
+      RunRows(worker, group.steps, context, begin * at_once, std::min(end * at_once, rows));
+    } else {
+      Call(worker, first, context, begin, end);
     }
-  }
+  });
 }
 
 void Executor::RunWorker(int worker, const KernelContext& context) {

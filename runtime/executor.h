@@ -16,6 +16,7 @@
 #include "runtime/barriers.h"
 #include "runtime/poison.h"
 #include "runtime/profile.h"
+#include "runtime/unit_shares.h"
 #include "runtime/weight_copy.h"
 #include "runtime/worker_pool.h"
 
@@ -88,13 +89,6 @@ class Executor {
     size_t slot;             // of its shares; groups between two barriers have different ones
     uint64_t bytes_per_row;  // that a kRows group touches
   };
-  // The units of a group that one worker begins with, and of which others take once they are done
-  // with theirs. Each worker streams through weights that lie side by side, and a worker that the
-  // system held back is helped out. A cache line each: taking must not slow down the neighbour.
-  struct alignas(64) Share {
-    std::atomic<int64_t> next = 0;
-    int64_t end = 0;
-  };
   // Of one step and worker, in one run.
   struct Interval {
     int64_t begin_ns = 0;
@@ -122,6 +116,7 @@ class Executor {
   void RunRows(int worker, const StepGroup& group, const KernelContext& context, int64_t begin,
                int64_t end);
   void RunInOrder(int worker, const StepGroup& group, const KernelContext& context);
+  absl::Span<UnitShare> SharesOf(const PreparedGroup& group) const;
   void OpenShares(const Groups& groups, size_t first, const KernelContext& context);
   int64_t GrainOf(const Step& step, int64_t units, const KernelContext& context) const;
   void TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context);
@@ -137,12 +132,12 @@ class Executor {
   std::vector<void*> operands_;         // of all steps, one after another
   std::vector<WeightOperand> unmoved_;  // with a weight_copy: still in the map; the last ends first
   std::vector<PreparedStep> steps_;
-  Groups one_row_;                     // for runs of one token
-  Groups many_rows_;                   // for others
-  std::unique_ptr<Share[]> shares_;    // [slot][worker]
-  std::vector<Interval> intervals_;    // [worker][step], with options.profile
-  std::vector<Extent> mac_rows_;       // by step, with options.profile
-  std::atomic<bool> skipped_ = false;  // a worker saw the cancel flag in this run
+  Groups one_row_;                       // for runs of one token
+  Groups many_rows_;                     // for others
+  std::unique_ptr<UnitShare[]> shares_;  // [slot][worker]
+  std::vector<Interval> intervals_;      // [worker][step], with options.profile
+  std::vector<Extent> mac_rows_;         // by step, with options.profile
+  std::atomic<bool> skipped_ = false;    // a worker saw the cancel flag in this run
   std::optional<PoisonChecker> poison_;
   Profile profile_;
   int64_t logit_rows_ = 0;  // of the last run; 0 where it failed

@@ -53,6 +53,22 @@ class GoldenTest : public testing::TestWithParam<std::string> {
     EXPECT_TRUE(harness.ok()) << harness.status();
     return harness.ok() ? *std::move(harness) : nullptr;
   }
+  // Logits of the golden prompt: compiled, and as the reference evaluator has them of the same IR.
+  void Compare(const tools::CompileSettings& settings, std::vector<float>* logits,
+               std::vector<float>* reference) {
+    auto harness = Make(settings);
+    ASSERT_NE(harness, nullptr);
+    auto executor = harness->MakeExecutor(2);
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    auto compiled = Harness::Logits(executor->get(), golden_.input_ids, 64);
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
+    *logits = *std::move(compiled);
+    auto evaluated =
+        ir::Evaluate(harness->compiled().module, *harness->model().weights, golden_.input_ids);
+    ASSERT_TRUE(evaluated.ok()) << evaluated.status();
+    *reference = std::move((*evaluated)[0].floats);
+  }
+
   Golden golden_ = *ReadGolden(TinyPath(GetParam()));
 };
 
@@ -155,15 +171,8 @@ TEST_P(GoldenTest, StepsTouchOnlyWhatTheyDeclare) {
 TEST_P(GoldenTest, Q8_0MatchesTheReferenceEvaluator) {
   tools::CompileSettings settings = TestSettings("host", WeightsMode::kQ8_0);
   settings.pipeline.pass.kv = KvMode::kF32;
-  auto harness = Make(settings);
-  ASSERT_NE(harness, nullptr);
-  auto executor = harness->MakeExecutor(2);
-  ASSERT_TRUE(executor.ok()) << executor.status();
-  auto logits = Harness::Logits(executor->get(), golden_.input_ids, 64);
-  ASSERT_TRUE(logits.ok()) << logits.status();
-  auto reference =
-      ir::Evaluate(harness->compiled().module, *harness->model().weights, golden_.input_ids);
-  ASSERT_TRUE(reference.ok()) << reference.status();
+  std::vector<float> logits, reference;
+  ASSERT_NO_FATAL_FAILURE(Compare(settings, &logits, &reference));
 
   const size_t vocab = golden_.logits.size() / golden_.input_ids.size();
   size_t exact_rows = 0;
@@ -173,13 +182,13 @@ TEST_P(GoldenTest, Q8_0MatchesTheReferenceEvaluator) {
       return std::vector<float>(all.begin() + static_cast<std::ptrdiff_t>(row * vocab),
                                 all.begin() + static_cast<std::ptrdiff_t>((row + 1) * vocab));
     };
-    const double error = RelativeError(part(*logits), part((*reference)[0].floats));
+    const double error = RelativeError(part(logits), part(reference));
     exact = exact && error < 1e-4;
     exact_rows += exact ? 1 : 0;
     EXPECT_LT(error, 3.0 / 127) << "row " << row;
   }
   EXPECT_GE(exact_rows, 10U);
-  EXPECT_GT(RelativeError(*logits, golden_.logits), 2e-3) << "nothing was quantised";
+  EXPECT_GT(RelativeError(logits, golden_.logits), 2e-3) << "nothing was quantised";
 }
 
 // Rounded keys and values, against the evaluator, which rounds as well. A key or value within F32's
@@ -191,17 +200,10 @@ TEST_P(GoldenTest, RoundedCachesMatchTheReferenceEvaluator) {
     SCOPED_TRACE(Name(kv));
     tools::CompileSettings settings = TestSettings("host", WeightsMode::kF32);
     settings.pipeline.pass.kv = kv;
-    auto harness = Make(settings);
-    ASSERT_NE(harness, nullptr);
-    auto executor = harness->MakeExecutor(2);
-    ASSERT_TRUE(executor.ok()) << executor.status();
-    auto logits = Harness::Logits(executor->get(), golden_.input_ids, 64);
-    ASSERT_TRUE(logits.ok()) << logits.status();
-    auto reference =
-        ir::Evaluate(harness->compiled().module, *harness->model().weights, golden_.input_ids);
-    ASSERT_TRUE(reference.ok()) << reference.status();
-    const double lost = RelativeError((*reference)[0].floats, golden_.logits);
-    EXPECT_LT(RelativeError(*logits, (*reference)[0].floats), lost / 3);
+    std::vector<float> logits, reference;
+    ASSERT_NO_FATAL_FAILURE(Compare(settings, &logits, &reference));
+    const double lost = RelativeError(reference, golden_.logits);
+    EXPECT_LT(RelativeError(logits, reference), lost / 3);
     EXPECT_LT(lost, 4 * step);
     EXPECT_GT(lost, 1e-6) << "nothing was rounded";
   }

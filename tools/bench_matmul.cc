@@ -1,7 +1,6 @@
 #include "tools/bench_matmul.h"
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -15,6 +14,7 @@
 #include "runtime/anonymous_memory.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/unit_shares.h"
 #include "tools/bench_roof.h"
 #include "tools/bench_stats.h"
 
@@ -29,12 +29,6 @@ constexpr int64_t kFootprint = int64_t{512} << 20;
 constexpr char kKernelName[] = "matmul";
 // What a worker takes at once, as schedule has it (passes/schedule.cc).
 constexpr int64_t kGrainBytes = 64 << 10;
-
-// The units of a call that one worker begins with, as an executor's are (runtime/executor.h).
-struct alignas(64) Share {
-  std::atomic<int64_t> next = 0;
-  int64_t end = 0;
-};
 
 int64_t RoundUp(int64_t value, int64_t multiple) {
   return codegen::CeilDiv(value, multiple) * multiple;
@@ -119,25 +113,16 @@ class MatmulBench {
             ? units
             : std::clamp<int64_t>(kGrainBytes / codegen::PanelBytes(options_.format, options_.k), 1,
                                   units);
-    std::vector<Share> shares(static_cast<size_t>(copies_ * workers));
-    for (int64_t copy = 0; copy < copies_; ++copy) {
-      for (int worker = 0; worker < workers; ++worker) {
-        const auto [begin, end] = PartOf(units, worker, workers);
-        Share& share = shares[static_cast<size_t>(copy * workers + worker)];
-        share.next.store(begin, std::memory_order_relaxed);
-        share.end = end;
-      }
-    }
+    std::vector<UnitShare> shares(static_cast<size_t>(copies_ * workers));
+    const auto shares_of = [&](int64_t copy) {
+      return absl::MakeSpan(shares).subspan(static_cast<size_t>(copy * workers),
+                                            static_cast<size_t>(workers));
+    };
+    for (int64_t copy = 0; copy < copies_; ++copy) DealShares(units, shares_of(copy));
     return TimeInTurns(roof_->pool(), copies_, [&](int64_t copy, int worker) {
       void* operands[] = {input_.data(), weights_.data() + copy * copy_bytes_, output_.data()};
-      for (int i = 0; i < workers; ++i) {
-        Share& share = shares[static_cast<size_t>(copy * workers + (worker + i) % workers)];
-        while (share.next.load(std::memory_order_relaxed) < share.end) {
-          const int64_t begin = share.next.fetch_add(grain, std::memory_order_relaxed);
-          if (begin >= share.end) break;
-          kernel_(&context, operands, begin, std::min(begin + grain, share.end));
-        }
-      }
+      TakeShares(shares_of(copy), worker, grain,
+                 [&](int64_t begin, int64_t end) { kernel_(&context, operands, begin, end); });
     });
   }
 

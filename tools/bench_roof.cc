@@ -10,6 +10,7 @@
 #include "codegen/target.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/unit_shares.h"
 
 namespace weft::tools {
 namespace {
@@ -50,10 +51,6 @@ std::vector<double> TimeInTurns(WorkerPool& pool, int64_t count,
     }
   });
   return seconds;
-}
-
-std::pair<int64_t, int64_t> PartOf(int64_t units, int part, int parts) {
-  return {units * part / parts, units * (part + 1) / parts};
 }
 
 bool FitsInCaches(int64_t bytes, int threads) {

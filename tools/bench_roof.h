@@ -27,9 +27,6 @@ inline constexpr double kMaxRoofShare = 1.02;
 // An error that says so, where `share` is above.
 absl::Status CheckRoofShare(double share);
 
-// Units [begin, end) of `units` that are `part` of `parts`.
-std::pair<int64_t, int64_t> PartOf(int64_t units, int part, int parts);
-
 // Whether so many bytes may stay in the caches between steps, L3 and what the threads have of L2:
 // then the roof is that of the caches.
 bool FitsInCaches(int64_t bytes, int threads);

@@ -6,10 +6,10 @@
 #include "absl/strings/str_format.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/chat_prompt.h"
 #include "runtime/generate.h"
 #include "runtime/sampling/sampler.h"
 #include "runtime/sampling_advice.h"
-#include "runtime/text/chat_template.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
@@ -47,25 +47,17 @@ absl::StatusOr<std::vector<int32_t>> PromptIds(const RunArguments& arguments, co
                                                const Tokenizer& tokenizer) {
   WEFT_ASSIGN_OR_RETURN(const std::string text, PromptText(arguments));
   if (!arguments.chat) return tokenizer.Encode(text);
-  if (engine.chat_template().empty()) {
-    return absl::NotFoundError(absl::StrCat(
-        arguments.model.model, ": the model has no chat template; run it without --chat"));
-  }
-  const PlanMetadata& metadata = engine.metadata();
-  std::optional<int32_t> eos = tokenizer.eos_id();
-  if (!eos && !metadata.eos_ids.empty()) eos = metadata.eos_ids[0];
-  const auto token = [&](std::optional<int32_t> id) {
-    return id ? std::string(tokenizer.TokenText(*id)) : std::string();
-  };
-  WEFT_ASSIGN_OR_RETURN(
-      const ChatTemplate chat,
-      ChatTemplate::Create(engine.chat_template(), token(metadata.bos_id), token(eos)));
   std::vector<ChatMessage> messages;
   if (!arguments.system.empty()) messages.push_back({"system", arguments.system});
   messages.push_back({"user", text});
-  WEFT_ASSIGN_OR_RETURN(const std::string rendered,
-                        chat.Render(messages, /*add_generation_prompt=*/true));
-  return tokenizer.Encode(rendered, {.add_special = false, .parse_special = true});
+  absl::StatusOr<std::string> rendered =
+      ChatPrompt(engine.chat_template(), engine.metadata(), tokenizer, messages);
+  if (absl::IsNotFound(rendered.status())) {
+    return absl::NotFoundError(absl::StrCat(
+        arguments.model.model, ": ", rendered.status().message(), "; run it without --chat"));
+  }
+  if (!rendered.ok()) return rendered.status();
+  return tokenizer.Encode(*rendered, kChatEncoding);
 }
 
 // Flags that were given win; else what the model's makers advise; else the defaults.

@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "runtime/base/status_macros.h"
+#include "runtime/chat_prompt.h"
 #include "runtime/loaded_plan.h"
 #include "runtime/sampling/sampler.h"
 #include "runtime/sampling_advice.h"
 #include "runtime/session.h"
-#include "runtime/text/chat_template.h"
 #include "runtime/text/stream_decoder.h"
 #include "runtime/version.h"
 
@@ -181,20 +181,12 @@ weft_error* weft_apply_chat_template(const weft_plan* plan, const weft_message* 
     if (opened.chat_template().empty())
       return absl::NotFoundError(opened.path() + ": the model has no chat template");
     WEFT_ASSIGN_OR_RETURN(const weft::Tokenizer* tokenizer, TokenizerOf(*plan));
-    std::optional<int32_t> eos = tokenizer->eos_id();
-    if (!eos && !opened.metadata().eos_ids.empty()) eos = opened.metadata().eos_ids[0];
-    const auto spelled = [&](std::optional<int32_t> id) {
-      return id ? std::string(tokenizer->TokenText(*id)) : std::string();
-    };
-    WEFT_ASSIGN_OR_RETURN(
-        const weft::ChatTemplate chat,
-        weft::ChatTemplate::Create(opened.chat_template(), spelled(opened.metadata().bos_id),
-                                   spelled(eos)));
     std::vector<weft::ChatMessage> conversation;
     for (size_t i = 0; i < message_count; ++i)
       conversation.push_back({messages[i].role, messages[i].content});
-    WEFT_ASSIGN_OR_RETURN(const std::string rendered,
-                          chat.Render(conversation, /*add_generation_prompt=*/true));
+    WEFT_ASSIGN_OR_RETURN(
+        const std::string rendered,
+        weft::ChatPrompt(opened.chat_template(), opened.metadata(), *tokenizer, conversation));
     CopyOut(rendered.data(), rendered.size(), text, capacity);
     *length = rendered.size();
     return OkStatus();
