@@ -228,8 +228,8 @@ absl::StatusOr<BuiltProgram> BuildProgram(const ir::Module& module, const Target
   return Builder(module, target, limits).Build();
 }
 
-std::string PrintProgram(const BuiltProgram& built, absl::FunctionRef<std::string(size_t)> note) {
-  const Program& program = built.program;
+std::string PrintProgram(const Program& program, absl::Span<const Kernel> kernels,
+                         absl::FunctionRef<std::string(size_t)> note) {
   std::string text =
       absl::StrCat("program: ", program.steps.size(), " steps, arena ", program.arena_bytes,
                    " B, weights ", program.weight_bytes, " B, kv cache ", program.kv_bytes,
@@ -249,7 +249,7 @@ std::string PrintProgram(const BuiltProgram& built, absl::FunctionRef<std::strin
                                   }),
                     " @ ", step.name, "\n");
   }
-  for (const Kernel& kernel : built.kernels) {
+  for (const Kernel& kernel : kernels) {
     absl::StrAppend(&text, "kernel ", kernel.name, ": ", kernel.choice.emitter->name);
     for (const std::string& refusal : kernel.choice.refusals)
       absl::StrAppend(&text, "; refused by ", refusal);

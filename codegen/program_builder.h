@@ -6,6 +6,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "codegen/kernel_spec.h"
 #include "codegen/registry.h"
 #include "codegen/target.h"
@@ -31,12 +32,14 @@ struct BuiltProgram {
   std::vector<Kernel> kernels;  // each once, in order of first use
 };
 
-// `module` is legal as plan-memory leaves it (docs/architecture.md), for the same limits.
+// `module` is legal as plan-memory leaves it (docs/architecture.md), for the same limits. The
+// program is the same for every target; what differs is who emits its kernels.
 absl::StatusOr<BuiltProgram> BuildProgram(const ir::Module& module, const Target& target,
                                           const ProgramLimits& limits);
 
 // A line per step: kernel, units, what it reads and writes (with /stride where by rows), after what
-// `note` says of it; then the kernels with their emitters and refusals.
-std::string PrintProgram(const BuiltProgram& built, absl::FunctionRef<std::string(size_t)> note);
+// `note` says of it; then the kernels, where they are at hand, with their emitters and refusals.
+std::string PrintProgram(const Program& program, absl::Span<const Kernel> kernels,
+                         absl::FunctionRef<std::string(size_t)> note);
 
 }  // namespace weft::codegen

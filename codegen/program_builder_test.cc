@@ -72,10 +72,14 @@ TEST_F(ProgramBuilderTest, StepsSpacesAndKernels) {
 }
 
 TEST_F(ProgramBuilderTest, PrintShowsStepsAndEmitters) {
-  const std::string text = PrintProgram(*BuildProgram(module_, target_, limits_), [](size_t step) {
-    return step == 4 ? "-- barrier\n" : "";
-  });
+  const BuiltProgram built = *BuildProgram(module_, target_, limits_);
+  const std::string text = PrintProgram(
+      built.program, built.kernels, [](size_t step) { return step == 4 ? "-- barrier\n" : ""; });
   EXPECT_THAT(text, HasSubstr("6 steps"));
+  for (const std::string& name : KnownTargets()) {
+    const Target target = *ParseTarget(name, CpuFeatures());
+    EXPECT_EQ(BuildProgram(module_, target, limits_)->program, built.program) << name;
+  }
   EXPECT_THAT(text, HasSubstr("-- barrier\n4: matmul_f32_64x32 units 4 grain 2"));
   EXPECT_THAT(text, HasSubstr("kernel matmul_f32_64x32: matmul-panels16"));
 }

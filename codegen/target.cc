@@ -1,9 +1,11 @@
 #include "codegen/target.h"
 
-#include <vector>
+#include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace weft::codegen {
 namespace {
@@ -74,8 +76,23 @@ absl::StatusOr<Target> ParseTarget(absl::string_view name, const CpuFeatures& cp
   for (const Target& tier : Tiers()) {
     if (tier.name == name) return tier;
   }
+  if (absl::StrContains(name, ',')) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("one target is wanted here, not the list '", name, "'"));
+  }
   return absl::InvalidArgumentError(absl::StrCat("unknown target '", name, "'; known: host, ",
                                                  absl::StrJoin(KnownTargets(), ", ")));
+}
+
+absl::StatusOr<std::vector<Target>> ParseTargets(absl::string_view names, const CpuFeatures& cpu) {
+  std::vector<Target> targets;
+  for (const absl::string_view name : absl::StrSplit(names, ',')) {
+    absl::StatusOr<Target> target = ParseTarget(name, cpu);
+    if (!target.ok()) return target.status();
+    const auto same = [&](const Target& other) { return other.tier == target->tier; };
+    if (std::ranges::none_of(targets, same)) targets.push_back(*std::move(target));
+  }
+  return targets;
 }
 
 std::vector<Target> EmulatedTargets() {

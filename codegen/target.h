@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -36,6 +37,9 @@ struct Target {
 // "host": the best tier that `cpu` executes. Other names give that tier whether the machine has it
 // or not; an unknown name is an error that lists the known ones.
 absl::StatusOr<Target> ParseTarget(absl::string_view name, const CpuFeatures& cpu);
+
+// Of a list with commas: each once, in its order.
+absl::StatusOr<std::vector<Target>> ParseTargets(absl::string_view names, const CpuFeatures& cpu);
 
 // An error that lists what `cpu` lacks and how to compile for less.
 absl::Status CheckExecutable(const Target& target, const CpuFeatures& cpu);

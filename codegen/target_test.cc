@@ -6,6 +6,7 @@
 namespace weft::codegen {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 CpuFeatures Of(const Target& target) { return target.required; }
@@ -44,14 +45,30 @@ TEST(Target, UnknownNamesListTheKnown) {
   for (const std::string& name : KnownTargets()) EXPECT_THAT(message, HasSubstr(name));
 }
 
+TEST(Target, ListsNameEachOnce) {
+  const auto names = [](absl::string_view list) {
+    std::vector<std::string> names;
+    const auto targets = ParseTargets(list, Of(Parse("avx-vnni")));
+    if (!targets.ok()) return std::vector<std::string>{targets.status().ToString()};
+    for (const Target& target : *targets) names.push_back(target.name);
+    return names;
+  };
+  EXPECT_THAT(names("amx-int8,x86-64-v3"), ElementsAre("amx-int8", "x86-64-v3"));
+  EXPECT_THAT(names("host,x86-64-v3,avx-vnni,host"), ElementsAre("avx-vnni", "x86-64-v3"));
+  EXPECT_THAT(names("host"), ElementsAre("avx-vnni"));
+  for (const char* wrong : {"", "host,", "host,z80"})
+    EXPECT_THAT(names(wrong), ElementsAre(HasSubstr("unknown target"))) << wrong;
+  EXPECT_THAT(ParseTarget("host,x86-64-v3", CpuFeatures()).status().ToString(),
+              HasSubstr("not the list 'host,x86-64-v3'"));
+}
+
 TEST(Target, EmulatedTiersNeedNoMoreThanAvx2) {
   std::vector<Tier> tiers = {Tier::kAvx2};
   for (const Target& target : EmulatedTargets()) {
     EXPECT_TRUE(CheckExecutable(target, Of(Parse("x86-64-v3"))).ok()) << target.name;
     tiers.push_back(target.tier);
   }
-  EXPECT_THAT(tiers,
-              testing::ElementsAre(Tier::kAvx2, Tier::kAvxVnni, Tier::kAvx512Vnni, Tier::kAmxInt8));
+  EXPECT_THAT(tiers, ElementsAre(Tier::kAvx2, Tier::kAvxVnni, Tier::kAvx512Vnni, Tier::kAmxInt8));
 }
 
 }  // namespace

@@ -151,6 +151,18 @@ absl::Status Finish(TensorFiles files, const std::string& name, const LoadOption
   return absl::OkStatus();
 }
 
+// Those that there are, of what the graph, the tokenizer and the text settings are read from.
+std::vector<std::string> ConfigFiles(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const char* name : {"config.json", "generation_config.json", "tokenizer.json",
+                           "tokenizer_config.json", "chat_template.jinja"}) {
+    std::string path = absl::StrCat(folder, "/", name);
+    std::error_code error;
+    if (fs::is_regular_file(path, error)) files.push_back(std::move(path));
+  }
+  return files;
+}
+
 absl::StatusOr<nlohmann::json> ReadConfig(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/config.json");
   std::error_code error;
@@ -181,6 +193,7 @@ absl::StatusOr<Model> LoadModel(const std::string& path, const LoadOptions& opti
                           ParseHfConfig(config, absl::StrCat(where.path, "/config.json")));
     WEFT_ASSIGN_OR_RETURN(model.text, ReadHfTextSettings(where.path, config));
     WEFT_ASSIGN_OR_RETURN(files, OpenSafetensorsFolder(where.path));
+    model.config_files = ConfigFiles(where.path);
     if (options.tokenizer) model.tokenizer = FolderTokenizer(where.path, model.text);
   }
   WEFT_RETURN_IF_ERROR(Finish(std::move(files), where.name, options, &model));

@@ -48,6 +48,7 @@ struct Model {
   std::vector<std::string> unused_tensors;    // in the files, not in the graph
   std::vector<std::string> weight_files;      // paths of the files with weights
   uint64_t file_bytes = 0;                    // of these
+  std::vector<std::string> config_files;      // paths of a folder's other files that models have
 };
 
 // Opens a model folder (config.json, *.safetensors, tokenizer.json), a .gguf file, or a folder with

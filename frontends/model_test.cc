@@ -131,6 +131,10 @@ TEST(Model, CarriesWhatRunsNeed) {
   EXPECT_EQ(model->weight_types[0].tensors, 1 + 4 * 11 + 1);
   EXPECT_EQ(model->weight_types[0].bytes, 4U * 255040);
   EXPECT_GT(model->file_bytes, 4U * 255040);
+  std::vector<std::string> names;
+  for (const std::string& path : model->config_files)
+    names.push_back(path.substr(path.rfind('/') + 1));
+  EXPECT_THAT(names, ElementsAre("config.json", "generation_config.json", "tokenizer.json"));
 }
 
 TEST(Model, MissingTokenizerIsAnErrorOnlyWhereItIsUsed) {

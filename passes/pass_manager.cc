@@ -132,6 +132,7 @@ absl::StatusOr<std::vector<PassStats>> RunPipeline(absl::Span<const Pass> pipeli
   }
   if (options.sink && Selects(options.print_after, kImportStage))
     options.sink(kImportStage, "after", ir::Print(*module));
+  if (options.record) options.record(kImportStage, ir::Print(*module));
   std::vector<PassStats> all;
   if (options.stop_after == kImportStage) return all;
   Runner runner(options, pipeline, module);
@@ -139,6 +140,7 @@ absl::StatusOr<std::vector<PassStats>> RunPipeline(absl::Span<const Pass> pipeli
     if (!Contains(options.disabled, pipeline[i].name)) {
       if (Status status = runner.Run(i, &all.emplace_back()); !status.ok()) return status;
     }
+    if (options.record) options.record(pipeline[i].name, ir::Print(*module));
     if (options.stop_after == pipeline[i].name) break;
   }
   return all;

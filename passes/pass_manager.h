@@ -26,6 +26,9 @@ struct PipelineOptions {
   // Gets the text of the module before or after passes that change it: (stage, "before" or
   // "after", text). "import" is printed after only.
   std::function<void(absl::string_view, absl::string_view, absl::string_view)> sink;
+  // Gets the text of the module at every stage, also of those whose pass is disabled or changed
+  // nothing: (stage, text).
+  std::function<void(absl::string_view, std::string)> record;
   // Compare the text where a pass says that it changed nothing.
 #ifdef NDEBUG
   bool check_unchanged = false;

@@ -155,5 +155,18 @@ TEST(PassManagerTest, PrintsWhatChanged) {
                                    "after rename: module \"m+\" "));
 }
 
+TEST(PassManagerTest, RecordsEveryStage) {
+  std::vector<std::string> seen;
+  ir::Module module = ParseOrDie(kText);
+  const std::vector<Pass> pipeline = {kNothing, kRename, kRename};
+  PipelineOptions options = {.disabled = {"nothing"}};
+  options.record = [&](absl::string_view stage, const std::string& text) {
+    seen.push_back(absl::StrCat(stage, ": ", text.substr(0, text.find('{'))));
+  };
+  ASSERT_TRUE(RunPipeline(pipeline, options, &module).ok());
+  EXPECT_THAT(seen, testing::ElementsAre("import: module \"m\" ", "nothing: module \"m\" ",
+                                         "rename: module \"m+\" ", "rename: module \"m++\" "));
+}
+
 }  // namespace
 }  // namespace weft::passes

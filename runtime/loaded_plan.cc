@@ -4,20 +4,10 @@
 
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/plan/choose_target.h"
 
 namespace weft {
 namespace {
-
-absl::Status CheckCpu(const Plan& plan) {
-  const CpuFeatures missing = plan.metadata().cpu_features.Without(DetectCpuFeatures());
-  if (missing == CpuFeatures()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat(plan.path(), ": the plan is for ", plan.metadata().target,
-                   " and needs CPU features that this machine lacks: ", missing.ToString(),
-                   CpuFeatures::X86_64_V3().Includes(missing)
-                       ? "; Weft needs at least AVX2, FMA and F16C (x86-64-v3)"
-                       : "; compile the model again with --target x86-64-v3"));
-}
 
 absl::Status AtPath(const Plan& plan, const absl::Status& status) {
   if (status.ok()) return status;
@@ -41,7 +31,8 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
                                                                    const PlanLoadOptions& options) {
   std::shared_ptr<LoadedPlan> loaded(new LoadedPlan(std::move(plan)));
   const Plan& opened = *loaded->plan_;
-  WEFT_RETURN_IF_ERROR(CheckCpu(opened));
+  WEFT_ASSIGN_OR_RETURN(loaded->target_, ChooseTarget(opened.metadata(), options.target,
+                                                      DetectCpuFeatures(), opened.path()));
   if (options.huge_pages && !opened.weights().empty()) {
     const auto offset =
         static_cast<uint64_t>(opened.weights().data() - opened.file()->bytes().data());
@@ -49,7 +40,7 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
     auto copy = WeightCopy::Start(opened.file(), offset, opened.weights().size());
     if (copy.ok()) loaded->copy_ = *std::move(copy);
   }
-  auto code = CodeLibrary::Load(opened.code(), options.code_folder);
+  auto code = CodeLibrary::Load(opened.code(loaded->target_), options.code_folder);
   WEFT_RETURN_IF_ERROR(AtPath(opened, code.status()));
   loaded->code_ = *std::move(code);
   auto kernels = loaded->code_->KernelsOf(opened.program());

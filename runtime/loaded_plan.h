@@ -19,18 +19,22 @@ struct PlanLoadOptions {
   // Copy the weights to 2 MiB pages of this process, in the background; else they stay in the
   // file's pages, which processes share.
   bool huge_pages = true;
+  // The name of one of the plan's targets; empty or "host": the best that this machine executes.
+  std::string target;
   // For the machine code (code_library.h).
   std::string code_folder = CodeFolder();
 };
 
 class LoadedPlan {
  public:
-  // Errors name the path: CPU features that the plan needs and this machine lacks, machine code
-  // that cannot be loaded, a damaged tokenizer.
+  // Errors name the path: CPU features that each of the plan's targets needs and this machine
+  // lacks, machine code that cannot be loaded, a damaged tokenizer.
   static absl::StatusOr<std::shared_ptr<const LoadedPlan>> Load(std::shared_ptr<const Plan> plan,
                                                                 const PlanLoadOptions& options);
 
   const Plan& plan() const { return *plan_; }
+  // The one whose machine code runs.
+  const PlanMetadata::Target& target() const { return plan_->metadata().targets[target_]; }
   // An executor with memory of its own for activations and KV cache; the weights are shared. This
   // must outlive it.
   absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const ExecutorOptions& options) const;
@@ -44,7 +48,8 @@ class LoadedPlan {
   explicit LoadedPlan(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
 
   std::shared_ptr<const Plan> plan_;  // whose map holds the weights
-  std::unique_ptr<WeightCopy> copy_;  // of them
+  size_t target_ = 0;                 // index in the plan's
+  std::unique_ptr<WeightCopy> copy_;  // of the weights
   std::unique_ptr<CodeLibrary> code_;
   std::vector<KernelFn> kernels_;
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer_ = absl::NotFoundError("");

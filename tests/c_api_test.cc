@@ -10,6 +10,9 @@
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/str_join.h"
+#include "codegen/target.h"
+#include "runtime/base/cpu.h"
 #include "runtime/base/read_file.h"
 #include "runtime/c/weft.hpp"
 #include "runtime/plan/plan_format.h"
@@ -109,6 +112,33 @@ TEST_F(CApi, PlansAndSessionsSideBySide) {
   for (size_t i = 3; i < 6; ++i) EXPECT_EQ(logits[i], logits[i - 3]);
   EXPECT_EQ(logits[0], logits[2]);
   EXPECT_NE(logits[0], logits[1]);
+}
+
+// Of all targets in one plan the best that this machine executes runs, or the one asked for, and
+// each gives the same bits.
+TEST_F(CApi, PlansForSeveralTargets) {
+  const std::string path = Folder() + "/fat.weft";
+  const auto model = LoadModel(TinyPath("gemma3"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::string all = absl::StrJoin(codegen::KnownTargets(), ",");
+  const auto compiled = tools::CompileModel(*model, TestSettings(all, passes::WeightsMode::kQ8_0));
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  ASSERT_TRUE(tools::WritePlan(*model, *compiled, path, nullptr).ok());
+  const std::vector<int32_t> ids = ReadGolden(TinyPath("gemma3"))->input_ids;
+
+  const runtime::Plan best(path);
+  EXPECT_EQ(best.target(), codegen::ParseTarget("host", DetectCpuFeatures())->name);
+  runtime::Session session(best);
+  const std::vector<float> expected = LastLogits(session, ids);
+  for (const std::string& target : ExecutableTargets()) {
+    const runtime::Plan plan(path, /*plain_pages=*/false, target);
+    EXPECT_EQ(plan.target(), target);
+    runtime::Session other(plan);
+    EXPECT_EQ(LastLogits(other, ids), expected) << target;
+  }
+  EXPECT_EQ(CodeOf([&] { const runtime::Plan none(path, false, "z80"); },
+                   "no machine code for 'z80'; it is for: x86-64-v3, "),
+            WEFT_INVALID_ARGUMENT);
 }
 
 TEST_F(CApi, TextSamplingAndProfile) {

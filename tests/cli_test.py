@@ -183,6 +183,9 @@ class Results(CommandTest):
         self.assertGreaterEqual(len(stages), 11)
         for stage in stages:
             self.assertGreater(len(self.succeeds("dump", TINY / "llama-gqa", "--stage", stage)), 500, stage)
+            formats = ["text"] if stage in ("llvm", "asm") else ["text", "json"] if stage == "program" else ["text", "json", "dot"]
+            for wrong in {"json", "dot"} - set(formats):
+                self.fails("dump", TINY / "llama-gqa", "--stage", stage, "--format", wrong, message=f"{stage} is printed as {' or '.join(formats)}")
         self.assertIn("vfmadd", self.succeeds("dump", TINY / "llama-gqa", "--stage", "asm", "--kernel", "matmul"))
         self.assertTrue(self.succeeds("dump", TINY / "llama-gqa", "--format", "dot").startswith("digraph"))
         self.assertGreater(len(json.loads(self.succeeds("dump", TINY / "llama-gqa", "--format", "json"))["nodes"]), 50)

@@ -75,18 +75,18 @@ absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path
   auto harness = std::make_unique<Harness>();
   WEFT_ASSIGN_OR_RETURN(harness->model_, LoadModel(path));
   WEFT_ASSIGN_OR_RETURN(harness->compiled_, tools::CompileModel(harness->model_, settings));
-  const uint64_t bytes = harness->compiled_.built.program.weight_bytes;
+  const uint64_t bytes = harness->compiled_.program.weight_bytes;
   WEFT_ASSIGN_OR_RETURN(harness->weights_, AnonymousMemory::Map(bytes, "packed weights"));
   WEFT_RETURN_IF_ERROR(codegen::PackWeights(harness->compiled_.module, *harness->model_.weights,
                                             absl::MakeSpan(harness->weights_.data(), bytes),
                                             {.threads = 2}));
-  WEFT_ASSIGN_OR_RETURN(harness->jit_, codegen::Jit::Load(harness->compiled_.object));
+  WEFT_ASSIGN_OR_RETURN(harness->jit_, codegen::Jit::Load(harness->compiled_.codes[0].object));
   return harness;
 }
 
 absl::StatusOr<std::unique_ptr<Executor>> Harness::MakeExecutor(int threads,
                                                                 bool debug_poison) const {
-  const Program& program = compiled_.built.program;
+  const Program& program = compiled_.program;
   WEFT_ASSIGN_OR_RETURN(std::vector<KernelFn> kernels, jit_->KernelsOf(program));
   return Executor::Create(program, std::move(kernels), weights_.data(),
                           {.threads = threads, .debug_poison = debug_poison});

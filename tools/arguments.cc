@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "frontends/hub/hub.h"
+#include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/status_macros.h"
 #include "tools/progress.h"
@@ -60,8 +61,10 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
       ->check(CLI::IsMember({"auto", "f32", "f16", "q8_0"}))
       ->type_name("FORMAT");
   command
-      ->add_option("--target", arguments->target,
-                   "host, x86-64-v3, avx-vnni, avx512-vnni or amx-int8 (default host)")
+      ->add_option(
+          "--target", arguments->target,
+          "host, x86-64-v3, avx-vnni, avx512-vnni or amx-int8 (default host); compile also "
+          "takes several, with commas, for one plan that runs on each")
       ->type_name("TARGET");
   command->add_option("--disable-pass", arguments->disabled, "leave out an optional pass")
       ->type_name("PASS");
@@ -139,7 +142,7 @@ absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArgu
                                    stats.nodes_after);
     }
     std::cerr << absl::StrFormat("%8.2f ms  code for %d kernels\n", compiled.codegen_ms,
-                                 compiled.built.kernels.size());
+                                 compiled.codes.size() * compiled.codes[0].kernels.size());
   }
   return compiled;
 }
@@ -152,7 +155,7 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
   const EngineOptions options{
       executor,
       [&bar](uint64_t done, uint64_t total) { bar.Update("packing weights", done, total); },
-      arguments.pages == "huge"};
+      arguments.pages == "huge", arguments.target};
   if (plan != nullptr) {
     if (arguments.context > plan->program().context) {
       return absl::InvalidArgumentError(
@@ -161,6 +164,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
     }
     return Engine::FromPlan(std::move(plan), options);
   }
+  // Before the work of opening the model.
+  WEFT_RETURN_IF_ERROR(codegen::ParseTarget(arguments.target, DetectCpuFeatures()).status());
   WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments));
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments));
   settings.pipeline.pass.max_logit_rows = std::min(logit_rows, settings.pipeline.pass.max_tokens);

@@ -13,6 +13,7 @@ struct CompileArguments {
   ModelArguments model;
   std::string output;
   int64_t logit_rows = 16;
+  bool record_stages = false;
 };
 
 absl::Status RunCompile(const CompileArguments& arguments) {
@@ -20,6 +21,7 @@ absl::Status RunCompile(const CompileArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments.model));
   settings.pipeline.pass.max_logit_rows =
       std::min(arguments.logit_rows, settings.pipeline.pass.max_tokens);
+  settings.record_stages = arguments.record_stages;
   WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
                         CompileAsAsked(model, arguments.model, settings));
   {
@@ -47,6 +49,8 @@ void AddCompile(CLI::App* app, Command* chosen) {
                    "most rows of logits that a run gives at once, for eval and logits (default 16)")
       ->check(CLI::Range(1, 8192))
       ->type_name("N");
+  command->add_flag("--record-stages", arguments->record_stages,
+                    "keep the IR of every stage in the plan, for weft dump PLAN --stage");
   AddCompileOptions(command, &arguments->model);
   command->callback(
       [arguments, chosen] { *chosen = [arguments] { return RunCompile(*arguments); }; });

@@ -57,10 +57,13 @@ Json ModelJson(const Model& model) {
 Json PlanJson(const Plan& plan) {
   const PlanMetadata& metadata = plan.metadata();
   const Program& program = plan.program();
+  size_t code_bytes = 0;
+  for (size_t i = 0; i < metadata.targets.size(); ++i) code_bytes += plan.code(i).size();
+  Json options = Json::array();
   Json json = {{"plan", plan.path()},
                {"model", metadata.model},
-               {"source", metadata.source},
-               {"target", metadata.target},
+               {"source", SourceText(metadata)},
+               {"targets", TargetNames(metadata)},
                {"weft_version", metadata.weft_version},
                {"steps", program.steps.size()},
                {"context", program.context},
@@ -70,14 +73,18 @@ Json PlanJson(const Plan& plan) {
                {"kv_format", metadata.kv_format},
                {"kv_bytes", program.kv_bytes},
                {"arena_bytes", program.arena_bytes},
-               {"code_bytes", plan.code().size()},
+               {"code_bytes", code_bytes},
+               {"stages", absl::StrJoin(metadata.stages, ", ")},
                {"tokenizer", !plan.tokenizer().empty()},
                {"eos_ids", metadata.eos_ids},
                {"chat_template", !plan.chat_template().empty()}};
+  for (const PlanMetadata::Option& option : metadata.options)
+    options.push_back({{"name", option.name}, {"value", option.value}});
+  json["options"] = options;
   return json;
 }
 
-// Keys and values in two columns; lists of objects as "type (n tensors, n values, n bytes)".
+// Keys and values in two columns; weights as "type (n tensors, n MB)", options as flags.
 std::string Text(const Json& json) {
   std::string text;
   for (const auto& [key, value] : json.items()) {
@@ -89,6 +96,11 @@ std::string Text(const Json& json) {
             " tensors, ",
             absl::StrFormat("%.1f", static_cast<double>(type["bytes"].get<uint64_t>()) / 1e6),
             " MB)");
+      });
+    } else if (key == "options") {
+      shown = absl::StrJoin(value, " ", [](std::string* out, const Json& option) {
+        absl::StrAppend(out, "--", option["name"].get<std::string>(), " ",
+                        option["value"].get<std::string>());
       });
     } else if (key.ends_with("_bytes")) {
       shown = absl::StrFormat("%.1f MB", static_cast<double>(value.get<uint64_t>()) / 1e6);

@@ -12,7 +12,7 @@ absl::Status RunVerify(const std::string& path) {
   WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, Plan::Open(path));
   WEFT_RETURN_IF_ERROR(plan->VerifyWeights());
   std::cout << absl::StrFormat("%s: whole: %d sections' checksums and %.1f MB of weights agree\n",
-                               path, plan->section_count(),
+                               path, plan->sections().size(),
                                static_cast<double>(plan->weights().size()) / 1e6);
   return absl::OkStatus();
 }

@@ -6,12 +6,15 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "codegen/compiler.h"
 #include "passes/pipelines.h"
 #include "passes/plan_memory.h"
 #include "passes/select_kv_format.h"
+#include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
+#include "tools/recorded_options.h"
 #include "tools/table.h"
 
 namespace weft::tools {
@@ -49,12 +52,18 @@ std::string Megabytes(int64_t bytes) {
 
 absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSettings& settings) {
   CompiledModel compiled;
-  WEFT_ASSIGN_OR_RETURN(compiled.target,
-                        codegen::ParseTarget(settings.target, DetectCpuFeatures()));
+  WEFT_ASSIGN_OR_RETURN(std::vector<codegen::Target> targets,
+                        codegen::ParseTargets(settings.target, DetectCpuFeatures()));
   compiled.module = model.module;
   passes::PipelineOptions pipeline = settings.pipeline;
   pipeline.pass.context = model.context;
 
+  compiled.options = RecordOptions(settings, model.context);
+  if (settings.record_stages) {
+    pipeline.record = [&compiled](absl::string_view stage, std::string text) {
+      compiled.stages.push_back({std::string(stage), std::move(text)});
+    };
+  }
   auto start = std::chrono::steady_clock::now();
   WEFT_ASSIGN_OR_RETURN(compiled.passes,
                         passes::RunPipeline(passes::DefaultPipeline(), pipeline, &compiled.module));
@@ -64,11 +73,15 @@ absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSett
   start = std::chrono::steady_clock::now();
   const codegen::ProgramLimits limits{pipeline.pass.max_tokens, pipeline.pass.max_logit_rows,
                                       model.context};
-  WEFT_ASSIGN_OR_RETURN(compiled.built,
-                        codegen::BuildProgram(compiled.module, compiled.target, limits));
-  WEFT_ASSIGN_OR_RETURN(
-      compiled.object,
-      codegen::CompileToObject(absl::MakeConstSpan(compiled.built.kernels), compiled.target));
+  for (codegen::Target& target : targets) {
+    WEFT_ASSIGN_OR_RETURN(codegen::BuiltProgram built,
+                          codegen::BuildProgram(compiled.module, target, limits));
+    WEFT_ASSIGN_OR_RETURN(std::vector<uint8_t> object,
+                          codegen::CompileToObject(absl::MakeConstSpan(built.kernels), target));
+    WEFT_CHECK(compiled.codes.empty() || built.program == compiled.program);
+    compiled.program = std::move(built.program);
+    compiled.codes.push_back({std::move(target), std::move(built.kernels), std::move(object)});
+  }
   compiled.codegen_ms = MsSince(start);
   return compiled;
 }
@@ -104,11 +117,14 @@ std::string SummaryTable(const Model& model, const CompiledModel& compiled) {
                Megabytes(row.bytes), row.first->why});
   }
   const passes::MemoryPlan memory = passes::Summary(compiled.module);
-  const Program& program = compiled.built.program;
+  const Program& program = compiled.program;
+  const std::string targets = absl::StrJoin(
+      compiled.codes, ", ",
+      [](std::string* out, const CompiledCode& code) { out->append(code.target.name); });
   return absl::StrCat(
       table.ToString(),
       absl::StrFormat("\n%d steps, %d kernels for %s (%s); ", program.steps.size(),
-                      compiled.built.kernels.size(), compiled.target.name, CpuModelName()),
+                      compiled.codes[0].kernels.size(), targets, CpuModelName()),
       absl::StrFormat("passes %.0f ms, code %.0f ms\n", compiled.passes_ms, compiled.codegen_ms),
       "memory: weights ", Megabytes(memory.weight_bytes), ", KV cache ", Megabytes(memory.kv_bytes),
       " of ", Name(passes::KvFormat(compiled.module)), " for a context of ", model.context,

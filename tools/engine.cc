@@ -1,38 +1,22 @@
 #include "tools/engine.h"
 
-#include <filesystem>
 #include <future>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "codegen/link.h"
 #include "codegen/pack/pack.h"
-#include "frontends/hub/file_digest.h"
 #include "ir/text.h"
+#include "passes/pipelines.h"
 #include "passes/select_kv_format.h"
+#include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
-#include "runtime/base/posix_error.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/plan_writer.h"
 #include "runtime/plan/program_json.h"
 #include "runtime/version.h"
+#include "tools/plan_source.h"
 
 namespace weft::tools {
 namespace {
-
-// The weights' files by name, size and digest; not by path, on which no byte of a plan depends.
-absl::StatusOr<std::string> SourceOf(const Model& model) {
-  std::vector<std::string> files;
-  for (const std::string& path : model.weight_files) {
-    std::error_code error;
-    const uintmax_t bytes = std::filesystem::file_size(path, error);
-    if (error) return PosixError(error.value(), path, "tell its size");
-    WEFT_ASSIGN_OR_RETURN(const std::string digest, FileDigest(path, DigestKind::kSha256));
-    files.push_back(absl::StrCat(std::filesystem::path(path).filename().string(), " (", bytes,
-                                 " bytes, sha256 ", digest, ")"));
-  }
-  return absl::StrJoin(files, ", ");
-}
 
 absl::Status Pack(const Model& model, const CompiledModel& compiled, const PackProgress& progress,
                   absl::Span<uint8_t> weights) {
@@ -40,60 +24,14 @@ absl::Status Pack(const Model& model, const CompiledModel& compiled, const PackP
                               {.threads = UsableCpus(), .progress = progress});
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Executor>> Engine::NewExecutor(
-    const ExecutorOptions& options) const {
-  if (loaded_) return loaded_->NewExecutor(options);
-  return Executor::Create(compiled_->built.program, kernels_, weights_.data(), options);
-}
-
-const uint8_t* Engine::SettledWeights() const {
-  return loaded_ ? loaded_->SettledWeights() : weights_.data();
-}
-
-absl::StatusOr<ir::Module> Engine::Module() const {
-  return loaded_ ? ir::Parse(loaded_->plan().ir()) : compiled_->module;
-}
-
-absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
-                                                          CompiledModel compiled,
-                                                          const EngineOptions& options) {
-  std::unique_ptr<Engine> engine(new Engine());
-  WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(compiled.target, DetectCpuFeatures()));
-  const uint64_t bytes = compiled.built.program.weight_bytes;
-  WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
-  WEFT_RETURN_IF_ERROR(
-      Pack(model, compiled, options.progress, absl::MakeSpan(engine->weights_.data(), bytes)));
-  WEFT_ASSIGN_OR_RETURN(engine->jit_, codegen::Jit::Load(compiled.object));
-  WEFT_ASSIGN_OR_RETURN(engine->kernels_, engine->jit_->KernelsOf(compiled.built.program));
-  engine->metadata_ = DescribeModel(model, compiled);
-  engine->compiled_ = std::move(compiled);
-  engine->tokenizer_ = model.tokenizer;
-  engine->chat_template_ = model.text.chat_template;
-  WEFT_ASSIGN_OR_RETURN(engine->executor_, engine->NewExecutor(options.executor));
-  return engine;
-}
-
-absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const Plan> plan,
-                                                         const EngineOptions& options) {
-  std::unique_ptr<Engine> engine(new Engine());
-  WEFT_ASSIGN_OR_RETURN(engine->loaded_,
-                        LoadedPlan::Load(std::move(plan), {.huge_pages = options.huge_pages}));
-  engine->metadata_ = engine->loaded_->plan().metadata();
-  engine->tokenizer_ = engine->loaded_->tokenizer();
-  engine->chat_template_ = std::string(engine->loaded_->plan().chat_template());
-  WEFT_ASSIGN_OR_RETURN(engine->executor_, engine->NewExecutor(options.executor));
-  return engine;
-}
-
-PlanMetadata DescribeModel(const Model& model, const CompiledModel& compiled) {
+// All that a plan says but its source and stages.
+PlanMetadata Describe(const Model& model, const CompiledModel& compiled) {
   PlanMetadata metadata;
   metadata.weft_version = kVersion;
   metadata.model = model.module.name;
-  metadata.source = absl::StrCat(model.module.name, ", ", model.file_bytes, " bytes of weights");
-  metadata.target = compiled.target.name;
-  metadata.cpu_features = compiled.target.required;
+  for (const CompiledCode& code : compiled.codes)
+    metadata.targets.push_back({code.target.name, code.target.required});
+  metadata.options = compiled.options;
   metadata.eos_ids = model.text.eos_ids;
   metadata.bos_id = model.text.bos_id;
   const SamplingDefaults& sampling = model.text.sampling;
@@ -113,28 +51,87 @@ PlanMetadata DescribeModel(const Model& model, const CompiledModel& compiled) {
   return metadata;
 }
 
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Executor>> Engine::NewExecutor(
+    const ExecutorOptions& options) const {
+  if (loaded_) return loaded_->NewExecutor(options);
+  return Executor::Create(compiled_->program, kernels_, weights_.data(), options);
+}
+
+const uint8_t* Engine::SettledWeights() const {
+  return loaded_ ? loaded_->SettledWeights() : weights_.data();
+}
+
+absl::StatusOr<ir::Module> Engine::Module() const {
+  return loaded_ ? ir::Parse(loaded_->plan().ir()) : compiled_->module;
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
+                                                          CompiledModel compiled,
+                                                          const EngineOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine());
+  WEFT_CHECK(compiled.codes.size() == 1);
+  const CompiledCode& code = compiled.codes[0];
+  WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(code.target, DetectCpuFeatures()));
+  const uint64_t bytes = compiled.program.weight_bytes;
+  WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
+  WEFT_RETURN_IF_ERROR(
+      Pack(model, compiled, options.progress, absl::MakeSpan(engine->weights_.data(), bytes)));
+  WEFT_ASSIGN_OR_RETURN(engine->jit_, codegen::Jit::Load(code.object));
+  WEFT_ASSIGN_OR_RETURN(engine->kernels_, engine->jit_->KernelsOf(compiled.program));
+  engine->metadata_ = Describe(model, compiled);
+  engine->compiled_ = std::move(compiled);
+  engine->tokenizer_ = model.tokenizer;
+  engine->chat_template_ = model.text.chat_template;
+  WEFT_ASSIGN_OR_RETURN(engine->executor_, engine->NewExecutor(options.executor));
+  return engine;
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const Plan> plan,
+                                                         const EngineOptions& options) {
+  std::unique_ptr<Engine> engine(new Engine());
+  WEFT_ASSIGN_OR_RETURN(engine->loaded_,
+                        LoadedPlan::Load(std::move(plan), {.huge_pages = options.huge_pages,
+                                                           .target = options.target}));
+  engine->metadata_ = engine->loaded_->plan().metadata();
+  engine->tokenizer_ = engine->loaded_->tokenizer();
+  engine->chat_template_ = std::string(engine->loaded_->plan().chat_template());
+  WEFT_ASSIGN_OR_RETURN(engine->executor_, engine->NewExecutor(options.executor));
+  return engine;
+}
+
 absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const std::string& path,
                        const PackProgress& progress) {
   WEFT_ASSIGN_OR_RETURN(std::unique_ptr<PlanWriter> writer, PlanWriter::Create(path));
-  WEFT_RETURN_IF_ERROR(
-      writer->AddSection(PlanSection::kProgram, ProgramToJson(compiled.built.program)));
+  WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kProgram, ProgramToJson(compiled.program)));
   // Hashing takes about as long as packing, and both wait for the same files.
   auto source =
       std::async(std::launch::async | std::launch::deferred, [&model] { return SourceOf(model); });
-  WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kIr, ir::Print(compiled.module)));
+  PlanMetadata metadata = Describe(model, compiled);
+  if (compiled.stages.empty()) {
+    metadata.stages = {passes::StageNames().back()};
+    WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kIr, ir::Print(compiled.module)));
+  }
+  for (const RecordedStage& stage : compiled.stages) {
+    const auto index = static_cast<uint32_t>(metadata.stages.size());
+    WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kIr, stage.text, index));
+    metadata.stages.push_back(stage.name);
+  }
   if (model.tokenizer.ok())
     WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kTokenizer, (*model.tokenizer)->ToJson()));
   if (!model.text.chat_template.empty()) {
     WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kChatTemplate, model.text.chat_template));
   }
-  WEFT_ASSIGN_OR_RETURN(const std::vector<uint8_t> code,
-                        codegen::LinkSharedObject(compiled.object));
-  WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kCode, absl::MakeConstSpan(code)));
+  for (uint32_t i = 0; i < compiled.codes.size(); ++i) {
+    WEFT_ASSIGN_OR_RETURN(const std::vector<uint8_t> code,
+                          codegen::LinkSharedObject(compiled.codes[i].object));
+    WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kCode, absl::MakeConstSpan(code), i));
+  }
   WEFT_ASSIGN_OR_RETURN(const absl::Span<uint8_t> weights,
-                        writer->BeginWeights(compiled.built.program.weight_bytes));
+                        writer->BeginWeights(compiled.program.weight_bytes));
   WEFT_RETURN_IF_ERROR(Pack(model, compiled, progress, weights));
   writer->EndWeights();
-  PlanMetadata metadata = DescribeModel(model, compiled);
   WEFT_ASSIGN_OR_RETURN(metadata.source, source.get());
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kMetadata, MetadataToJson(metadata)));
   return writer->Commit();

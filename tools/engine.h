@@ -29,11 +29,13 @@ struct EngineOptions {
   // Copy a plan's weights to 2 MiB pages of this process, in the background; else they stay in the
   // file's pages, which processes share.
   bool huge_pages = true;
+  // Of a plan: the name of one of its targets, or "host", the best that this machine executes.
+  std::string target = "host";
 };
 
 class Engine {
  public:
-  // The compiled form of `model`; its weights are packed here.
+  // The compiled form of `model`, for one target; its weights are packed here.
   static absl::StatusOr<std::unique_ptr<Engine>> FromModel(const Model& model,
                                                            CompiledModel compiled,
                                                            const EngineOptions& options);
@@ -51,6 +53,10 @@ class Engine {
   // The IR as the last pass left it; a plan's is read here.
   absl::StatusOr<ir::Module> Module() const;
   const PlanMetadata& metadata() const { return metadata_; }
+  // Whose code runs.
+  const std::string& target() const {
+    return loaded_ ? loaded_->target().name : metadata_.targets[0].name;
+  }
   // An error where the model has none that is supported.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer() const { return tokenizer_; }
   const std::string& chat_template() const { return chat_template_; }  // empty: none
@@ -68,9 +74,6 @@ class Engine {
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer_;
   std::string chat_template_;
 };
-
-// What a plan of this model says about it.
-PlanMetadata DescribeModel(const Model& model, const CompiledModel& compiled);
 
 // Writes a plan file: program, code and weights packed as they are written.
 absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const std::string& path,

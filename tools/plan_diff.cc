@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace weft::tools {
 namespace {
@@ -16,8 +17,9 @@ Json Fields(const Plan& plan) {
   const Program& program = plan.program();
   Json fields = {{"weft_version", metadata.weft_version},
                  {"model", metadata.model},
-                 {"source", metadata.source},
-                 {"target", metadata.target},
+                 {"source", SourceText(metadata)},
+                 {"targets", TargetNames(metadata)},
+                 {"stages", absl::StrJoin(metadata.stages, ", ")},
                  {"kv_format", metadata.kv_format},
                  {"context", program.context},
                  {"max_tokens", program.max_tokens},
@@ -25,10 +27,14 @@ Json Fields(const Plan& plan) {
                  {"steps", program.steps.size()},
                  {"weight_bytes", program.weight_bytes},
                  {"kv_bytes", program.kv_bytes},
-                 {"arena_bytes", program.arena_bytes},
-                 {"code_bytes", plan.code().size()}};
+                 {"arena_bytes", program.arena_bytes}};
+  for (size_t i = 0; i < metadata.targets.size(); ++i)
+    fields[absl::StrCat(metadata.targets[i].name, " code_bytes")] = plan.code(i).size();
+  // An option may be given several times, and the last counts.
+  std::map<std::string, std::vector<std::string>> options;
   for (const PlanMetadata::Option& option : metadata.options)
-    fields[absl::StrCat("option ", option.name)] = option.value;
+    options[absl::StrCat("option ", option.name)].push_back(option.value);
+  for (const auto& [name, values] : options) fields[name] = absl::StrJoin(values, " ");
   return fields;
 }
 
@@ -61,7 +67,7 @@ Json Differences(const std::map<std::string, Json>& a, const std::map<std::strin
 
 std::string Shown(const std::string& name, const Json& value) {
   if (value.is_null()) return "none";
-  if (name.ends_with("_bytes"))
+  if (value.is_number_unsigned() && name.ends_with("_bytes"))
     return absl::StrFormat("%.2f MB", static_cast<double>(value.get<uint64_t>()) / 1e6);
   return value.is_string() ? value.get<std::string>() : value.dump();
 }

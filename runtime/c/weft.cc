@@ -132,9 +132,12 @@ void weft_error_free(weft_error* error) { delete error; }
 weft_error* weft_plan_open(const char* path, const weft_plan_options* options, weft_plan** plan) {
   return Guard([&]() -> Status {
     WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const weft::Plan> opened, weft::Plan::Open(path));
+    const weft_plan_options known = Known(options);
     WEFT_ASSIGN_OR_RETURN(
         std::shared_ptr<const weft::LoadedPlan> loaded,
-        weft::LoadedPlan::Load(std::move(opened), {.huge_pages = Known(options).plain_pages == 0}));
+        weft::LoadedPlan::Load(std::move(opened),
+                               {.huge_pages = known.plain_pages == 0,
+                                .target = known.target == nullptr ? "" : known.target}));
     *plan = new weft_plan{std::move(loaded)};
     return OkStatus();
   });
@@ -147,9 +150,7 @@ weft_error* weft_plan_verify(const weft_plan* plan) {
 }
 
 const char* weft_plan_model(const weft_plan* plan) { return plan->plan().metadata().model.c_str(); }
-const char* weft_plan_target(const weft_plan* plan) {
-  return plan->plan().metadata().target.c_str();
-}
+const char* weft_plan_target(const weft_plan* plan) { return plan->loaded->target().name.c_str(); }
 int64_t weft_plan_context(const weft_plan* plan) { return plan->plan().program().context; }
 int64_t weft_plan_vocab(const weft_plan* plan) { return plan->plan().program().vocab; }
 

@@ -54,6 +54,8 @@ typedef struct weft_plan_options {
   size_t struct_size; /* sizeof(weft_plan_options), as the caller knows it */
   int plain_pages;    /* not 0: leave the weights in the file's pages, which processes share; else
                          they move to 2 MiB pages of this process in the background: faster */
+  const char* target; /* which of the plan's machine codes to run: x86-64-v3, …; NULL: the best that
+                         this CPU executes */
 } weft_plan_options;
 
 /* Maps the file and loads its machine code: a plan is a program, and is trusted like one. Damage is
@@ -66,7 +68,7 @@ WEFT_API void weft_plan_close(weft_plan* plan);
 WEFT_API weft_error* weft_plan_verify(const weft_plan* plan);
 
 WEFT_API const char* weft_plan_model(const weft_plan* plan);  /* its name, for people */
-WEFT_API const char* weft_plan_target(const weft_plan* plan); /* x86-64-v3, avx512-vnni, … */
+WEFT_API const char* weft_plan_target(const weft_plan* plan); /* whose code runs: x86-64-v3, … */
 WEFT_API int64_t weft_plan_context(const weft_plan* plan);    /* positions of a session */
 WEFT_API int64_t weft_plan_vocab(const weft_plan* plan);      /* logits of a token */
 /* Whether generation should stop at this token. */

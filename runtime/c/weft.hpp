@@ -38,8 +38,9 @@ struct Message {
 
 class Plan {
  public:
-  explicit Plan(const std::string& path, bool plain_pages = false) {
-    const weft_plan_options options = {sizeof(options), plain_pages ? 1 : 0};
+  // An empty target: the best of the plan's that this CPU executes.
+  explicit Plan(const std::string& path, bool plain_pages = false, const std::string& target = "") {
+    const weft_plan_options options = {sizeof(options), plain_pages ? 1 : 0, target.c_str()};
     weft_plan* plan = nullptr;
     Check(weft_plan_open(path.c_str(), &options, &plan));
     plan_.reset(plan, weft_plan_close);

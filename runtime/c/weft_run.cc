@@ -23,6 +23,7 @@ struct Arguments {
   std::string prompt;
   std::string file;
   std::string system;
+  std::string target;
   int64_t count = -1;
   int threads = 0;
   float temperature = 0;
@@ -83,7 +84,7 @@ weft_sampler_options Sampling(const CLI::App& app, const Arguments& arguments, c
 
 int Run(const CLI::App& app, const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  const Plan plan(arguments.plan, arguments.plain_pages);
+  const Plan plan(arguments.plan, arguments.plain_pages, arguments.target);
   if (arguments.verify) plan.Verify();
   const std::vector<int32_t> prompt = PromptIds(app, arguments, plan);
   if (prompt.empty()) {
@@ -170,6 +171,10 @@ int main(int argc, char** argv) {
   app.add_flag("--ignore-eos", arguments.ignore_eos, "go on after the model ends its text");
   app.add_flag("--plain-pages", arguments.plain_pages,
                "leave the weights in the file's pages, which processes share");
+  app.add_option("--target", arguments.target,
+                 "of a plan for several targets, the one to run (default: the best that this CPU "
+                 "executes)")
+      ->type_name("TARGET");
   app.add_flag("--verify", arguments.verify, "check all weights first");
   try {
     app.parse(argc, argv);

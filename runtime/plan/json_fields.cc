@@ -100,6 +100,17 @@ std::vector<int32_t> PlanFields::Int32s(const char* key) {
   return {};
 }
 
+std::vector<std::string> PlanFields::Strings(const char* key) {
+  const json* value = Find(key);
+  if (value == nullptr) return {};
+  if (value->is_array() && std::all_of(value->begin(), value->end(),
+                                       [](const json& element) { return element.is_string(); })) {
+    return value->get<std::vector<std::string>>();
+  }
+  Fail(absl::StrCat("'", key, "' is no array of strings"));
+  return {};
+}
+
 void PlanFields::ReadChild(const json& value, const std::string& name, ReadObject read) {
   PlanFields fields(value, absl::StrCat(where_, ".", name));
   read(fields);

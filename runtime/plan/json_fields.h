@@ -34,6 +34,8 @@ class PlanFields {
   double Number(const char* key);
   // An array of int32_t.
   std::vector<int32_t> Int32s(const char* key);
+  // An array of strings.
+  std::vector<std::string> Strings(const char* key);
 
   // An object, or each object of an array in order until the first error.
   using ReadObject = absl::FunctionRef<void(PlanFields& fields)>;

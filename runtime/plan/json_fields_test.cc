@@ -49,6 +49,8 @@ TEST(PlanFields, NamesWhatIsWrong) {
       {R"({"x":[-2147483649]})", [](PlanFields& f) { f.Int32s("x"); }, "integers of 32 bits"},
       {R"({"x":[1.5]})", [](PlanFields& f) { f.Int32s("x"); }, "integers of 32 bits"},
       {R"({"x":{}})", [](PlanFields& f) { f.Int32s("x"); }, "integers of 32 bits"},
+      {R"({"x":{}})", [](PlanFields& f) { f.Strings("x"); }, "array of strings"},
+      {R"({"x":["a",1]})", [](PlanFields& f) { f.Strings("x"); }, "array of strings"},
       {R"({"x":[]})", [](PlanFields& f) { f.Object("x", [](PlanFields&) {}); },
        "f.x: is no object"},
       {R"({"x":{}})", [](PlanFields& f) { f.Objects("x", [](PlanFields&) {}); }, "'x' is no array"},

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/plan/checksum.h"
@@ -22,16 +23,60 @@ bool Plan::LooksLikePlan(absl::Span<const uint8_t> file) {
              kPlanMagic;
 }
 
-absl::string_view Plan::Text(PlanSection kind) const {
-  const absl::Span<const uint8_t> bytes = Bytes(kind);
+const PlanEntry* Plan::Find(PlanSection kind, size_t index) const {
+  const auto found = std::find_if(sections_.begin(), sections_.end(), [&](const PlanEntry& entry) {
+    return entry.kind == kind && entry.index == index;
+  });
+  return found == sections_.end() ? nullptr : &*found;
+}
+
+absl::Span<const uint8_t> Plan::Bytes(PlanSection kind, size_t index) const {
+  const PlanEntry* entry = Find(kind, index);
+  if (entry == nullptr) return {};
+  return file_->bytes().subspan(entry->offset, entry->size);
+}
+
+absl::string_view Plan::Text(PlanSection kind, size_t index) const {
+  const absl::Span<const uint8_t> bytes = Bytes(kind, index);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-absl::Status Plan::CheckSection(PlanSection kind) const {
-  const Section& section = At(kind);
-  if (!section.present || Checksum::Of(section.bytes) == section.checksum) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(path(), ": checksum of section '", Name(kind),
+absl::Status Plan::CheckSection(const PlanEntry& entry) const {
+  if (Checksum::Of(file_->bytes().subspan(entry.offset, entry.size)) == entry.checksum)
+    return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(path(), ": checksum of section '", Name(entry),
                                           "' does not match (damaged; compile the model again)"));
+}
+
+absl::Status Plan::CheckPresent() const {
+  for (const PlanSection kind :
+       {PlanSection::kProgram, PlanSection::kMetadata, PlanSection::kCode, PlanSection::kWeights}) {
+    if (Find(kind) != nullptr) continue;
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": the plan has no section '",
+                                                   Name(kind), "' (compile the model again)"));
+  }
+  for (const PlanSection kind : {PlanSection::kProgram, PlanSection::kMetadata}) {
+    if (Find(kind)->size <= kMaxJsonBytes) continue;
+    return absl::InvalidArgumentError(absl::StrCat(path(), ": section '", Name(kind), "' has ",
+                                                   Find(kind)->size, " bytes, more than ",
+                                                   kMaxJsonBytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Plan::CheckIndexed(PlanSection kind, absl::string_view field, size_t names) const {
+  // Indices of a kind differ, so that as many below the number of names are all of them.
+  const auto is_kind = [&](const PlanEntry& entry) { return entry.kind == kind; };
+  const auto has_name = [&](const PlanEntry& entry) { return entry.index < names; };
+  const auto count =
+      static_cast<size_t>(std::count_if(sections_.begin(), sections_.end(), is_kind));
+  const bool all_named =
+      std::all_of(sections_.begin(), sections_.end(),
+                  [&](const PlanEntry& entry) { return !is_kind(entry) || has_name(entry); });
+  if (count == names && all_named) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      path(), ": the plan has ", count, " sections '", Name(kind), "', which are not those of the ",
+      names, " ", field, " in its metadata (compile the model again)"));
 }
 
 absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) {
@@ -42,24 +87,12 @@ absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) 
   const absl::Span<const uint8_t> bytes = plan->file_->bytes();
   const absl::StatusOr<std::vector<PlanEntry>> entries = DecodePlanHeader(bytes, path);
   if (!entries.ok()) return entries.status();
-  for (const PlanEntry& entry : *entries) {
-    plan->sections_[static_cast<size_t>(entry.kind) - 1] = {bytes.subspan(entry.offset, entry.size),
-                                                            entry.checksum, true};
+  plan->sections_ = *entries;
+  for (const PlanEntry& entry : plan->sections_) {
     if (entry.kind == PlanSection::kWeights) continue;
-    if (absl::Status status = plan->CheckSection(entry.kind); !status.ok()) return status;
+    if (absl::Status status = plan->CheckSection(entry); !status.ok()) return status;
   }
-  for (const PlanSection kind :
-       {PlanSection::kProgram, PlanSection::kMetadata, PlanSection::kCode, PlanSection::kWeights}) {
-    if (plan->At(kind).present) continue;
-    return absl::InvalidArgumentError(absl::StrCat(path, ": the plan has no section '", Name(kind),
-                                                   "' (compile the model again)"));
-  }
-  for (const PlanSection kind : {PlanSection::kProgram, PlanSection::kMetadata}) {
-    if (plan->Bytes(kind).size() <= kMaxJsonBytes) continue;
-    return absl::InvalidArgumentError(absl::StrCat(path, ": section '", Name(kind), "' has ",
-                                                   plan->Bytes(kind).size(), " bytes, more than ",
-                                                   kMaxJsonBytes));
-  }
+  if (absl::Status status = plan->CheckPresent(); !status.ok()) return status;
   absl::StatusOr<Program> program = ProgramFromJson(plan->Text(PlanSection::kProgram), path);
   if (!program.ok()) return program.status();
   absl::StatusOr<PlanMetadata> metadata =
@@ -74,18 +107,19 @@ absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) 
   }
   plan->program_ = *std::move(program);
   plan->metadata_ = *std::move(metadata);
+  const PlanMetadata& described = plan->metadata_;
+  for (const absl::Status& status :
+       {plan->CheckIndexed(PlanSection::kCode, "targets", described.targets.size()),
+        plan->CheckIndexed(PlanSection::kIr, "stages", described.stages.size())}) {
+    if (!status.ok()) return status;
+  }
   return plan;
-}
-
-int Plan::section_count() const {
-  return static_cast<int>(std::count_if(sections_.begin(), sections_.end(),
-                                        [](const Section& section) { return section.present; }));
 }
 
 absl::Status Plan::VerifyWeights() const {
   file_->Advise(static_cast<uint64_t>(weights().data() - file_->bytes().data()), weights().size(),
                 MappedFile::Access::kSequential);
-  return CheckSection(PlanSection::kWeights);
+  return CheckSection(*Find(PlanSection::kWeights));
 }
 
 }  // namespace weft

@@ -6,10 +6,10 @@
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/abi/program.h"
 #include "runtime/base/mapped_file.h"
@@ -31,35 +31,40 @@ class Plan {
   // Reads all weights and compares their checksum.
   absl::Status VerifyWeights() const;
 
-  int section_count() const;
+  // In the order of the table.
+  const std::vector<PlanEntry>& sections() const { return sections_; }
   const std::string& path() const { return file_->path(); }
   const Program& program() const { return program_; }
   const PlanMetadata& metadata() const { return metadata_; }
   // Views into the map, empty where the file has none; valid as long as the plan.
-  absl::string_view ir() const { return Text(PlanSection::kIr); }
+  // The final one of the stages.
+  absl::string_view ir() const {
+    return metadata_.stages.empty() ? absl::string_view() : ir(metadata_.stages.size() - 1);
+  }
+  // Of stage i of the metadata.
+  absl::string_view ir(size_t stage) const { return Text(PlanSection::kIr, stage); }
   absl::string_view tokenizer() const { return Text(PlanSection::kTokenizer); }
   absl::string_view chat_template() const { return Text(PlanSection::kChatTemplate); }
-  absl::Span<const uint8_t> code() const { return Bytes(PlanSection::kCode); }
+  // Of target i of the metadata.
+  absl::Span<const uint8_t> code(size_t target) const { return Bytes(PlanSection::kCode, target); }
   // The map that weights() is a part of.
   const std::shared_ptr<const MappedFile>& file() const { return file_; }
   // Aligned to a page.
   absl::Span<const uint8_t> weights() const { return Bytes(PlanSection::kWeights); }
 
  private:
-  struct Section {
-    absl::Span<const uint8_t> bytes;
-    uint64_t checksum = 0;
-    bool present = false;
-  };
-
   Plan() = default;
-  absl::Status CheckSection(PlanSection kind) const;
-  const Section& At(PlanSection kind) const { return sections_[static_cast<size_t>(kind) - 1]; }
-  absl::Span<const uint8_t> Bytes(PlanSection kind) const { return At(kind).bytes; }
-  absl::string_view Text(PlanSection kind) const;
+  absl::Status CheckSection(const PlanEntry& entry) const;
+  // That what must be there is, and of a size to be read.
+  absl::Status CheckPresent() const;
+  // That there is one of them for each name in the metadata.
+  absl::Status CheckIndexed(PlanSection kind, absl::string_view field, size_t names) const;
+  const PlanEntry* Find(PlanSection kind, size_t index = 0) const;
+  absl::Span<const uint8_t> Bytes(PlanSection kind, size_t index = 0) const;
+  absl::string_view Text(PlanSection kind, size_t index = 0) const;
 
   std::shared_ptr<const MappedFile> file_;
-  std::array<Section, kPlanSectionKinds> sections_;
+  std::vector<PlanEntry> sections_;
   Program program_;
   PlanMetadata metadata_;
 };

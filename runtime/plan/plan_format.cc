@@ -42,7 +42,7 @@ absl::Status CheckEntries(const std::vector<PlanEntry>& entries, uint64_t table_
     if (entry.offset < end || entry.offset % kPlanAlignment != 0 || entry.offset > file_size ||
         entry.size > file_size - entry.offset) {
       return Damaged(name,
-                     absl::StrCat("section '", Name(entry.kind), "' has ", entry.size, " bytes at ",
+                     absl::StrCat("section '", Name(entry), "' has ", entry.size, " bytes at ",
                                   entry.offset, ", which is misplaced in ", file_size, " bytes"));
     }
     end = entry.offset + entry.size;
@@ -72,6 +72,11 @@ absl::string_view Name(PlanSection section) {
   return "unknown";
 }
 
+std::string Name(const PlanEntry& entry) {
+  return IsIndexed(entry.kind) ? absl::StrCat(Name(entry.kind), " ", entry.index)
+                               : std::string(Name(entry.kind));
+}
+
 std::vector<uint8_t> EncodePlanHeader(absl::Span<const PlanEntry> entries, uint64_t file_size) {
   std::vector<uint8_t> bytes(kPlanMagic.begin(), kPlanMagic.end());
   AppendLittleEndian(kPlanFormatVersion, bytes);
@@ -80,7 +85,7 @@ std::vector<uint8_t> EncodePlanHeader(absl::Span<const PlanEntry> entries, uint6
   AppendLittleEndian(uint64_t{0}, bytes);
   for (const PlanEntry& entry : entries) {
     AppendLittleEndian(static_cast<uint32_t>(entry.kind), bytes);
-    AppendLittleEndian(uint32_t{0}, bytes);
+    AppendLittleEndian(entry.index, bytes);
     AppendLittleEndian(entry.offset, bytes);
     AppendLittleEndian(entry.size, bytes);
     AppendLittleEndian(entry.checksum, bytes);
@@ -121,7 +126,7 @@ absl::StatusOr<std::vector<PlanEntry>> DecodePlanHeader(absl::Span<const uint8_t
   }
   const absl::StatusOr<uint64_t> checksum = reader.ReadU64("header checksum");
   if (!checksum.ok()) return checksum.status();
-  if (*count > kPlanSectionKinds || reader.remaining() < *count * kPlanEntryBytes) {
+  if (*count > kMaxPlanSections || reader.remaining() < *count * kPlanEntryBytes) {
     return Damaged(name, absl::StrCat("says that it has ", *count, " sections"));
   }
   const uint64_t table_end = kPlanHeaderBytes + *count * kPlanEntryBytes;
@@ -131,23 +136,24 @@ absl::StatusOr<std::vector<PlanEntry>> DecodePlanHeader(absl::Span<const uint8_t
   std::vector<PlanEntry> entries;
   for (uint32_t i = 0; i < *count; ++i) {
     const absl::StatusOr<uint32_t> kind = reader.ReadU32("section kind");
-    const absl::StatusOr<uint32_t> zero = reader.ReadU32("reserved field");
+    const absl::StatusOr<uint32_t> index = reader.ReadU32("section index");
     const absl::StatusOr<uint64_t> offset = reader.ReadU64("section offset");
     const absl::StatusOr<uint64_t> bytes = reader.ReadU64("section size");
     const absl::StatusOr<uint64_t> section_checksum = reader.ReadU64("section checksum");
-    for (const absl::Status& status : {kind.status(), zero.status(), offset.status(),
+    for (const absl::Status& status : {kind.status(), index.status(), offset.status(),
                                        bytes.status(), section_checksum.status()}) {
       if (!status.ok()) return status;
     }
     const auto section = static_cast<PlanSection>(*kind);
     const bool repeated = std::any_of(entries.begin(), entries.end(), [&](const PlanEntry& entry) {
-      return entry.kind == section;
+      return entry.kind == section && entry.index == *index;
     });
-    if (*kind == 0 || *kind > kPlanSectionKinds || *zero != 0 || repeated) {
+    if (*kind == 0 || *kind > kPlanSectionKinds || (*index != 0 && !IsIndexed(section)) ||
+        repeated) {
       return Damaged(name, absl::StrCat("entry ", i, " of the section table is of kind ", *kind,
-                                        ", which is unknown or repeated"));
+                                        " with index ", *index, ", which is unknown or repeated"));
     }
-    entries.push_back({section, *offset, *bytes, *section_checksum});
+    entries.push_back({section, *offset, *bytes, *section_checksum, *index});
   }
   if (absl::Status status = CheckEntries(entries, table_end, *size, name); !status.ok()) {
     return status;

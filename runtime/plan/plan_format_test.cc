@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 // A file of two sections with 5 and 7 bytes.
 std::vector<PlanEntry> Entries() {
-  return {{PlanSection::kProgram, 4096, 5, 11}, {PlanSection::kWeights, 8192, 7, 12}};
+  return {{PlanSection::kProgram, 4096, 5, 11}, {PlanSection::kCode, 8192, 7, 12, 3}};
 }
 
 std::vector<uint8_t> FileWith(const std::vector<PlanEntry>& entries, uint64_t size = 8199) {
@@ -37,12 +37,12 @@ TEST(PlanFormat, LayoutIsThatOfTheDocs) {
     for (size_t i = 8; i-- > 0;) value = value << 8 | bytes[at + i];
     return value;
   };
-  EXPECT_EQ(u64(8), 3u | uint64_t{2} << 32) << "version 3, two sections";
+  EXPECT_EQ(u64(8), 4u | uint64_t{2} << 32) << "version 4, two sections";
   EXPECT_EQ(u64(16), 8199u);
   std::vector<uint8_t> covered(bytes.begin(), bytes.begin() + 24);
   covered.insert(covered.end(), bytes.begin() + 32, bytes.end());
   EXPECT_EQ(u64(24), Checksum::Of(covered));
-  EXPECT_EQ(u64(64), 7u) << "kind of the second entry";
+  EXPECT_EQ(u64(64), 6u | uint64_t{3} << 32) << "kind and index of the second entry";
   EXPECT_EQ(u64(72), 8192u);
   EXPECT_EQ(u64(80), 7u);
   EXPECT_EQ(u64(88), 12u);
@@ -52,7 +52,8 @@ TEST(PlanFormat, RoundTrip) {
   const auto entries = DecodePlanHeader(FileWith(Entries()), "p.weft");
   ASSERT_TRUE(entries.ok()) << entries.status();
   ASSERT_EQ(entries->size(), 2u);
-  EXPECT_EQ((*entries)[1].kind, PlanSection::kWeights);
+  EXPECT_EQ((*entries)[1].kind, PlanSection::kCode);
+  EXPECT_EQ((*entries)[1].index, 3u);
   EXPECT_EQ((*entries)[1].offset, 8192u);
   EXPECT_EQ((*entries)[1].size, 7u);
   EXPECT_EQ((*entries)[1].checksum, 12u);
@@ -111,6 +112,8 @@ TEST(PlanFormat, MisplacedSections) {  // with checksums that match
       {1, {PlanSection::kProgram, 8192, 7, 0}, "unknown or repeated"},
       {1, {static_cast<PlanSection>(0), 8192, 7, 0}, "unknown or repeated"},
       {1, {static_cast<PlanSection>(8), 8192, 7, 0}, "unknown or repeated"},
+      {1, {PlanSection::kWeights, 8192, 7, 0, 1}, "kind 7 with index 1, which is unknown"},
+      {0, {PlanSection::kCode, 4096, 5, 0, 3}, "unknown or repeated"},
   };
   for (const Case& c : cases) {
     std::vector<PlanEntry> entries = Entries();
@@ -121,10 +124,9 @@ TEST(PlanFormat, MisplacedSections) {  // with checksums that match
 
 TEST(PlanFormat, TooManySections) {
   std::vector<PlanEntry> entries;
-  for (uint32_t kind = 1; kind <= kPlanSectionKinds + 1; ++kind) {
-    entries.push_back({static_cast<PlanSection>(kind), 4096, 0, 0});
-  }
-  EXPECT_THAT(Error(FileWith(entries)), HasSubstr("says that it has 8 sections"));
+  for (uint32_t i = 0; i <= kMaxPlanSections; ++i)
+    entries.push_back({PlanSection::kIr, 4096, 0, 0, i});
+  EXPECT_THAT(Error(FileWith(entries)), HasSubstr("says that it has 128 sections"));
   entries.pop_back();
   EXPECT_TRUE(DecodePlanHeader(FileWith(entries), "p.weft").ok()) << "empty ones may share a place";
 }

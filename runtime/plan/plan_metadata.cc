@@ -1,7 +1,9 @@
 #include "runtime/plan/plan_metadata.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -15,15 +17,47 @@ using nlohmann::json;
 
 constexpr int64_t kNoId = -1;
 
-constexpr uint64_t kKnownFeatures = 0
-#define WEFT_BIT(id, name) | (uint64_t{1} << static_cast<int>(CpuFeature::id))
-    WEFT_CPU_FEATURES(WEFT_BIT)
-#undef WEFT_BIT
-    ;
+bool AllDiffer(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  return std::adjacent_find(names.begin(), names.end()) == names.end();
+}
+
+std::vector<std::string> NamesOf(const std::vector<PlanMetadata::Target>& targets) {
+  std::vector<std::string> names;
+  for (const PlanMetadata::Target& target : targets) names.push_back(target.name);
+  return names;
+}
+
+void CheckNames(const char* what, const std::vector<std::string>& names, size_t most,
+                PlanFields& fields) {
+  if (names.size() > most || !AllDiffer(names)) {
+    fields.Fail(absl::StrCat(what, " has ", names.size(), " names, which are more than ", most,
+                             " or not all different"));
+  }
+}
 
 }  // namespace
 
+std::string TargetNames(const PlanMetadata& metadata) {
+  return absl::StrJoin(NamesOf(metadata.targets), ", ");
+}
+
+std::string SourceText(const PlanMetadata& metadata) {
+  return absl::StrJoin(
+      metadata.source, ", ", [](std::string* out, const PlanMetadata::SourceFile& file) {
+        absl::StrAppend(out, file.name, " (", file.bytes, " bytes, sha256 ", file.sha256, ")");
+      });
+}
+
 std::string MetadataToJson(const PlanMetadata& metadata) {
+  json source = json::array();
+  for (const PlanMetadata::SourceFile& file : metadata.source) {
+    source.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+  }
+  json targets = json::array();
+  for (const PlanMetadata::Target& target : metadata.targets) {
+    targets.push_back({{"name", target.name}, {"cpu_features", target.cpu_features.mask()}});
+  }
   json options = json::array();
   for (const PlanMetadata::Option& option : metadata.options) {
     options.push_back({{"name", option.name}, {"value", option.value}});
@@ -39,9 +73,9 @@ std::string MetadataToJson(const PlanMetadata& metadata) {
   }
   return PrintJson({{"weft_version", metadata.weft_version},
                     {"model", metadata.model},
-                    {"source", metadata.source},
-                    {"target", metadata.target},
-                    {"cpu_features", metadata.cpu_features.mask()},
+                    {"source", std::move(source)},
+                    {"targets", std::move(targets)},
+                    {"stages", metadata.stages},
                     {"kv_format", metadata.kv_format},
                     {"options", std::move(options)},
                     {"eos_ids", metadata.eos_ids},
@@ -58,13 +92,15 @@ absl::StatusOr<PlanMetadata> MetadataFromJson(absl::string_view text, absl::stri
   PlanFields fields(*document, where);
   metadata.weft_version = fields.String("weft_version");
   metadata.model = fields.String("model");
-  metadata.source = fields.String("source");
-  metadata.target = fields.String("target");
-  const uint64_t features = fields.Uint("cpu_features");
-  if ((features & ~kKnownFeatures) != 0) {
-    fields.Fail("the plan needs CPU features that this weft does not know; use a newer weft");
-  }
-  metadata.cpu_features = CpuFeatures(features);
+  fields.Objects("source", [&](PlanFields& file) {
+    metadata.source.push_back({file.String("name"), file.Uint("bytes"), file.String("sha256")});
+  });
+  fields.Objects("targets", [&](PlanFields& target) {
+    metadata.targets.push_back({target.String("name"), CpuFeatures(target.Uint("cpu_features"))});
+  });
+  CheckNames("targets", NamesOf(metadata.targets), kMaxPlanTargets, fields);
+  metadata.stages = fields.Strings("stages");
+  CheckNames("stages", metadata.stages, kMaxPlanStages, fields);
   metadata.kv_format = fields.String("kv_format");
   fields.Objects("options", [&](PlanFields& option) {
     metadata.options.push_back({option.String("name"), option.String("value")});

@@ -34,6 +34,8 @@ class PlanTest : public testing::Test {
     for (size_t i = 0; i < 5000; ++i) weights_.push_back(static_cast<uint8_t>(i * 7));
     metadata_.model = "tiny";
     metadata_.eos_ids = {2};
+    metadata_.targets = {{"rich", CpuFeatures(1023)}, {"poor", CpuFeatures(1)}};
+    metadata_.stages = {"import", "last"};
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -41,16 +43,17 @@ class PlanTest : public testing::Test {
   void Write(std::set<PlanSection> without = {}) {
     auto writer = PlanWriter::Create(path_);
     ASSERT_TRUE(writer.ok()) << writer.status();
-    const auto add = [&](PlanSection kind, absl::string_view text) {
+    const auto add = [&](PlanSection kind, absl::string_view text, uint32_t index = 0) {
       if (without.count(kind) > 0) return;
-      ASSERT_TRUE((*writer)->AddSection(kind, text).ok());
+      ASSERT_TRUE((*writer)->AddSection(kind, text, index).ok());
     };
     add(PlanSection::kProgram, ProgramToJson(TestProgram()));
     add(PlanSection::kMetadata, MetadataToJson(metadata_));
-    add(PlanSection::kIr, "module @tiny");
+    add(PlanSection::kIr, "module @tiny imported");
+    add(PlanSection::kIr, "module @tiny", 1);
     add(PlanSection::kTokenizer, "{}");
     add(PlanSection::kChatTemplate, "{{ x }}");
-    add(PlanSection::kCode, kObject);
+    for (uint32_t i = 0; i < codes_; ++i) add(PlanSection::kCode, kObject.substr(i), i);
     if (without.count(PlanSection::kWeights) == 0) {
       const auto weights = (*writer)->BeginWeights(weights_.size());
       ASSERT_TRUE(weights.ok()) << weights.status();
@@ -70,6 +73,7 @@ class PlanTest : public testing::Test {
   std::string path_;
   std::vector<uint8_t> weights_;
   PlanMetadata metadata_;
+  uint32_t codes_ = 2;
 };
 
 TEST_F(PlanTest, RoundTrip) {
@@ -80,11 +84,15 @@ TEST_F(PlanTest, RoundTrip) {
   EXPECT_EQ((*plan)->program(), TestProgram());
   EXPECT_EQ((*plan)->metadata(), metadata_);
   EXPECT_EQ((*plan)->ir(), "module @tiny");
+  EXPECT_EQ((*plan)->ir(0), "module @tiny imported");
   EXPECT_EQ((*plan)->tokenizer(), "{}");
   EXPECT_EQ((*plan)->chat_template(), "{{ x }}");
-  EXPECT_EQ(absl::string_view(reinterpret_cast<const char*>((*plan)->code().data()),
-                              (*plan)->code().size()),
-            kObject);
+  for (const size_t target : {0, 1}) {
+    const absl::Span<const uint8_t> code = (*plan)->code(target);
+    EXPECT_EQ(absl::string_view(reinterpret_cast<const char*>(code.data()), code.size()),
+              kObject.substr(target));
+  }
+  EXPECT_EQ((*plan)->sections().size(), 9u);
   EXPECT_EQ((*plan)->weights(), absl::MakeConstSpan(weights_));
   EXPECT_EQ(reinterpret_cast<uintptr_t>((*plan)->weights().data()) % 4096, 0u);
   EXPECT_TRUE((*plan)->VerifyWeights().ok());
@@ -102,6 +110,7 @@ TEST_F(PlanTest, WritingTwiceGivesTheSameBytes) {
 }
 
 TEST_F(PlanTest, SomeSectionsMayBeMissing) {
+  metadata_.stages.clear();
   Write({PlanSection::kIr, PlanSection::kTokenizer, PlanSection::kChatTemplate});
   const auto plan = Plan::Open(path_);
   ASSERT_TRUE(plan.ok()) << plan.status();
@@ -150,7 +159,7 @@ TEST_F(PlanTest, FlippedBitsInEachSection) {
   const auto entries = DecodePlanHeader(
       absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(good.data()), good.size()), path_);
   ASSERT_TRUE(entries.ok());
-  ASSERT_EQ(entries->size(), kPlanSectionKinds);
+  ASSERT_EQ(entries->size(), kPlanSectionKinds + 2);
   for (const PlanEntry& entry : *entries) {
     for (const uint64_t at : {uint64_t{0}, entry.size / 2, entry.size - 1}) {
       for (const int bit : {0, 7}) {
@@ -161,8 +170,7 @@ TEST_F(PlanTest, FlippedBitsInEachSection) {
         const absl::Status status = plan.ok() ? (*plan)->VerifyWeights() : plan.status();
         EXPECT_EQ(plan.ok(), entry.kind == PlanSection::kWeights);
         EXPECT_THAT(std::string(status.message()),
-                    HasSubstr("checksum of section '" + std::string(Name(entry.kind)) +
-                              "' does not match"));
+                    HasSubstr("checksum of section '" + Name(entry) + "' does not match"));
       }
     }
   }
@@ -174,8 +182,22 @@ TEST_F(PlanTest, WeightsOfAnotherProgram) {
   EXPECT_THAT(OpenError(), HasSubstr("needs 5000 bytes of weights, the plan has 4999"));
 }
 
+TEST_F(PlanTest, CodeAndIrAreThoseOfTheMetadata) {
+  codes_ = 1;
+  Write();
+  EXPECT_THAT(OpenError(), HasSubstr("has 1 sections 'machine code', which are not those of the 2 "
+                                     "targets in its metadata"));
+  codes_ = 3;
+  Write();
+  EXPECT_THAT(OpenError(), HasSubstr("has 3 sections 'machine code'"));
+  codes_ = 2;
+  metadata_.stages = {"last"};
+  Write();
+  EXPECT_THAT(OpenError(), HasSubstr("has 2 sections 'IR', which are not those of the 1 stages"));
+}
+
 TEST_F(PlanTest, ErrorsInsideSectionsNameTheFile) {
-  metadata_.cpu_features = CpuFeatures(uint64_t{1} << 63);
+  metadata_.targets[1].name = "rich";
   Write();
   EXPECT_THAT(OpenError(), HasSubstr(path_ + ": metadata: "));
 }

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<PlanWriter>> PlanWriter::Create(const std::string
   }
   absl::StatusOr<std::unique_ptr<AtomicFileWriter>> file = AtomicFileWriter::Create(path);
   if (!file.ok()) return file.status();
-  static_assert(kPlanHeaderBytes + kPlanSectionKinds * kPlanEntryBytes <= kPlanAlignment);
+  static_assert(kPlanHeaderBytes + kMaxPlanSections * kPlanEntryBytes <= kPlanAlignment);
   static constexpr std::array<uint8_t, kPlanAlignment> kHeader = {};  // written by Commit()
   if (absl::Status status = (*file)->Append(absl::MakeConstSpan(kHeader)); !status.ok()) {
     return status;
@@ -27,25 +27,29 @@ absl::StatusOr<std::unique_ptr<PlanWriter>> PlanWriter::Create(const std::string
   return std::unique_ptr<PlanWriter>(new PlanWriter(*std::move(file)));
 }
 
-absl::Status PlanWriter::Begin(PlanSection kind) {
+absl::Status PlanWriter::Begin(PlanSection kind, uint32_t index) {
   WEFT_CHECK(!weights_.has_value());
-  WEFT_CHECK(std::none_of(entries_.begin(), entries_.end(),
-                          [&](const PlanEntry& entry) { return entry.kind == kind; }));
+  WEFT_CHECK(index == 0 || IsIndexed(kind));
+  WEFT_CHECK(entries_.size() < kMaxPlanSections);
+  WEFT_CHECK(std::none_of(entries_.begin(), entries_.end(), [&](const PlanEntry& entry) {
+    return entry.kind == kind && entry.index == index;
+  }));
   if (absl::Status status = file_->PadTo(kPlanAlignment); !status.ok()) return status;
-  entries_.push_back({kind, file_->offset(), 0, 0});
+  entries_.push_back({kind, file_->offset(), 0, 0, index});
   return absl::OkStatus();
 }
 
-absl::Status PlanWriter::AddSection(PlanSection kind, absl::Span<const uint8_t> bytes) {
-  if (absl::Status status = Begin(kind); !status.ok()) return status;
+absl::Status PlanWriter::AddSection(PlanSection kind, absl::Span<const uint8_t> bytes,
+                                    uint32_t index) {
+  if (absl::Status status = Begin(kind, index); !status.ok()) return status;
   entries_.back().size = bytes.size();
   entries_.back().checksum = Checksum::Of(bytes);
   return file_->Append(bytes);
 }
 
-absl::Status PlanWriter::AddSection(PlanSection kind, absl::string_view text) {
+absl::Status PlanWriter::AddSection(PlanSection kind, absl::string_view text, uint32_t index) {
   return AddSection(
-      kind, absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
+      kind, absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(text.data()), text.size()), index);
 }
 
 absl::StatusOr<absl::Span<uint8_t>> PlanWriter::BeginWeights(uint64_t bytes) {

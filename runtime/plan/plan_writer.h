@@ -18,15 +18,16 @@
 
 namespace weft {
 
-// The file appears at its path with Commit(), whole, or not at all (atomic_file.h). Each kind is
-// added once; adding one twice is a bug of the caller. After an error only destruction makes sense.
+// The file appears at its path with Commit(), whole, or not at all (atomic_file.h). Each
+// kind and index is added once; adding one twice is a bug of the caller. After an error only
+// destruction makes sense.
 class PlanWriter {
  public:
   // Also an error: a path that is no regular file (the header is written last).
   static absl::StatusOr<std::unique_ptr<PlanWriter>> Create(const std::string& path);
 
-  absl::Status AddSection(PlanSection kind, absl::Span<const uint8_t> bytes);
-  absl::Status AddSection(PlanSection kind, absl::string_view text);
+  absl::Status AddSection(PlanSection kind, absl::Span<const uint8_t> bytes, uint32_t index = 0);
+  absl::Status AddSection(PlanSection kind, absl::string_view text, uint32_t index = 0);
 
   // The weights are written where the file is mapped, zeroed, until EndWeights(); between the two
   // no other section is added. An error where the device has no room for them.
@@ -37,7 +38,7 @@ class PlanWriter {
 
  private:
   explicit PlanWriter(std::unique_ptr<AtomicFileWriter> file) : file_(std::move(file)) {}
-  absl::Status Begin(PlanSection kind);
+  absl::Status Begin(PlanSection kind, uint32_t index = 0);
 
   std::unique_ptr<AtomicFileWriter> file_;
   std::vector<PlanEntry> entries_;

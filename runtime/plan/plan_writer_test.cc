@@ -38,6 +38,7 @@ TEST_F(PlanWriterTest, SectionsStandWhereTheTableSays) {
   std::copy(joined.begin(), joined.end(), weights->begin());
   (*writer)->EndWeights();
   ASSERT_TRUE((*writer)->AddSection(PlanSection::kChatTemplate, "").ok());
+  ASSERT_TRUE((*writer)->AddSection(PlanSection::kIr, "later module", 1).ok());
   EXPECT_FALSE(std::filesystem::exists(path_));
   ASSERT_TRUE((*writer)->Commit().ok());
 
@@ -46,11 +47,13 @@ TEST_F(PlanWriterTest, SectionsStandWhereTheTableSays) {
   const auto entries = DecodePlanHeader(
       absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(file->data()), file->size()), path_);
   ASSERT_TRUE(entries.ok()) << entries.status();
-  ASSERT_EQ(entries->size(), 3u);
+  ASSERT_EQ(entries->size(), 4u);
   EXPECT_EQ(file->substr((*entries)[0].offset, (*entries)[0].size), "module");
   EXPECT_EQ(file->substr((*entries)[1].offset, (*entries)[1].size), "\1\2\3\1\2\3");
   EXPECT_EQ((*entries)[1].checksum, Checksum::Of(joined));
   EXPECT_EQ((*entries)[2].size, 0u);
+  EXPECT_EQ((*entries)[3].index, 1u);
+  EXPECT_EQ(file->substr((*entries)[3].offset, (*entries)[3].size), "later module");
 }
 
 TEST_F(PlanWriterTest, NothingAppearsWithoutCommit) {
@@ -76,6 +79,7 @@ TEST_F(PlanWriterDeathTest, ASectionTwice) {
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE((*writer)->AddSection(PlanSection::kIr, "module").ok());
   EXPECT_DEATH((void)(*writer)->AddSection(PlanSection::kIr, "module"), "check failed");
+  EXPECT_DEATH((void)(*writer)->AddSection(PlanSection::kProgram, "{}", 1), "check failed");
 }
 
 }  // namespace

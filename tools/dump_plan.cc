@@ -1,0 +1,169 @@
+#include "tools/dump_plan.h"
+
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "codegen/disassemble.h"
+#include "ir/text.h"
+#include "passes/pipelines.h"
+#include "runtime/base/cpu.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/plan/choose_target.h"
+#include "runtime/version.h"
+#include "tools/arguments.h"
+#include "tools/dump_text.h"
+#include "tools/plan_source.h"
+#include "tools/recorded_options.h"
+#include "tools/table.h"
+
+namespace weft::tools {
+namespace {
+
+absl::StatusOr<ir::Module> ParseStage(const Plan& plan, const std::string& text) {
+  absl::StatusOr<ir::Module> module = ir::Parse(text);
+  if (module.ok()) return module;
+  return absl::Status(module.status().code(),
+                      absl::StrCat(plan.path(), ": IR: ", module.status().message()));
+}
+
+// The target whose code is looked at: none needs to run here for that.
+absl::StatusOr<size_t> TargetOf(const Plan& plan, const std::string& name) {
+  const CpuFeatures all(~uint64_t{0});
+  const bool any = name == "host";
+  const absl::StatusOr<size_t> chosen =
+      ChooseTarget(plan.metadata(), name, any ? DetectCpuFeatures() : all, plan.path());
+  return any && !chosen.ok() ? 0 : chosen;
+}
+
+// A stage compiled again, as its text.
+struct Recompiled {
+  CompileSettings settings;
+  ir::Module module;  // of the last stage
+  std::string text;
+};
+
+absl::StatusOr<Recompiled> Recompile(const Plan& plan, const std::string& stage,
+                                     const std::string& source) {
+  if (source.empty()) {
+    return absl::NotFoundError(absl::StrCat(
+        plan.path(), ": the plan does not hold stage ", stage,
+        "; name the model that it was compiled from with --source MODEL, or compile it with "
+        "--record-stages, which keeps the IR of every stage"));
+  }
+  Recompiled result;
+  const auto read = ReadOptions(plan.metadata().options);
+  if (!read.ok())
+    return absl::Status(read.status().code(),
+                        absl::StrCat(plan.path(), ": ", read.status().message()));
+  result.settings = *read;
+  passes::PipelineOptions& pipeline = result.settings.pipeline;
+  WEFT_ASSIGN_OR_RETURN(const std::string path, ResolvePath(source));
+  WEFT_ASSIGN_OR_RETURN(Model model,
+                        LoadModel(path, {.context = pipeline.pass.context, .tokenizer = false}));
+  WEFT_RETURN_IF_ERROR(CheckSource(plan, model));
+  result.module = std::move(model.module);
+  std::string last;
+  pipeline.record = [&](absl::string_view name, std::string text) {
+    if (name == stage) result.text = text;
+    last = std::move(text);
+  };
+  WEFT_RETURN_IF_ERROR(
+      passes::RunPipeline(passes::DefaultPipeline(), pipeline, &result.module).status());
+  pipeline.record = nullptr;
+  if (last != plan.ir()) {
+    std::cerr << "weft: note: weft " << plan.metadata().weft_version << " made " << plan.path()
+              << ", and weft " << kVersion << " compiles the model to something else\n";
+  }
+  return result;
+}
+
+absl::StatusOr<std::string> Disassembly(const Plan& plan, const PlanDump& dump) {
+  WEFT_ASSIGN_OR_RETURN(const size_t target, TargetOf(plan, dump.target));
+  const auto functions = codegen::Disassemble(plan.code(target));
+  if (!functions.ok())
+    return absl::Status(functions.status().code(),
+                        absl::StrCat(plan.path(), ": ", functions.status().message()));
+  std::string text;
+  std::vector<std::string> names;
+  for (const codegen::DisassembledFunction& function : *functions) {
+    names.push_back(function.name);
+    if (absl::StrContains(function.name, dump.kernel))
+      absl::StrAppend(&text, text.empty() ? "" : "\n", function.name, ":\n", function.text);
+  }
+  if (text.empty()) return NoKernel(dump.kernel, names);
+  return text;
+}
+
+absl::StatusOr<std::string> Llvm(const Plan& plan, const PlanDump& dump) {
+  WEFT_ASSIGN_OR_RETURN(const size_t index, TargetOf(plan, dump.target));
+  WEFT_ASSIGN_OR_RETURN(const Recompiled result, Recompile(plan, dump.stage, dump.source));
+  WEFT_ASSIGN_OR_RETURN(
+      const codegen::Target target,
+      codegen::ParseTarget(plan.metadata().targets[index].name, DetectCpuFeatures()));
+  const passes::PassOptions& pass = result.settings.pipeline.pass;
+  WEFT_ASSIGN_OR_RETURN(
+      const codegen::BuiltProgram built,
+      codegen::BuildProgram(result.module, target,
+                            {pass.max_tokens, pass.max_logit_rows, pass.context}));
+  return CodeText(dump.stage, built.kernels, target, dump.kernel);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> DumpPlanStage(const Plan& plan, const PlanDump& dump) {
+  if (dump.stage == kProgramStage) return FormatProgram(plan.program(), {}, dump.format);
+  if (dump.stage == kAsmStage) return Disassembly(plan, dump);
+  if (dump.stage == kLlvmStage) return Llvm(plan, dump);
+  const std::vector<std::string>& stages = plan.metadata().stages;
+  const auto found = std::ranges::find(stages, dump.stage);
+  std::string text;
+  if (found != stages.end()) {
+    text = std::string(plan.ir(static_cast<size_t>(found - stages.begin())));
+  } else {
+    WEFT_ASSIGN_OR_RETURN(Recompiled result, Recompile(plan, dump.stage, dump.source));
+    text = std::move(result.text);
+  }
+  if (dump.format == "text") return text;
+  WEFT_ASSIGN_OR_RETURN(const ir::Module module, ParseStage(plan, text));
+  return FormatModule(module, dump.format);
+}
+
+std::string DumpSections(const Plan& plan, const std::string& format) {
+  const PlanMetadata& metadata = plan.metadata();
+  const auto file_bytes = static_cast<double>(plan.file()->bytes().size());
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  Table table({"section", "of", "offset", "bytes", "checksum", "share"});
+  table.AlignRight({2, 3, 5});
+  for (const PlanEntry& entry : plan.sections()) {
+    const std::string of = entry.kind == PlanSection::kCode ? metadata.targets[entry.index].name
+                           : entry.kind == PlanSection::kIr ? metadata.stages[entry.index]
+                                                            : "";
+    const std::string name(Name(entry.kind));
+    const std::string checksum = absl::StrFormat("%016x", entry.checksum);
+    const double share = static_cast<double>(entry.size) / file_bytes;
+    table.Add({name, of, absl::StrCat(entry.offset), absl::StrCat(entry.size), checksum,
+               absl::StrFormat("%.2f %%", 100 * share)});
+    json.push_back({{"section", name},
+                    {"of", of},
+                    {"offset", entry.offset},
+                    {"bytes", entry.size},
+                    {"checksum", checksum},
+                    {"share", share}});
+  }
+  return format == "json" ? json.dump(2) + "\n" : table.ToString();
+}
+
+absl::StatusOr<std::string> DumpPlanMemory(const Plan& plan, const std::string& format) {
+  std::optional<ir::Module> module;
+  if (!plan.ir().empty()) {
+    WEFT_ASSIGN_OR_RETURN(module, ParseStage(plan, std::string(plan.ir())));
+  }
+  return FormatMemory(plan.program(), module ? &*module : nullptr, format);
+}
+
+}  // namespace weft::tools

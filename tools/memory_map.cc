@@ -1,0 +1,160 @@
+#include "tools/memory_map.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tools/table.h"
+
+namespace weft::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool Overlap(const MemoryValue& value, const OperandRef& operand) {
+  return value.offset < operand.offset + operand.bytes &&
+         operand.offset < value.offset + value.bytes;
+}
+
+// The values that hold bytes of the arena now, by their place among all.
+class Arena {
+ public:
+  explicit Arena(std::vector<MemoryValue>* values) : values_(*values) {}
+
+  // `step` is none for what the caller writes.
+  void Write(const OperandRef& operand, std::string name, std::string kind,
+             std::optional<size_t> step) {
+    for (const size_t index : current_) {
+      MemoryValue& value = values_[index];
+      // The second step of an attention adds to what the first left.
+      if (value.offset == operand.offset && value.bytes == operand.bytes && value.name == name &&
+          kind == value.kind + " merge") {
+        value.last_step = step;
+        return;
+      }
+    }
+    std::erase_if(current_, [&](size_t index) { return Overlap(values_[index], operand); });
+    current_.push_back(values_.size());
+    values_.push_back(
+        {operand.offset, operand.bytes, std::move(name), std::move(kind), step, step});
+  }
+
+  void Read(const OperandRef& operand, std::optional<size_t> step) {
+    for (const size_t index : current_) {
+      if (Overlap(values_[index], operand)) values_[index].last_step = step;
+    }
+  }
+
+ private:
+  std::vector<MemoryValue>& values_;
+  std::vector<size_t> current_;
+};
+
+// Values of a space that is not reused, by offset and size.
+using Places = std::map<std::pair<uint64_t, uint64_t>, MemoryValue>;
+
+void Touch(const OperandRef& operand, const Step& step, size_t index, Places* places) {
+  const auto [place, is_new] = places->try_emplace(
+      {operand.offset, operand.bytes},
+      MemoryValue{operand.offset, operand.bytes, step.name, step.kind, index, index});
+  place->second.last_step = index;
+}
+
+std::vector<MemoryValue> Values(const Places& places) {
+  std::vector<MemoryValue> values;
+  for (const auto& [place, value] : places) values.push_back(value);
+  return values;
+}
+
+// What each address of the weights holds.
+std::map<uint64_t, std::string> WeightNames(const ir::Module& module) {
+  std::map<uint64_t, std::string> names;
+  for (const ir::NodeId id : module.order()) {
+    const ir::Node& node = module.node(id);
+    if (node.Has(ir::Attr::kAddress) && node.String(ir::Attr::kSpace) == "weights")
+      names[static_cast<uint64_t>(node.Int(ir::Attr::kAddress))] = node.location;
+  }
+  return names;
+}
+
+std::string Place(const std::optional<size_t>& step, const char* caller) {
+  return step ? absl::StrCat(*step) : caller;
+}
+
+std::string TableOf(const char* title, uint64_t bytes, const std::vector<MemoryValue>& values) {
+  Table table({"offset", "bytes", "first step", "last step", "op", "what"});
+  table.AlignRight({0, 1, 2, 3});
+  for (const MemoryValue& value : values) {
+    table.Add({absl::StrCat(value.offset), absl::StrCat(value.bytes),
+               Place(value.first_step, "caller"), Place(value.last_step, "caller"), value.kind,
+               value.name});
+  }
+  return absl::StrCat(title, ": ", bytes, " bytes\n", table.ToString());
+}
+
+Json JsonOf(const std::vector<MemoryValue>& values) {
+  const auto place = [](const std::optional<size_t>& step) { return step ? Json(*step) : Json(); };
+  Json json = Json::array();
+  for (const MemoryValue& value : values) {
+    json.push_back({{"offset", value.offset},
+                    {"bytes", value.bytes},
+                    {"first_step", place(value.first_step)},
+                    {"last_step", place(value.last_step)},
+                    {"kind", value.kind},
+                    {"name", value.name}});
+  }
+  return json;
+}
+
+}  // namespace
+
+MemoryMap MapMemory(const Program& program, const ir::Module* module) {
+  MemoryMap map{.arena_bytes = program.arena_bytes,
+                .weight_bytes = program.weight_bytes,
+                .kv_bytes = program.kv_bytes};
+  Arena arena(&map.arena);
+  Places weights;
+  Places cache;
+  arena.Write(program.tokens, "tokens", "input", std::nullopt);
+  arena.Write(program.positions, "positions", "input", std::nullopt);
+  for (size_t i = 0; i < program.steps.size(); ++i) {
+    const Step& step = program.steps[i];
+    for (const OperandRef& operand : step.operands) {
+      if (operand.space == Space::kWeights) Touch(operand, step, i, &weights);
+      if (operand.space == Space::kKvCache) Touch(operand, step, i, &cache);
+      if (operand.space == Space::kArena && !operand.written) arena.Read(operand, i);
+    }
+    for (const OperandRef& operand : step.operands) {
+      if (operand.space != Space::kArena || !operand.written) continue;
+      const bool result = &operand == &step.operands.back();
+      arena.Write(operand, step.name, result ? step.kind : absl::StrCat(step.kind, " workspace"),
+                  i);
+    }
+  }
+  arena.Read(program.logits, std::nullopt);
+  arena.Read(program.argmax, std::nullopt);
+  map.weights = Values(weights);
+  map.kv_cache = Values(cache);
+  if (module == nullptr) return map;
+  const std::map<uint64_t, std::string> names = WeightNames(*module);
+  for (MemoryValue& value : map.weights) {
+    const auto name = names.find(value.offset);
+    if (name != names.end() && !name->second.empty()) value.name = name->second;
+  }
+  return map;
+}
+
+std::string MemoryText(const MemoryMap& map) {
+  return absl::StrCat(TableOf("arena", map.arena_bytes, map.arena), "\n",
+                      TableOf("weights", map.weight_bytes, map.weights), "\n",
+                      TableOf("KV cache", map.kv_bytes, map.kv_cache));
+}
+
+Json MemoryJson(const MemoryMap& map) {
+  return {{"arena_bytes", map.arena_bytes}, {"weight_bytes", map.weight_bytes},
+          {"kv_bytes", map.kv_bytes},       {"arena", JsonOf(map.arena)},
+          {"weights", JsonOf(map.weights)}, {"kv_cache", JsonOf(map.kv_cache)}};
+}
+
+}  // namespace weft::tools

@@ -1,0 +1,62 @@
+#include "tools/plan_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "frontends/hub/file_digest.h"
+#include "runtime/base/posix_error.h"
+#include "runtime/base/status_macros.h"
+
+namespace weft::tools {
+namespace {
+
+using SourceFile = PlanMetadata::SourceFile;
+
+absl::StatusOr<SourceFile> Describe(const std::string& path) {
+  std::error_code error;
+  const uintmax_t bytes = std::filesystem::file_size(path, error);
+  if (error) return PosixError(error.value(), path, "tell its size");
+  WEFT_ASSIGN_OR_RETURN(std::string digest, FileDigest(path, DigestKind::kSha256));
+  return SourceFile{std::filesystem::path(path).filename().string(), bytes, std::move(digest)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<SourceFile>> SourceOf(const Model& model) {
+  std::vector<SourceFile> source;
+  for (const std::vector<std::string>* paths : {&model.weight_files, &model.config_files}) {
+    for (const std::string& path : *paths) {
+      WEFT_ASSIGN_OR_RETURN(SourceFile file, Describe(path));
+      source.push_back(std::move(file));
+    }
+  }
+  return source;
+}
+
+absl::Status CheckSource(const Plan& plan, const Model& model) {
+  const auto differs = [&](absl::string_view file, absl::string_view how) {
+    return absl::FailedPreconditionError(absl::StrCat(model.path, ": is not what ", plan.path(),
+                                                      " was compiled from: ", file, " ", how,
+                                                      " (weft info shows the files)"));
+  };
+  WEFT_ASSIGN_OR_RETURN(const std::vector<SourceFile> source, SourceOf(model));
+  const auto named = [](const std::vector<SourceFile>& files, const std::string& name) {
+    return std::ranges::find(files, name, &SourceFile::name);
+  };
+  for (const SourceFile& file : plan.metadata().source) {
+    const auto found = named(source, file.name);
+    if (found == source.end()) return differs(file.name, "is missing");
+    if (found->bytes != file.bytes)
+      return differs(file.name, absl::StrCat("has ", found->bytes, " bytes, not ", file.bytes));
+    if (found->sha256 != file.sha256) return differs(file.name, "has another sha256");
+  }
+  for (const SourceFile& file : source) {
+    if (named(plan.metadata().source, file.name) == plan.metadata().source.end())
+      return differs(file.name, "was not there");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace weft::tools
