@@ -14,7 +14,7 @@ namespace {
 struct CompileArguments {
   ModelArguments model;
   std::string output;
-  int64_t logit_rows = 16;
+  int64_t logit_rows = kLogitRows;
   bool record_stages = false;
   std::string reuse;
 };
