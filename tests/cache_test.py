@@ -2,7 +2,7 @@
 """The compile cache, and compiling with packed weights of an earlier plan. Usage: cache_test.py path/to/weft [unittest arguments]
 
 Runs from the source folder, on the models of tests/oracle/tiny and in caches of its own."""
-import fcntl, json, os, pathlib, shutil, signal, struct, subprocess, sys, tempfile, time, unittest
+import fcntl, json, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, time, unittest
 
 WEFT = os.path.abspath(sys.argv.pop(1))
 TINY = pathlib.Path("tests/oracle/tiny")
@@ -317,9 +317,9 @@ class Reuse(CacheTest):
         return path, result
 
     def reused(self, stdout):
-        """Megabytes that were reused, and of how many."""
-        line = next(line for line in stdout.splitlines() if line.startswith("reused "))
-        return float(line.split()[1]), float(line.split()[3])
+        """Bytes that were reused, and of how many."""
+        match = re.search(r"^reused ([0-9.]+) (k?M?B) of ([0-9.]+) (k?M?B) of packed weights", stdout, re.M)
+        return tuple(float(match[i]) * {"B": 1, "kB": 1e3, "MB": 1e6}[match[i + 1]] for i in (1, 3))
 
     def check(self, model, old_options, new_options):
         """What a plan compiled with an older one at hand reused of how much; it is the plan compiled without."""

@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "frontends/hub/file_io.h"
 #include "runtime/base/status_macros.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
@@ -47,10 +47,9 @@ absl::Status RunCompile(const CompileArguments& arguments) {
   digests.Save();
   std::cout << SummaryTable(model, compiled);
   if (earlier != nullptr) {
-    std::cout << absl::StrFormat("reused %.1f of %.1f MB of packed weights from %s\n",
-                                 static_cast<double>(report.reused_bytes) / 1e6,
-                                 static_cast<double>(compiled.program.weight_bytes) / 1e6,
-                                 arguments.reuse);
+    std::cout << "reused " << HumanBytes(report.reused_bytes) << " of "
+              << HumanBytes(compiled.program.weight_bytes) << " of packed weights from "
+              << arguments.reuse << "\n";
   }
   std::cout << "wrote " << arguments.output << "\n";
   return absl::OkStatus();
