@@ -207,9 +207,9 @@ class Runner {
     single.node(id).Set(Attr::kAddress, int64_t{0});
     single.node(id).Set(Attr::kBytes, static_cast<int64_t>(buffers_[id].size()));
     std::memset(buffers_[id].data(), 0, buffers_[id].size());
-    const absl::Status status = PackWeights(
+    const auto report = PackWeights(
         single, reader_, absl::MakeSpan(buffers_[id].data(), buffers_[id].size()), {.threads = 2});
-    ASSERT_TRUE(status.ok()) << status;
+    ASSERT_TRUE(report.ok()) << report.status();
   }
 
   void RunStep(NodeId id) {

@@ -200,6 +200,18 @@ absl::StatusOr<Model> LoadModel(const std::string& path, const LoadOptions& opti
   return model;
 }
 
+absl::StatusOr<ModelFiles> FindModelFiles(const std::string& path) {
+  WEFT_ASSIGN_OR_RETURN(ModelPath where, Inspect(path));
+  ModelFiles files{.name = std::move(where.name)};
+  if (where.is_gguf) {
+    files.weights.push_back(std::move(where.path));
+    return files;
+  }
+  WEFT_ASSIGN_OR_RETURN(files.weights, FindSafetensors(where.path));
+  files.config = ConfigFiles(where.path);
+  return files;
+}
+
 absl::StatusOr<TokenizerPtr> LoadTokenizer(const std::string& path) {
   WEFT_ASSIGN_OR_RETURN(const ModelPath where, Inspect(path));
   if (where.is_gguf) {

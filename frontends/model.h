@@ -56,6 +56,16 @@ struct Model {
 // Errors name the file and what is wrong with it; an unknown family lists the known ones.
 absl::StatusOr<Model> LoadModel(const std::string& path, const LoadOptions& options = {});
 
+// What a model is made of, by path; nothing of the weights is read.
+struct ModelFiles {
+  std::string name;                  // that of the module
+  std::vector<std::string> weights;  // as Model::weight_files
+  std::vector<std::string> config;   // as Model::config_files
+};
+
+// Errors as LoadModel has them for what is no model.
+absl::StatusOr<ModelFiles> FindModelFiles(const std::string& path);
+
 // Only the tokenizer: also of a GGUF file or folder that has no weights.
 absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path);
 

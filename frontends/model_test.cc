@@ -201,6 +201,31 @@ TEST(Model, TruncatedWeightsAreAnError) {
   }
 }
 
+TEST(Model, FindsTheFilesThatItLoads) {
+  const TempFolder folder;
+  folder.LinkWeights("gpt2");
+  folder.Write("config.json", TinyConfig("gpt2").dump());
+  folder.Write("chat_template.jinja", "x");
+  folder.Write("README.md", "x");
+  const auto files = FindModelFiles(folder.path());
+  ASSERT_TRUE(files.ok()) << files.status();
+  EXPECT_THAT(files->config,
+              ElementsAre(folder.File("config.json"), folder.File("chat_template.jinja")));
+  const auto model = LoadModel(folder.path());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(files->weights, model->weight_files);
+  EXPECT_EQ(files->config, model->config_files);
+  EXPECT_EQ(files->name, model->module.name);
+
+  folder.Write("m.gguf", "x");
+  const auto gguf = FindModelFiles(folder.File("m.gguf"));
+  ASSERT_TRUE(gguf.ok()) << gguf.status();
+  EXPECT_EQ(gguf->name, "m");
+  EXPECT_THAT(gguf->weights, ElementsAre(folder.File("m.gguf")));
+  EXPECT_TRUE(gguf->config.empty());
+  EXPECT_FALSE(FindModelFiles(folder.File("nothing")).ok());
+}
+
 TEST(Model, ContextIsBoundedByTheModel) {
   EXPECT_THAT(ErrorOf(TinyFolder("gpt2"), {.context = 129}),
               AllOf(HasSubstr("a context of 129"), HasSubstr("n_positions"), HasSubstr("is 128")));

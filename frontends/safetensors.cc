@@ -412,6 +412,13 @@ absl::StatusOr<TensorFiles> OpenSafetensorsFolder(const std::string& folder) {
   return result;
 }
 
+absl::StatusOr<std::vector<std::string>> FindSafetensors(const std::string& folder) {
+  WEFT_ASSIGN_OR_RETURN(const Shards shards, FindShards(folder));
+  std::vector<std::string> paths;
+  for (const std::string& shard : shards.files) paths.push_back(absl::StrCat(folder, "/", shard));
+  return paths;
+}
+
 absl::string_view SafetensorsDtype(DataType type) {
   for (const DtypeName& dtype : kDtypes) {
     if (dtype.type == type) return dtype.name;

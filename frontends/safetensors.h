@@ -33,6 +33,9 @@ absl::StatusOr<std::vector<TensorEntry>> ParseSafetensorsHeader(
 // says); or the folder's only *.safetensors file.
 absl::StatusOr<TensorFiles> OpenSafetensorsFolder(const std::string& folder);
 
+// The paths of the files that it would map, in its order.
+absl::StatusOr<std::vector<std::string>> FindSafetensors(const std::string& folder);
+
 // "BF16"; empty for a type that the format does not have.
 absl::string_view SafetensorsDtype(DataType type);
 

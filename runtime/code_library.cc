@@ -5,18 +5,17 @@
 #include <absl/strings/str_format.h>
 #include <dlfcn.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "runtime/base/atomic_file.h"
+#include "runtime/base/cache_folder.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/posix_error.h"
 #include "runtime/plan/checksum.h"
@@ -46,21 +45,13 @@ bool Holds(const std::string& path, absl::Span<const uint8_t> image) {
   return file.ok() && (*file)->bytes() == image;
 }
 
-// Whether no other user can put another file in the place of one that was checked.
-bool IsOurs(const std::string& folder) {
-  struct stat info = {};
-  return stat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
-         (info.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
 // A file in `folder` with these bytes; empty where there can be none.
 std::string FileOf(absl::Span<const uint8_t> image, const std::string& folder) {
   if (folder.empty()) return "";
-  std::error_code error;
-  if (fs::create_directories(folder, error)) fs::permissions(folder, fs::perms::owner_all, error);
-  if (!IsOurs(folder)) return "";
+  if (!MakePrivateFolder(folder).ok()) return "";
   std::string path = absl::StrFormat("%s/%016x-%x.so", folder, Checksum::Of(image), image.size());
   if (Holds(path, image)) {
+    std::error_code error;
     fs::last_write_time(path, fs::file_time_type::clock::now(), error);  // for RemoveOldFiles
     return path;
   }
@@ -126,10 +117,8 @@ absl::StatusOr<std::vector<KernelFn>> CodeLibrary::KernelsOf(const Program& prog
 }
 
 std::string CodeFolder() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache != '\0') return absl::StrCat(cache, "/weft/code");
-  const char* home = std::getenv("HOME");
-  return home == nullptr || *home == '\0' ? "" : absl::StrCat(home, "/.cache/weft/code");
+  const std::string cache = WeftCacheFolder();
+  return cache.empty() ? "" : cache + "/code";
 }
 
 }  // namespace weft

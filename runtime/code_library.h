@@ -44,8 +44,7 @@ class CodeLibrary {
   const std::string path_;
 };
 
-// $XDG_CACHE_HOME/weft/code, else ~/.cache/weft/code; empty where neither variable is set. The
-// folder need not exist.
+// "code" in WeftCacheFolder(); empty where there is none. The folder need not exist.
 std::string CodeFolder();
 
 }  // namespace weft

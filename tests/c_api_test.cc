@@ -42,8 +42,8 @@ class CApi : public testing::Test {
     EXPECT_TRUE(model.ok()) << model.status();
     const auto compiled = tools::CompileModel(*model, TestSettings("host", mode));
     EXPECT_TRUE(compiled.ok()) << compiled.status();
-    const absl::Status written = tools::WritePlan(*model, *compiled, path, nullptr);
-    EXPECT_TRUE(written.ok()) << written;
+    const auto written = tools::WritePlan(*model, *compiled, path);
+    EXPECT_TRUE(written.ok()) << written.status();
     return path;
   }
 
@@ -123,7 +123,7 @@ TEST_F(CApi, PlansForSeveralTargets) {
   const std::string all = absl::StrJoin(codegen::KnownTargets(), ",");
   const auto compiled = tools::CompileModel(*model, TestSettings(all, passes::WeightsMode::kQ8_0));
   ASSERT_TRUE(compiled.ok()) << compiled.status();
-  ASSERT_TRUE(tools::WritePlan(*model, *compiled, path, nullptr).ok());
+  ASSERT_TRUE(tools::WritePlan(*model, *compiled, path).ok());
   const std::vector<int32_t> ids = ReadGolden(TinyPath("gemma3"))->input_ids;
 
   const runtime::Plan best(path);

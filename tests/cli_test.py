@@ -7,7 +7,7 @@ import hashlib, json, os, pathlib, re, shutil, signal, struct, subprocess, sys, 
 
 WEFT = os.path.abspath(sys.argv.pop(1))
 TINY = pathlib.Path("tests/oracle/tiny")
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1"}
+ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "WEFT_CACHE_SIZE": "0"}  # the cache has cache_test.py
 
 
 def weft(*arguments, stdin="", **options):
@@ -210,7 +210,7 @@ class Results(CommandTest):
         self.assertLess(abs(result["nll_change"]), 0.05)
 
     def test_help_of_every_command(self):
-        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench", "verify", "diff"):
+        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench", "verify", "diff", "cache"):
             self.assertIn("--help", self.succeeds(command, "--help"))
         self.assertIn("weft ", self.succeeds("--version"))
 

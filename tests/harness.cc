@@ -79,7 +79,8 @@ absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path
   WEFT_ASSIGN_OR_RETURN(harness->weights_, AnonymousMemory::Map(bytes, "packed weights"));
   WEFT_RETURN_IF_ERROR(codegen::PackWeights(harness->compiled_.module, *harness->model_.weights,
                                             absl::MakeSpan(harness->weights_.data(), bytes),
-                                            {.threads = 2}));
+                                            {.threads = 2})
+                           .status());
   WEFT_ASSIGN_OR_RETURN(harness->jit_, codegen::Jit::Load(harness->compiled_.codes[0].object));
   return harness;
 }

@@ -15,6 +15,7 @@
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/status_macros.h"
+#include "tools/prepare_model.h"
 #include "tools/progress.h"
 
 namespace weft::tools {
@@ -86,6 +87,13 @@ void AddPagesOption(CLI::App* command, ModelArguments* arguments) {
                    "plain: leave them in the file's pages, which processes share (default huge)")
       ->check(CLI::IsMember({"huge", "plain"}))
       ->type_name("PAGES");
+}
+
+void AddCacheOption(CLI::App* command, ModelArguments* arguments) {
+  arguments->cache = true;
+  command->add_flag("!--no-cache", arguments->cache,
+                    "compile in memory, without looking into the compile cache or adding to it "
+                    "(weft cache --help)");
 }
 
 absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments) {
@@ -165,12 +173,13 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
     return Engine::FromPlan(std::move(plan), options);
   }
   // Before the work of opening the model.
-  WEFT_RETURN_IF_ERROR(codegen::ParseTarget(arguments.target, DetectCpuFeatures()).status());
-  WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments));
-  WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments));
-  settings.pipeline.pass.max_logit_rows = std::min(logit_rows, settings.pipeline.pass.max_tokens);
-  WEFT_ASSIGN_OR_RETURN(CompiledModel compiled, CompileAsAsked(model, arguments, settings));
-  return Engine::FromModel(model, std::move(compiled), options);
+  WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
+                        codegen::ParseTarget(arguments.target, DetectCpuFeatures()));
+  WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(target, DetectCpuFeatures()));
+  WEFT_ASSIGN_OR_RETURN(PreparedModel prepared,
+                        PrepareModel(arguments, logit_rows, executor.cancel));
+  if (prepared.plan != nullptr) return Engine::FromPlan(std::move(prepared.plan), options);
+  return Engine::FromModel(*prepared.model, *std::move(prepared.compiled), options);
 }
 
 absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text) {

@@ -28,7 +28,12 @@ struct ModelArguments {
   std::vector<std::string> print_before;
   std::vector<std::string> print_after;
   bool time_passes = false;
+  bool cache = false;  // look for the compiled model in the cache, and keep it there
 };
+
+// Rows of logits that a program gives at once where the caller wants them of every position: few
+// enough that they take little memory with the largest vocabularies.
+inline constexpr int64_t kLogitRows = 16;
 
 // `what` is "MODEL" or "MODEL|PLAN".
 void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments* arguments);
@@ -36,6 +41,9 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments);
 
 // Of commands that may run a plan.
 void AddPagesOption(CLI::App* command, ModelArguments* arguments);
+
+// Of commands that keep what they compile in the cache, unless told not to.
+void AddCacheOption(CLI::App* command, ModelArguments* arguments);
 
 absl::StatusOr<CompileSettings> SettingsOf(const ModelArguments& arguments);
 

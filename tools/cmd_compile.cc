@@ -1,9 +1,11 @@
 #include <iostream>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
+#include "frontends/hub/file_io.h"
 #include "runtime/base/status_macros.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
+#include "tools/interrupt.h"
 #include "tools/progress.h"
 
 namespace weft::tools {
@@ -12,11 +14,17 @@ namespace {
 struct CompileArguments {
   ModelArguments model;
   std::string output;
-  int64_t logit_rows = 16;
+  int64_t logit_rows = kLogitRows;
   bool record_stages = false;
+  std::string reuse;
 };
 
 absl::Status RunCompile(const CompileArguments& arguments) {
+  const std::atomic<bool>* const cancel = InterruptFlag();
+  std::shared_ptr<const Plan> earlier;
+  if (!arguments.reuse.empty()) {
+    WEFT_ASSIGN_OR_RETURN(earlier, Plan::Open(arguments.reuse));
+  }
   WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments.model));
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments.model));
   settings.pipeline.pass.max_logit_rows =
@@ -24,13 +32,26 @@ absl::Status RunCompile(const CompileArguments& arguments) {
   settings.record_stages = arguments.record_stages;
   WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
                         CompileAsAsked(model, arguments.model, settings));
+  DigestIndex digests(DigestIndex::DefaultPath());
+  WritePlanReport report;
   {
     ProgressBar bar;
-    WEFT_RETURN_IF_ERROR(WritePlan(
-        model, compiled, arguments.output,
-        [&bar](uint64_t done, uint64_t total) { bar.Update("packing weights", done, total); }));
+    WritePlanOptions options{.reuse = earlier.get(), .digests = &digests, .cancel = cancel};
+    options.progress = [&bar](uint64_t done, uint64_t total) {
+      bar.Update("packing weights", done, total);
+    };
+    WEFT_ASSIGN_OR_RETURN(report, WritePlan(model, compiled, arguments.output, options));
+    if (!report.not_reused.empty())
+      bar.Note(absl::StrCat("nothing of ", arguments.reuse, " is reused: ", report.not_reused));
   }
-  std::cout << SummaryTable(model, compiled) << "wrote " << arguments.output << "\n";
+  digests.Save();
+  std::cout << SummaryTable(model, compiled);
+  if (earlier != nullptr) {
+    std::cout << "reused " << HumanBytes(report.reused_bytes) << " of "
+              << HumanBytes(compiled.program.weight_bytes) << " of packed weights from "
+              << arguments.reuse << "\n";
+  }
+  std::cout << "wrote " << arguments.output << "\n";
   return absl::OkStatus();
 }
 
@@ -51,6 +72,11 @@ void AddCompile(CLI::App* app, Command* chosen) {
       ->type_name("N");
   command->add_flag("--record-stages", arguments->record_stages,
                     "keep the IR of every stage in the plan, for weft dump PLAN --stage");
+  command
+      ->add_option("--reuse", arguments->reuse,
+                   "copy the packed weights whose layout is the same from an earlier plan of the "
+                   "same files, instead of packing them again")
+      ->type_name("OLD.weft");
   AddCompileOptions(command, &arguments->model);
   command->callback(
       [arguments, chosen] { *chosen = [arguments] { return RunCompile(*arguments); }; });

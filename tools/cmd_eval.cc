@@ -16,7 +16,6 @@
 namespace weft::tools {
 namespace {
 
-constexpr int64_t kLogitRows = 16;
 // Bounds what a mistaken --text may read; no text for this purpose is larger.
 constexpr uint64_t kMaxTextBytes = 256 << 20;
 
@@ -158,6 +157,7 @@ absl::Status RunEval(const EvalArguments& arguments) {
     same.weights = "f32";
     same.kv = "f32";
     same.formats.clear();
+    same.cache = false;  // four times the size of what is used every day
     same.context = engine->executor().program().context;
     WEFT_ASSIGN_OR_RETURN(reference, OpenEngine(same, kLogitRows, executor));
     if (reference->executor().program().vocab != engine->executor().program().vocab) {
@@ -211,6 +211,7 @@ void AddEval(CLI::App* app, Command* chosen) {
       ->type_name("N");
   command->add_flag("--json", arguments->json, "print JSON");
   AddCompileOptions(command, &arguments->model);
+  AddCacheOption(command, &arguments->model);
   command->callback([arguments, chosen] { *chosen = [arguments] { return RunEval(*arguments); }; });
 }
 

@@ -11,9 +11,6 @@
 namespace weft::tools {
 namespace {
 
-// Rows of logits at a time: few enough that they take little memory with the largest vocabularies.
-constexpr int64_t kLogitRows = 16;
-
 struct LogitsArguments {
   ModelArguments model;
   std::string ids;
@@ -62,6 +59,7 @@ void AddLogits(CLI::App* app, Command* chosen) {
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
   AddCompileOptions(command, &arguments->model);
+  AddCacheOption(command, &arguments->model);
   command->callback(
       [arguments, chosen] { *chosen = [arguments] { return RunLogits(*arguments); }; });
 }

@@ -103,12 +103,14 @@ void PrintTimes(const GenerateResult& result, double load_seconds) {
 }
 
 nlohmann::ordered_json ToJson(const GenerateResult& result, const std::vector<int32_t>& prompt,
-                              const SamplerOptions& sampling, double load_seconds) {
+                              const SamplerOptions& sampling, const std::string& plan,
+                              double load_seconds) {
   return {{"text", result.text},
           {"ids", result.ids},
           {"prompt_ids", prompt},
           {"stop_reason", Name(result.stop_reason)},
           {"seed", sampling.seed},
+          {"plan", plan.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(plan)},
           {"load_seconds", load_seconds},
           {"prefill_ms", result.prefill_ms},
           {"prefill_tokens_per_s", Rate(prompt.size(), result.prefill_ms)},
@@ -144,7 +146,8 @@ absl::Status RunRun(const RunArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const GenerateResult result,
                         Generate(session, prompt, options, sampler, decoder, print));
   if (arguments.json) {
-    nlohmann::ordered_json json = ToJson(result, prompt, sampling, load_seconds);
+    nlohmann::ordered_json json =
+        ToJson(result, prompt, sampling, engine->plan_path(), load_seconds);
     if (arguments.trace) json["trace"] = TraceJson(engine->executor());
     std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
   } else {
@@ -224,6 +227,7 @@ void AddRun(CLI::App* app, Command* chosen) {
                     "print one JSON object at the end instead of text as it comes");
   AddSamplingOptions(command, &arguments->sampling);
   AddCompileOptions(command, &arguments->model);
+  AddCacheOption(command, &arguments->model);
   AddPagesOption(command, &arguments->model);
   command->callback([arguments, chosen] { *chosen = [arguments] { return RunRun(*arguments); }; });
 }

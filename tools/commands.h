@@ -25,5 +25,6 @@ void AddSynth(CLI::App* app, Command* chosen);
 void AddVerify(CLI::App* app, Command* chosen);
 void AddDiff(CLI::App* app, Command* chosen);
 void AddBench(CLI::App* app, Command* chosen);
+void AddCache(CLI::App* app, Command* chosen);
 
 }  // namespace weft::tools

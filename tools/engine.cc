@@ -2,8 +2,11 @@
 
 #include <future>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
 #include "codegen/link.h"
 #include "codegen/pack/pack.h"
+#include "codegen/pack/packed_weights.h"
 #include "ir/text.h"
 #include "passes/pipelines.h"
 #include "passes/select_kv_format.h"
@@ -18,10 +21,21 @@
 namespace weft::tools {
 namespace {
 
-absl::Status Pack(const Model& model, const CompiledModel& compiled, const PackProgress& progress,
-                  absl::Span<uint8_t> weights) {
-  return codegen::PackWeights(compiled.module, *model.weights, weights,
-                              {.threads = UsableCpus(), .progress = progress});
+// The packed weights of an earlier plan; an error says why they are of no use. The model's weight
+// files come first in `source`.
+absl::StatusOr<codegen::PackedWeights> PackedIn(const Plan& plan,
+                                                absl::Span<const PlanMetadata::SourceFile> source,
+                                                const Model& model) {
+  for (const PlanMetadata::SourceFile& file : source.first(model.weight_files.size())) {
+    if (!absl::c_linear_search(plan.metadata().source, file))
+      return absl::FailedPreconditionError("it was compiled from other files");
+  }
+  if (plan.metadata().weft_version != kVersion)
+    return absl::FailedPreconditionError(
+        absl::StrCat("it is of weft ", plan.metadata().weft_version));
+  WEFT_RETURN_IF_ERROR(plan.VerifyWeights());
+  WEFT_ASSIGN_OR_RETURN(const ir::Module module, ir::Parse(plan.ir()));
+  return codegen::PackedWeights(module, plan.weights());
 }
 
 // All that a plan says but its source and stages.
@@ -76,8 +90,12 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
   WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(code.target, DetectCpuFeatures()));
   const uint64_t bytes = compiled.program.weight_bytes;
   WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
-  WEFT_RETURN_IF_ERROR(
-      Pack(model, compiled, options.progress, absl::MakeSpan(engine->weights_.data(), bytes)));
+  WEFT_RETURN_IF_ERROR(codegen::PackWeights(compiled.module, *model.weights,
+                                            absl::MakeSpan(engine->weights_.data(), bytes),
+                                            {.threads = UsableCpus(),
+                                             .progress = options.progress,
+                                             .cancel = options.executor.cancel})
+                           .status());
   WEFT_ASSIGN_OR_RETURN(engine->jit_, codegen::Jit::Load(code.object));
   WEFT_ASSIGN_OR_RETURN(engine->kernels_, engine->jit_->KernelsOf(compiled.program));
   engine->metadata_ = Describe(model, compiled);
@@ -101,13 +119,16 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const P
   return engine;
 }
 
-absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const std::string& path,
-                       const PackProgress& progress) {
+absl::StatusOr<WritePlanReport> WritePlan(const Model& model, const CompiledModel& compiled,
+                                          const std::string& path,
+                                          const WritePlanOptions& options) {
   WEFT_ASSIGN_OR_RETURN(std::unique_ptr<PlanWriter> writer, PlanWriter::Create(path));
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kProgram, ProgramToJson(compiled.program)));
   // Hashing takes about as long as packing, and both wait for the same files.
-  auto source =
-      std::async(std::launch::async | std::launch::deferred, [&model] { return SourceOf(model); });
+  DigestIndex no_index("");
+  DigestIndex* digests = options.digests != nullptr ? options.digests : &no_index;
+  auto source = std::async(std::launch::async | std::launch::deferred,
+                           [&model, digests] { return SourceOf(model, digests); });
   PlanMetadata metadata = Describe(model, compiled);
   if (compiled.stages.empty()) {
     metadata.stages = {passes::StageNames().back()};
@@ -128,13 +149,34 @@ absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const 
                           codegen::LinkSharedObject(compiled.codes[i].object));
     WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kCode, absl::MakeConstSpan(code), i));
   }
+  WritePlanReport report;
+  std::optional<codegen::PackedWeights> earlier;
+  if (options.reuse != nullptr) {
+    WEFT_ASSIGN_OR_RETURN(metadata.source, source.get());
+    absl::StatusOr<codegen::PackedWeights> packed =
+        PackedIn(*options.reuse, metadata.source, model);
+    if (packed.ok()) {
+      earlier = *std::move(packed);
+    } else {
+      report.not_reused = std::string(packed.status().message());
+    }
+  }
   WEFT_ASSIGN_OR_RETURN(const absl::Span<uint8_t> weights,
                         writer->BeginWeights(compiled.program.weight_bytes));
-  WEFT_RETURN_IF_ERROR(Pack(model, compiled, progress, weights));
+  WEFT_ASSIGN_OR_RETURN(const codegen::PackReport packed,
+                        codegen::PackWeights(compiled.module, *model.weights, weights,
+                                             {.threads = UsableCpus(),
+                                              .progress = options.progress,
+                                              .earlier = earlier ? &*earlier : nullptr,
+                                              .cancel = options.cancel}));
+  report.reused_bytes = packed.copied_bytes;
   writer->EndWeights();
-  WEFT_ASSIGN_OR_RETURN(metadata.source, source.get());
+  if (source.valid()) {
+    WEFT_ASSIGN_OR_RETURN(metadata.source, source.get());
+  }
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kMetadata, MetadataToJson(metadata)));
-  return writer->Commit();
+  WEFT_RETURN_IF_ERROR(writer->Commit());
+  return report;
 }
 
 }  // namespace weft::tools

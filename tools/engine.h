@@ -2,6 +2,7 @@
 // Made by compiling a model in this process or by opening a plan file.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "runtime/plan/plan_metadata.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/compile_model.h"
+#include "tools/digest_index.h"
 
 namespace weft::tools {
 
@@ -57,6 +59,8 @@ class Engine {
   const std::string& target() const {
     return loaded_ ? loaded_->target().name : metadata_.targets[0].name;
   }
+  // Of the plan file; empty where the model was compiled in this process.
+  std::string plan_path() const { return loaded_ ? loaded_->plan().path() : ""; }
   // An error where the model has none that is supported.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer() const { return tokenizer_; }
   const std::string& chat_template() const { return chat_template_; }  // empty: none
@@ -75,8 +79,24 @@ class Engine {
   std::string chat_template_;
 };
 
-// Writes a plan file: program, code and weights packed as they are written.
-absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const std::string& path,
-                       const PackProgress& progress);
+struct WritePlanOptions {
+  PackProgress progress;  // while packing weights
+  // Packed weights are copied from this earlier plan of the same files, where their layout is the
+  // same, instead of packed again; null: none are.
+  const Plan* reuse = nullptr;
+  DigestIndex* digests = nullptr;             // for the model's files; null: all are read
+  const std::atomic<bool>* cancel = nullptr;  // once set, writing soon ends with CancelledError
+};
+
+struct WritePlanReport {
+  uint64_t reused_bytes = 0;
+  std::string not_reused;  // why nothing of WritePlanOptions::reuse could be; empty: it could
+};
+
+// Writes a plan file: program, code and weights packed as they are written. What is reused changes
+// no byte of it.
+absl::StatusOr<WritePlanReport> WritePlan(const Model& model, const CompiledModel& compiled,
+                                          const std::string& path,
+                                          const WritePlanOptions& options = {});
 
 }  // namespace weft::tools

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   AddTokenize(&app, &chosen);
   AddSynth(&app, &chosen);
   AddBench(&app, &chosen);
+  AddCache(&app, &chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "frontends/hub/file_digest.h"
 #include "runtime/base/posix_error.h"
 #include "runtime/base/status_macros.h"
 
@@ -14,21 +13,21 @@ namespace {
 
 using SourceFile = PlanMetadata::SourceFile;
 
-absl::StatusOr<SourceFile> Describe(const std::string& path) {
+absl::StatusOr<SourceFile> Describe(const std::string& path, DigestIndex* digests) {
   std::error_code error;
   const uintmax_t bytes = std::filesystem::file_size(path, error);
   if (error) return PosixError(error.value(), path, "tell its size");
-  WEFT_ASSIGN_OR_RETURN(std::string digest, FileDigest(path, DigestKind::kSha256));
+  WEFT_ASSIGN_OR_RETURN(std::string digest, digests->Sha256(path));
   return SourceFile{std::filesystem::path(path).filename().string(), bytes, std::move(digest)};
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<SourceFile>> SourceOf(const Model& model) {
+absl::StatusOr<std::vector<SourceFile>> SourceOf(const Model& model, DigestIndex* digests) {
   std::vector<SourceFile> source;
   for (const std::vector<std::string>* paths : {&model.weight_files, &model.config_files}) {
     for (const std::string& path : *paths) {
-      WEFT_ASSIGN_OR_RETURN(SourceFile file, Describe(path));
+      WEFT_ASSIGN_OR_RETURN(SourceFile file, Describe(path, digests));
       source.push_back(std::move(file));
     }
   }
@@ -41,7 +40,8 @@ absl::Status CheckSource(const Plan& plan, const Model& model) {
                                                       " was compiled from: ", file, " ", how,
                                                       " (weft info shows the files)"));
   };
-  WEFT_ASSIGN_OR_RETURN(const std::vector<SourceFile> source, SourceOf(model));
+  DigestIndex digests(DigestIndex::DefaultPath());
+  WEFT_ASSIGN_OR_RETURN(const std::vector<SourceFile> source, SourceOf(model, &digests));
   const auto named = [](const std::vector<SourceFile>& files, const std::string& name) {
     return std::ranges::find(files, name, &SourceFile::name);
   };

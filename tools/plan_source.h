@@ -7,11 +7,13 @@
 #include "absl/status/statusor.h"
 #include "frontends/model.h"
 #include "runtime/plan/plan.h"
+#include "tools/digest_index.h"
 
 namespace weft::tools {
 
-// Of a model: its weights, then its other files. Reads all of them.
-absl::StatusOr<std::vector<PlanMetadata::SourceFile>> SourceOf(const Model& model);
+// Of a model: its weights, then its other files. Reads those that `digests` does not know.
+absl::StatusOr<std::vector<PlanMetadata::SourceFile>> SourceOf(const Model& model,
+                                                               DigestIndex* digests);
 
 // An error that names the first file in which `model` is not what the plan was compiled from.
 absl::Status CheckSource(const Plan& plan, const Model& model);

@@ -186,6 +186,18 @@ Status PackNode(const ir::Module& module, const ir::WeightReader& reader, const 
   return absl::OkStatus();
 }
 
+// On several threads, since copying into a new file mostly waits for its pages.
+void Copy(absl::Span<const uint8_t> from, uint8_t* to, int threads) {
+  constexpr size_t kPiece = 1 << 20;
+  const auto pieces = static_cast<int64_t>((from.size() + kPiece - 1) / kPiece);
+  const Status status = ParallelFor(threads, pieces, [&](int64_t piece) {
+    const size_t begin = static_cast<size_t>(piece) * kPiece;
+    std::memcpy(to + begin, from.data() + begin, std::min(kPiece, from.size() - begin));
+    return absl::OkStatus();
+  });
+  WEFT_CHECK(status.ok());
+}
+
 // Angles in F32 as the reference implementations have them; sine and cosine in F64, rounded once.
 void FillRopeTable(const Node& node, uint8_t* out) {
   const auto inv_freq = node.Floats(Attr::kInvFreq);
@@ -203,8 +215,9 @@ void FillRopeTable(const Node& node, uint8_t* out) {
 
 }  // namespace
 
-Status PackWeights(const ir::Module& module, const ir::WeightReader& reader,
-                   absl::Span<uint8_t> weights, const PackOptions& options) {
+absl::StatusOr<PackReport> PackWeights(const ir::Module& module, const ir::WeightReader& reader,
+                                       absl::Span<uint8_t> weights, const PackOptions& options) {
+  PackReport report;
   uint64_t done = 0;
   for (ir::NodeId id : module.order()) {
     const Node& node = module.node(id);
@@ -212,7 +225,15 @@ Status PackWeights(const ir::Module& module, const ir::WeightReader& reader,
     const auto address = static_cast<uint64_t>(node.Int(Attr::kAddress));
     const auto bytes = static_cast<uint64_t>(node.Int(Attr::kBytes));
     WEFT_CHECK(address % 64 == 0 && bytes <= weights.size() && address <= weights.size() - bytes);
-    if (node.op == ir::Op::kRopeTable) {
+    if (options.cancel != nullptr && *options.cancel)
+      return absl::CancelledError("packing was interrupted");
+    absl::Span<const uint8_t> packed;
+    if (node.op == ir::Op::kPack && options.earlier != nullptr)
+      packed = options.earlier->Find(module, node);
+    if (!packed.empty()) {
+      Copy(packed, weights.data() + address, options.threads);
+      report.copied_bytes += bytes;
+    } else if (node.op == ir::Op::kRopeTable) {
       FillRopeTable(node, weights.data() + address);
     } else if (Status status =
                    PackNode(module, reader, node, weights.data() + address, options.threads);
@@ -223,7 +244,7 @@ Status PackWeights(const ir::Module& module, const ir::WeightReader& reader,
     done += bytes;
     if (options.progress) options.progress(done, weights.size());
   }
-  return absl::OkStatus();
+  return report;
 }
 
 }  // namespace weft::codegen

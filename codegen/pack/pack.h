@@ -2,11 +2,13 @@
 // docs/architecture.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "codegen/pack/packed_weights.h"
 #include "ir/module.h"
 #include "ir/weight_reader.h"
 
@@ -16,13 +18,21 @@ struct PackOptions {
   int threads = 1;
   // Called from the calling thread with bytes of packed weights done and in all.
   std::function<void(uint64_t done, uint64_t total)> progress;
+  // Where it holds what would be packed here, that is copied; null: nothing is.
+  const PackedWeights* earlier = nullptr;
+  // Once set, packing soon ends with CancelledError.
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+struct PackReport {
+  uint64_t copied_bytes = 0;  // from PackOptions::earlier
 };
 
 // Fills `weights`, the space of weights from address 0, with what the module's `pack` and
 // `rope_table` nodes hold. `weights` must come zeroed and reach to the end of the last of them.
 // Needs memory for the largest transposed tensor in F32, and little else. The result does not
-// depend on the number of threads.
-absl::Status PackWeights(const ir::Module& module, const ir::WeightReader& reader,
-                         absl::Span<uint8_t> weights, const PackOptions& options);
+// depend on the number of threads, nor on what is copied.
+absl::StatusOr<PackReport> PackWeights(const ir::Module& module, const ir::WeightReader& reader,
+                                       absl::Span<uint8_t> weights, const PackOptions& options);
 
 }  // namespace weft::codegen

@@ -44,9 +44,9 @@ class Reader : public ir::WeightReader {
 std::vector<uint8_t> Pack(absl::string_view text, const Reader& reader, size_t bytes,
                           int threads = 1) {
   std::vector<uint8_t> out(bytes, 0);
-  const absl::Status status =
+  const auto report =
       PackWeights(*ir::Parse(text), reader, absl::MakeSpan(out), {.threads = threads});
-  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(report.ok()) << report.status();
   return out;
 }
 
@@ -148,14 +148,40 @@ TEST(Pack, RopeTables) {
   }
 }
 
+// What is copied is what stands there, so a letter in its place shows it.
+TEST(Pack, CopiesWhatWasPackedBefore) {
+  Reader reader;
+  for (int i = 0; i < 18 * 3; ++i) reader.values.push_back(static_cast<float>(i + 1));
+  const ir::Module module = *ir::Parse(kF32);
+  const std::vector<uint8_t> earlier(384, 'x');
+  const PackedWeights packed(module, earlier);
+  std::vector<uint8_t> out(384);
+  for (int threads : {1, 4}) {
+    const auto report =
+        PackWeights(module, reader, absl::MakeSpan(out), {.threads = threads, .earlier = &packed});
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->copied_bytes, 384);
+    EXPECT_EQ(out, earlier);
+  }
+  EXPECT_EQ(reader.released["w"], 0);
+}
+
+TEST(Pack, IsInterrupted) {
+  const std::atomic<bool> cancel = true;
+  std::vector<uint8_t> out(384);
+  const auto report =
+      PackWeights(*ir::Parse(kF32), Reader(), absl::MakeSpan(out), {.cancel = &cancel});
+  EXPECT_TRUE(absl::IsCancelled(report.status()));
+}
+
 TEST(Pack, ReadErrorsNameTheWeight) {
   Reader reader;
   reader.fail = true;
   std::vector<uint8_t> out(384);
   for (int threads : {1, 4}) {
-    const absl::Status status =
+    const auto report =
         PackWeights(*ir::Parse(kF32), reader, absl::MakeSpan(out), {.threads = threads});
-    EXPECT_THAT(status.ToString(), HasSubstr("disk on fire"));
+    EXPECT_THAT(report.status().ToString(), HasSubstr("disk on fire"));
   }
 }
 

@@ -1,7 +1,6 @@
 #include "frontends/hub/environment.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -16,16 +15,6 @@ namespace {
 
 constexpr size_t kMaxTokenFile = 4096;  // a token is about 40 characters
 
-std::string Value(const GetEnv& get_env, const char* name) {
-  const char* value = get_env(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
-std::string ExpandHome(std::string path, const std::string& home) {
-  if (home.empty() || (path != "~" && !absl::StartsWith(path, "~/"))) return path;
-  return home + path.substr(1);
-}
-
 bool IsTrue(absl::string_view value) {
   std::string upper = absl::AsciiStrToUpper(value);
   return upper == "1" || upper == "ON" || upper == "YES" || upper == "TRUE";
@@ -39,27 +28,25 @@ bool CanStandInHeader(absl::string_view token) {
 }  // namespace
 
 absl::StatusOr<HubEnvironment> ReadHubEnvironment() {
-  return ReadHubEnvironment([](const char* name) { return std::getenv(name); });
+  return ReadHubEnvironment(ProcessEnvironment());
 }
 
 absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env) {
-  const std::string home = Value(get_env, "HOME");
   auto path_of = [&](const char* variable, const std::string& base, absl::string_view suffix) {
-    std::string set = ExpandHome(Value(get_env, variable), home);
+    std::string set = ExpandHome(ValueOf(get_env, variable), get_env);
     if (!set.empty()) return set;
     return base.empty() ? std::string() : absl::StrCat(base, suffix);
   };
   HubEnvironment environment;
-  const std::string cache = path_of("XDG_CACHE_HOME", home, "/.cache");
-  const std::string hf_home = path_of("HF_HOME", cache, "/huggingface");
+  const std::string hf_home = path_of("HF_HOME", UserCacheFolder(get_env), "/huggingface");
   environment.hub_cache = path_of("HF_HUB_CACHE", hf_home, "/hub");
-  if (!cache.empty()) environment.weft_cache = cache + "/weft";
+  environment.weft_cache = WeftCacheFolder(get_env);
   if (environment.hub_cache.empty() || environment.weft_cache.empty()) {
     return absl::FailedPreconditionError(
         "cannot tell where downloaded models are kept: set HOME or XDG_CACHE_HOME");
   }
 
-  environment.endpoint = Value(get_env, "HF_ENDPOINT");
+  environment.endpoint = ValueOf(get_env, "HF_ENDPOINT");
   while (absl::EndsWith(environment.endpoint, "/")) environment.endpoint.pop_back();
   if (environment.endpoint.empty()) environment.endpoint = "https://huggingface.co";
   if (!absl::StartsWith(environment.endpoint, "https://") &&
@@ -69,7 +56,7 @@ absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env) {
                      "': expected a URL such as https://huggingface.co"));
   }
 
-  environment.token = std::string(absl::StripAsciiWhitespace(Value(get_env, "HF_TOKEN")));
+  environment.token = std::string(absl::StripAsciiWhitespace(ValueOf(get_env, "HF_TOKEN")));
   std::string token_source = "HF_TOKEN";
   if (environment.token.empty()) {
     token_source = path_of("HF_TOKEN_PATH", hf_home, "/token");
@@ -83,7 +70,7 @@ absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env) {
     return absl::InvalidArgumentError(
         absl::StrCat("the token in ", token_source, " holds spaces or control characters"));
   }
-  environment.offline = IsTrue(Value(get_env, "HF_HUB_OFFLINE"));
+  environment.offline = IsTrue(ValueOf(get_env, "HF_HUB_OFFLINE"));
   return environment;
 }
 

@@ -2,23 +2,20 @@
 // them: https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "runtime/base/cache_folder.h"
 
 namespace weft {
 
 struct HubEnvironment {
   std::string endpoint;    // HF_ENDPOINT, else https://huggingface.co; without a trailing slash
   std::string hub_cache;   // HF_HUB_CACHE, else $HF_HOME/hub; holds the models--org--name folders
-  std::string weft_cache;  // $XDG_CACHE_HOME/weft, else ~/.cache/weft
+  std::string weft_cache;  // WeftCacheFolder()
   std::string token;       // HF_TOKEN, else the file HF_TOKEN_PATH or $HF_HOME/token; empty: none
   bool offline = false;    // HF_HUB_OFFLINE is 1, ON, YES or TRUE
 };
-
-// Answers the value of a variable or null, as std::getenv does.
-using GetEnv = std::function<const char*(const char*)>;
 
 // InvalidArgument for an endpoint that is no http(s) URL or a token that cannot stand in a header;
 // FailedPrecondition where neither HOME nor the cache variables are set.

@@ -23,6 +23,9 @@ absl::Status SystemError(absl::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
 }
 
+// An error of flock on file systems that know no locks.
+bool HasNoLocks(int error) { return error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS; }
+
 // A name beside `path` that no other process or thread uses.
 std::string TemporaryName(const std::string& path) {
   return absl::StrCat(path, ".", getpid(), ".", gettid(), ".tmp");
@@ -157,10 +160,26 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path,
       if (on_wait) on_wait();
       continue;
     }
-    if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS) break;
+    if (HasNoLocks(errno)) break;
     return SystemError("cannot lock", path);
   }
   return FileLock(std::move(fd));
+}
+
+absl::StatusOr<std::optional<FileLock>> FileLock::TryAcquire(const std::string& path) {
+  for (;;) {
+    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (fd.get() < 0) return SystemError("cannot create the lock file", path);
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EINTR) continue;
+      if (errno == EWOULDBLOCK) return std::nullopt;
+      if (!HasNoLocks(errno)) return SystemError("cannot lock", path);
+    }
+    // Its last holder may have removed it after it was opened here.
+    struct stat info;
+    if (fstat(fd.get(), &info) == 0 && info.st_nlink == 0) continue;
+    return FileLock(std::move(fd));
+  }
 }
 
 }  // namespace weft

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -53,14 +54,17 @@ absl::Status CheckFreeSpace(const std::string& folder, uint64_t bytes);
 // "1.5 GB" (GB = 10⁹ bytes).
 std::string HumanBytes(uint64_t bytes);
 
-// An exclusive flock on a file, between processes and between threads. The file stays behind:
-// removing it would let two owners hold locks on two files of the same name.
+// An exclusive flock on a file, between processes and between threads. A process that ends, however
+// it ends, releases it. The file stays behind; whoever holds the lock may remove it as long as all
+// others come by TryAcquire.
 class FileLock {
  public:
   // Waits as long as another holds the lock; calls `on_wait` once before waiting. On a file system
   // without locks there is none to take and the lock is granted.
   static absl::StatusOr<FileLock> Acquire(const std::string& path,
                                           const std::function<void()>& on_wait);
+  // Nothing where another holds the lock.
+  static absl::StatusOr<std::optional<FileLock>> TryAcquire(const std::string& path);
 
  private:
   explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}

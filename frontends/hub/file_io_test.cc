@@ -140,5 +140,26 @@ TEST(FileIoTest, LockKeepsASecondOwnerOutAndTellsIt) {
   EXPECT_FALSE(FileLock::Acquire(folder.path() + "/none/lock", {}).ok());
 }
 
+TEST(FileIoTest, LockIsTried) {
+  TemporaryFolder folder;
+  const std::string path = folder.path() + "/lock";
+  auto first = FileLock::TryAcquire(path);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(first->has_value());
+  auto second = FileLock::TryAcquire(path);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_FALSE(second->has_value());
+  EXPECT_FALSE(FileLock::TryAcquire(folder.path() + "/none/lock").ok());
+  // A lock on a removed file keeps nobody out.
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  auto third = FileLock::TryAcquire(path);
+  ASSERT_TRUE(third.ok()) << third.status();
+  EXPECT_TRUE(third->has_value());
+  first->reset();
+  EXPECT_FALSE((*FileLock::TryAcquire(path)).has_value());
+  third->reset();
+  EXPECT_TRUE((*FileLock::TryAcquire(path)).has_value());
+}
+
 }  // namespace
 }  // namespace weft

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/model_name.h"
 
@@ -17,6 +19,7 @@ namespace weft {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr absl::string_view kRepoPrefix = "models--";
 constexpr size_t kMaxIndexBytes = 64 << 20;  // about 100 bytes per tensor
 constexpr size_t kMaxRefBytes = 256;
 constexpr int kMaxDepth = 8;           // IsSafeFileName's
@@ -46,7 +49,7 @@ bool Exists(const std::string& path) {
 }  // namespace
 
 HubCache::HubCache(const std::string& hub_cache, const std::string& id) {
-  const std::string folder = absl::StrCat("models--", absl::StrReplaceAll(id, {{"/", "--"}}));
+  const std::string folder = absl::StrCat(kRepoPrefix, absl::StrReplaceAll(id, {{"/", "--"}}));
   repo_ = absl::StrCat(hub_cache, "/", folder);
   locks_ = absl::StrCat(hub_cache, "/.locks/", folder);
 }
@@ -118,6 +121,17 @@ std::optional<CachedModel> HubCache::Find(absl::string_view selector) const {
     if (auto found = FindIn(commit, selector)) return found;
   }
   return std::nullopt;
+}
+
+std::string Sha256OfBlob(const std::string& path) {
+  std::error_code error;
+  const fs::path blob = fs::canonical(path, error);
+  if (error || blob.parent_path().filename() != "blobs" ||
+      !absl::StartsWith(blob.parent_path().parent_path().filename().string(), kRepoPrefix)) {
+    return "";
+  }
+  std::string name = blob.filename().string();
+  return DigestKindOf(name) == DigestKind::kSha256 ? name : "";
 }
 
 std::optional<CachedModel> HubCache::FindIn(const std::string& commit,

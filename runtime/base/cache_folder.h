@@ -1,0 +1,32 @@
+// Where this user's caches are.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <functional>
+#include <string>
+
+namespace weft {
+
+// Answers the value of a variable or null, as std::getenv does.
+using GetEnv = std::function<const char*(const char*)>;
+GetEnv ProcessEnvironment();
+
+// The value; empty where the variable is not set.
+std::string ValueOf(const GetEnv& get_env, const char* name);
+
+// "~" and "~/x" with $HOME for "~", where that is set; else the path as it is.
+std::string ExpandHome(std::string path, const GetEnv& get_env);
+
+// $XDG_CACHE_HOME, "~" expanded, else ~/.cache; empty where neither variable is set.
+// https://specifications.freedesktop.org/basedir-spec/latest/
+std::string UserCacheFolder(const GetEnv& get_env = ProcessEnvironment());
+
+// "weft" in UserCacheFolder(); empty where there is none. It need not exist.
+std::string WeftCacheFolder(const GetEnv& get_env = ProcessEnvironment());
+
+// Makes the folder and its parents where need be. An error where it cannot be made or where another
+// user can put a file of his into it: what lies in caches is run.
+absl::Status MakePrivateFolder(const std::string& folder);
+
+}  // namespace weft
