@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -88,9 +89,12 @@ absl::StatusOr<std::string> Disassembly(const Plan& plan, const PlanDump& dump) 
   if (!functions.ok())
     return absl::Status(functions.status().code(),
                         absl::StrCat(plan.path(), ": ", functions.status().message()));
+  absl::flat_hash_set<absl::string_view> kernels;  // other functions only call one of them
+  for (const Step& step : plan.program().steps) kernels.insert(step.kernel);
   std::string text;
   std::vector<std::string> names;
   for (const codegen::DisassembledFunction& function : *functions) {
+    if (!kernels.contains(function.name)) continue;
     names.push_back(function.name);
     if (absl::StrContains(function.name, dump.kernel))
       absl::StrAppend(&text, text.empty() ? "" : "\n", function.name, ":\n", function.text);
