@@ -31,8 +31,9 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
                                                                    const PlanLoadOptions& options) {
   std::shared_ptr<LoadedPlan> loaded(new LoadedPlan(std::move(plan)));
   const Plan& opened = *loaded->plan_;
-  WEFT_ASSIGN_OR_RETURN(loaded->target_, ChooseTarget(opened.metadata(), options.target,
-                                                      DetectCpuFeatures(), opened.path()));
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+  WEFT_ASSIGN_OR_RETURN(loaded->target_,
+                        ChooseTarget(opened.metadata(), options.target, cpu, opened.path()));
   if (options.huge_pages && !opened.weights().empty()) {
     const auto offset =
         static_cast<uint64_t>(opened.weights().data() - opened.file()->bytes().data());

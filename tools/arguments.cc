@@ -165,7 +165,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
     return Engine::FromPlan(std::move(plan), options);
   }
   // Before the work of opening the model.
-  WEFT_RETURN_IF_ERROR(codegen::ParseTarget(arguments.target, DetectCpuFeatures()).status());
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+  WEFT_RETURN_IF_ERROR(codegen::ParseTarget(arguments.target, cpu).status());
   WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments));
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments));
   settings.pipeline.pass.max_logit_rows = std::min(logit_rows, settings.pipeline.pass.max_tokens);

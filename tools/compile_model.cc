@@ -52,8 +52,9 @@ std::string Megabytes(int64_t bytes) {
 
 absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSettings& settings) {
   CompiledModel compiled;
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_ASSIGN_OR_RETURN(std::vector<codegen::Target> targets,
-                        codegen::ParseTargets(settings.target, DetectCpuFeatures()));
+                        codegen::ParseTargets(settings.target, cpu));
   compiled.module = model.module;
   passes::PipelineOptions pipeline = settings.pipeline;
   pipeline.pass.context = model.context;
