@@ -120,7 +120,8 @@ absl::Status WritePlan(const Model& model, const CompiledModel& compiled, const 
     metadata.stages.push_back(stage.name);
   }
   if (model.tokenizer.ok())
-    WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kTokenizer, (*model.tokenizer)->ToJson()));
+    WEFT_RETURN_IF_ERROR(
+        writer->AddSection(PlanSection::kTokenizer, (*model.tokenizer)->ToImage()));
   if (!model.text.chat_template.empty()) {
     WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kChatTemplate, model.text.chat_template));
   }
