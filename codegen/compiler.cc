@@ -6,8 +6,11 @@
 #include <mutex>
 #include <thread>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "codegen/debug_lines.h"
 #include "codegen/kernel_builder.h"
+#include "codegen/step_thunks.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -60,40 +63,41 @@ void Optimise(llvm::Module* module, llvm::TargetMachine* machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(*module, modules);
 }
 
-// Emits all kernels into one verified, optimised module.
-absl::Status EmitModule(absl::Span<const NamedEmission> kernels, const Target& target,
-                        llvm::TargetMachine* machine, llvm::Module* module) {
+void PrepareModule(llvm::TargetMachine* machine, llvm::Module* module) {
   module->setTargetTriple(kTriple);
   module->setDataLayout(machine->createDataLayout());
+}
+
+absl::Status Verify(const llvm::Module& module) {
+  std::string problems;
+  llvm::raw_string_ostream stream(problems);
+  if (!llvm::verifyModule(module, &stream)) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("emitted LLVM IR is not valid: ", stream.str()));
+}
+
+// Emits all kernels into one verified, optimised module.
+absl::Status EmitKernels(absl::Span<const NamedEmission> kernels, const Target& target,
+                         llvm::TargetMachine* machine, llvm::Module* module) {
   for (const NamedEmission& kernel : kernels) {
     KernelBuilder builder(module, target, kernel.spec, kernel.name);
     kernel.emit(builder);
     builder.Finish();
   }
-  std::string problems;
-  llvm::raw_string_ostream stream(problems);
-  if (llvm::verifyModule(*module, &stream)) {
-    return absl::InternalError(absl::StrCat("emitted LLVM IR is not valid: ", stream.str()));
-  }
+  if (absl::Status status = Verify(*module); !status.ok()) return status;
   Optimise(module, machine);
   return absl::OkStatus();
 }
 
-std::vector<NamedEmission> Emissions(absl::Span<const Kernel> kernels) {
-  std::vector<NamedEmission> emissions;
-  for (const Kernel& kernel : kernels)
-    emissions.push_back({kernel.name, kernel.spec, kernel.choice.emitter->emit});
-  return emissions;
-}
+using EmitFn = absl::FunctionRef<absl::Status(llvm::TargetMachine* machine, llvm::Module* module)>;
 
-absl::StatusOr<std::string> Compile(absl::Span<const NamedEmission> kernels, const Target& target,
-                                    llvm::CodeGenFileType type) {
+// What `emit` leaves in a module, as a file.
+absl::StatusOr<std::string> Compile(const Target& target, EmitFn emit, llvm::CodeGenFileType type) {
   absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> machine = MakeMachine(target);
   if (!machine.ok()) return machine.status();
   llvm::LLVMContext context;
   llvm::Module module("weft", context);
-  if (absl::Status status = EmitModule(kernels, target, machine->get(), &module); !status.ok())
-    return status;
+  PrepareModule(machine->get(), &module);
+  if (absl::Status status = emit(machine->get(), &module); !status.ok()) return status;
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
@@ -104,17 +108,56 @@ absl::StatusOr<std::string> Compile(absl::Span<const NamedEmission> kernels, con
   return std::string(bytes.data(), bytes.size());
 }
 
+absl::StatusOr<std::string> KernelObject(const NamedEmission& kernel, const Target& target) {
+  const auto emit = [&](llvm::TargetMachine* machine, llvm::Module* module) {
+    absl::Status status = EmitKernels({&kernel, 1}, target, machine, module);
+    if (!status.ok() || kernel.line == 0) return status;
+    // After optimising, which so cannot depend on it.
+    DebugLines lines(module);
+    lines.Set(module->getFunction(kernel.name), kernel.line);
+    lines.Finish();
+    return Verify(*module);
+  };
+  return Compile(target, emit, llvm::CodeGenFileType::ObjectFile);
+}
+
+absl::StatusOr<std::string> ThunkObject(const BuiltProgram& built, const Target& target) {
+  const auto emit = [&](llvm::TargetMachine* machine, llvm::Module* module) {
+    machine->setOptLevel(llvm::CodeGenOptLevel::Less);  // a call each
+    EmitStepThunks(built, target, module);
+    return Verify(*module);
+  };
+  return Compile(target, emit, llvm::CodeGenFileType::ObjectFile);
+}
+
+std::vector<NamedEmission> Emissions(absl::Span<const Kernel> kernels) {
+  std::vector<NamedEmission> emissions;
+  for (const Kernel& kernel : kernels)
+    emissions.push_back({kernel.name, kernel.spec, kernel.choice.emitter->emit, kernel.line});
+  return emissions;
+}
+
 std::vector<uint8_t> Bytes(llvm::StringRef text) { return {text.begin(), text.end()}; }
 
-// The objects as members of an ar archive, named like the kernels they define.
+// An object to be compiled, and what it is called in an archive.
+struct Job {
+  std::string name;
+  std::function<absl::StatusOr<std::string>()> compile;
+};
+
+std::vector<Job> KernelJobs(absl::Span<const NamedEmission> kernels, const Target& target) {
+  std::vector<Job> jobs;
+  for (const NamedEmission& kernel : kernels)
+    jobs.push_back({kernel.name + ".o", [&kernel, &target] { return KernelObject(kernel, target); }});
+  return jobs;
+}
+
+// As members of an ar archive.
 absl::StatusOr<std::vector<uint8_t>> Archive(
-    absl::Span<const NamedEmission> kernels,
-    const std::vector<absl::StatusOr<std::string>>& objects) {
-  std::vector<std::string> names;
-  for (const NamedEmission& kernel : kernels) names.push_back(kernel.name + ".o");
+    absl::Span<const Job> jobs, const std::vector<absl::StatusOr<std::string>>& objects) {
   std::vector<llvm::NewArchiveMember> members;
   for (size_t i = 0; i < objects.size(); ++i)
-    members.emplace_back(llvm::MemoryBufferRef(*objects[i], names[i]));
+    members.emplace_back(llvm::MemoryBufferRef(*objects[i], jobs[i].name));
   llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> archive = llvm::writeArchiveToBuffer(
       members, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
       /*Deterministic=*/true, /*Thin=*/false);
@@ -125,27 +168,30 @@ absl::StatusOr<std::vector<uint8_t>> Archive(
   return Bytes((*archive)->getBuffer());
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
-                                                     const Target& target) {
-  // A module each, whatever the number of threads: equal input gives equal bytes.
-  std::vector<absl::StatusOr<std::string>> objects(kernels.size());
+// A module each, whatever the number of threads: equal input gives equal bytes.
+absl::StatusOr<std::vector<uint8_t>> RunJobs(absl::Span<const Job> jobs) {
+  std::vector<absl::StatusOr<std::string>> objects(jobs.size());
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    for (size_t i = next++; i < kernels.size(); i = next++)
-      objects[i] = Compile(kernels.subspan(i, 1), target, llvm::CodeGenFileType::ObjectFile);
+    for (size_t i = next++; i < jobs.size(); i = next++) objects[i] = jobs[i].compile();
   };
   {
     std::vector<std::jthread> helpers;
-    for (size_t i = 1; i < std::min(kernels.size(), static_cast<size_t>(UsableCpus())); ++i)
+    for (size_t i = 1; i < std::min(jobs.size(), static_cast<size_t>(UsableCpus())); ++i)
       helpers.emplace_back(work);
     work();
   }
   for (const absl::StatusOr<std::string>& object : objects) {
     if (!object.ok()) return object.status();
   }
-  return objects.size() == 1 ? Bytes(*objects[0]) : Archive(kernels, objects);
+  return objects.size() == 1 ? Bytes(*objects[0]) : Archive(jobs, objects);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
+                                                     const Target& target) {
+  return RunJobs(KernelJobs(kernels, target));
 }
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
@@ -153,9 +199,23 @@ absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> ke
   return CompileToObject(Emissions(kernels), target);
 }
 
+absl::StatusOr<std::vector<uint8_t>> CompileToObject(const BuiltProgram& built,
+                                                     const Target& target) {
+  const std::vector<NamedEmission> kernels = Emissions(built.kernels);
+  std::vector<Job> jobs = KernelJobs(kernels, target);
+  jobs.push_back({"steps.o", [&] { return ThunkObject(built, target); }});
+  return RunJobs(jobs);
+}
+
 absl::StatusOr<std::string> CompileToAssembly(absl::Span<const Kernel> kernels,
                                               const Target& target) {
-  return Compile(Emissions(kernels), target, llvm::CodeGenFileType::AssemblyFile);
+  const std::vector<NamedEmission> emissions = Emissions(kernels);
+  return Compile(
+      target,
+      [&](llvm::TargetMachine* machine, llvm::Module* module) {
+        return EmitKernels(emissions, target, machine, module);
+      },
+      llvm::CodeGenFileType::AssemblyFile);
 }
 
 absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, const Target& target) {
@@ -163,7 +223,8 @@ absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, cons
   if (!machine.ok()) return machine.status();
   llvm::LLVMContext context;
   llvm::Module module("weft", context);
-  if (absl::Status status = EmitModule(Emissions(kernels), target, machine->get(), &module);
+  PrepareModule(machine->get(), &module);
+  if (absl::Status status = EmitKernels(Emissions(kernels), target, machine->get(), &module);
       !status.ok())
     return status;
   std::string text;

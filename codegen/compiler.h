@@ -20,6 +20,10 @@ class KernelBuilder;
 // are compiled on as many threads as this process may use; the bytes do not depend on it.
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
                                                      const Target& target);
+// The kernels of a program as such an archive, with one more object of a function per step
+// (step_thunks.h). Line tables map all of it to the IR text (debug_lines.h).
+absl::StatusOr<std::vector<uint8_t>> CompileToObject(const BuiltProgram& built,
+                                                     const Target& target);
 
 // The same as text, for reading: LLVM IR after optimisation, and assembly.
 absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, const Target& target);
@@ -32,6 +36,7 @@ struct NamedEmission {
   std::string name;
   KernelSpec spec;
   std::function<void(KernelBuilder&)> emit;
+  int line = 0;  // of the IR text, for line tables; 0: no line
 };
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
                                                      const Target& target);

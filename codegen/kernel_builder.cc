@@ -12,21 +12,33 @@ namespace weft::codegen {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
+llvm::Function* DeclareKernel(llvm::Module* module, const Target& target, const std::string& name) {
+  llvm::LLVMContext& context = module->getContext();
+  llvm::Type* pointer = llvm::PointerType::getUnqual(context);
+  llvm::Type* i64 = llvm::Type::getInt64Ty(context);
+  auto* type =
+      llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, pointer, i64, i64}, false);
+  auto* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module);
+  const std::string bits = absl::StrCat(target.vector_bits);
+  function->addFnAttr("target-cpu", target.cpu);
+  function->addFnAttr("target-features", target.features);
+  function->addFnAttr("prefer-vector-width", bits);
+  function->addFnAttr("min-legal-vector-width", bits);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  // Profilers and debuggers walk the stack through kernels, by tables or by frames.
+  function->setUWTableKind(llvm::UWTableKind::Async);
+  function->addFnAttr("frame-pointer", "all");
+  return function;
+}
+
 KernelBuilder::KernelBuilder(llvm::Module* module, const Target& target, const KernelSpec& spec,
                              const std::string& name)
-    : spec_(spec), target_(target), ir_(module->getContext()) {
+    : spec_(spec),
+      target_(target),
+      function_(DeclareKernel(module, target, name)),
+      ir_(module->getContext()) {
   llvm::Type* pointer = ir_.getPtrTy();
   llvm::Type* i64 = ir_.getInt64Ty();
-  auto* type = llvm::FunctionType::get(ir_.getVoidTy(), {pointer, pointer, i64, i64}, false);
-  function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module);
-  const std::string bits = absl::StrCat(target.vector_bits);
-  function_->addFnAttr("target-cpu", target.cpu);
-  function_->addFnAttr("target-features", target.features);
-  function_->addFnAttr("prefer-vector-width", bits);
-  function_->addFnAttr("min-legal-vector-width", bits);
-  function_->addFnAttr(llvm::Attribute::NoUnwind);
-  // Profilers and debuggers walk the stack through kernels.
-  function_->setUWTableKind(llvm::UWTableKind::Async);
   for (unsigned i : {0U, 1U}) function_->addParamAttr(i, llvm::Attribute::ReadOnly);
   ir_.SetInsertPoint(llvm::BasicBlock::Create(module->getContext(), "entry", function_));
 

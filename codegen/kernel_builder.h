@@ -18,12 +18,16 @@ namespace weft::codegen {
 
 inline constexpr int kLanes = 16;
 
+// A function of the signature of KernelFn (runtime/abi/program.h), to be defined: for the target,
+// with unwind tables and a frame pointer.
+llvm::Function* DeclareKernel(llvm::Module* module, const Target& target, const std::string& name);
+
 class KernelBuilder {
  public:
   using Value = llvm::Value*;
   using Values = std::vector<llvm::Value*>;
 
-  // Declares `name` with the signature of KernelFn (runtime/abi/program.h) and opens its body.
+  // Declares `name` and opens its body.
   KernelBuilder(llvm::Module* module, const Target& target, const KernelSpec& spec,
                 const std::string& name);
 

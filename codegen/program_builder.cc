@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codegen/layout.h"
+#include "ir/text.h"
 #include "runtime/abi/check.h"
 
 namespace weft::codegen {
@@ -52,7 +53,7 @@ bool IsStep(const Node& node) {
 class Builder {
  public:
   Builder(const ir::Module& module, const Target& target, const ProgramLimits& limits)
-      : module_(module), target_(target), limits_(limits) {}
+      : module_(module), target_(target), limits_(limits), lines_(ir::LinesOf(module)) {}
 
   absl::StatusOr<BuiltProgram> Build() {
     Program& program = built_.program;
@@ -129,7 +130,7 @@ class Builder {
 
   absl::Status AddStep(NodeId id, int phase) {
     const Node& node = module_.node(id);
-    absl::StatusOr<const Kernel*> kernel = KernelOf(node, phase);
+    absl::StatusOr<const Kernel*> kernel = KernelOf(id, phase);
     if (!kernel.ok()) return kernel.status();
     Step step{.name = node.location, .kernel = (*kernel)->name};
     step.kind =
@@ -158,6 +159,7 @@ class Builder {
     }
     if (node.op == Op::kMatmul) Describe(node, &step);
     built_.program.steps.push_back(std::move(step));
+    built_.step_lines.push_back(lines_[id]);
     return absl::OkStatus();
   }
 
@@ -189,7 +191,8 @@ class Builder {
     step->detail = absl::StrJoin(parts, " + ");
   }
 
-  absl::StatusOr<const Kernel*> KernelOf(const Node& node, int phase) {
+  absl::StatusOr<const Kernel*> KernelOf(NodeId id, int phase) {
+    const Node& node = module_.node(id);
     KernelSpec spec = MakeSpec(module_, node, limits_.context, phase);
     std::string key = spec.Key();
     if (auto found = by_key_.find(key); found != by_key_.end())
@@ -201,13 +204,14 @@ class Builder {
     std::string name = spec.BaseName();
     for (int n = 2; !names_.insert(name).second; ++n) name = absl::StrCat(spec.BaseName(), "_v", n);
     by_key_.emplace(std::move(key), built_.kernels.size());
-    built_.kernels.push_back({std::move(name), std::move(spec), *std::move(choice)});
+    built_.kernels.push_back({std::move(name), std::move(spec), *std::move(choice), lines_[id]});
     return &built_.kernels.back();
   }
 
   const ir::Module& module_;
   const Target& target_;
   const ProgramLimits limits_;
+  const std::vector<int> lines_;  // of the module's text, by node
   BuiltProgram built_;
   absl::flat_hash_map<std::string, size_t> by_key_;
   absl::flat_hash_set<std::string> names_;

@@ -19,6 +19,8 @@ struct Kernel {
   std::string name;  // symbol
   KernelSpec spec;
   Choice choice;
+  // Of the first step that uses it in ir::Print of the module, from 1; 0: none.
+  int line = 0;
 };
 
 struct ProgramLimits {
@@ -29,6 +31,7 @@ struct ProgramLimits {
 
 struct BuiltProgram {
   Program program;
+  std::vector<int> step_lines;  // by step: its line in ir::Print of the module
   std::vector<Kernel> kernels;  // each once, in order of first use
 };
 

@@ -161,6 +161,13 @@ std::string Print(const Module& module) {
   return text;
 }
 
+std::vector<int> LinesOf(const Module& module) {
+  std::vector<int> lines(module.id_bound(), 0);
+  int next = 2 + static_cast<int>(module.tensors.size());  // behind the module's own line
+  for (NodeId id : module.order()) lines[id] = next++;
+  return lines;
+}
+
 std::string PrintDot(const Module& module) {
   const std::vector<NodeId> numbers = Numbers(module);
   std::string text = absl::StrCat("digraph \"", DotEscape(module.name),

@@ -2,6 +2,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "ir/op_examples.h"
@@ -63,6 +65,17 @@ TEST(PrinterTest, NumbersValuesInProgramOrder) {
   EXPECT_EQ(PrintNode(module, 7), "%8 = mul %7, %3 : f32[T,64]");
   EXPECT_THAT(Print(module), HasSubstr("return %8, %3\n"));
   EXPECT_EQ(Print(*Parse(Print(module))), Print(module));
+}
+
+TEST(PrinterTest, LinesOfNodes) {
+  Module module = *Parse(ExampleOf(Op::kAdd));
+  module.node(3).location = "two\nlines";
+  module.InsertBefore(6, module.node(6));  // ids are not in program order
+  const std::vector<std::string> text = absl::StrSplit(Print(module), '\n');
+  const std::vector<int> lines = LinesOf(module);
+  ASSERT_EQ(static_cast<NodeId>(lines.size()), module.id_bound());
+  for (NodeId id : module.order())
+    EXPECT_EQ(text[lines[id] - 1], absl::StrCat("  ", PrintNode(module, id)));
 }
 
 TEST(PrinterTest, PrintsWhatIsNotLegal) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -19,6 +20,8 @@
 namespace weft::ir {
 
 std::string Print(const Module& module);
+// By id: the line of Print, from 1, that the node has to itself; 0 for ids without a node.
+std::vector<int> LinesOf(const Module& module);
 // One node as its line stands in Print, without the newline; O(module).
 std::string PrintNode(const Module& module, NodeId id);
 // Graphviz, for `dot -Tsvg`. Of a verified module, as is PrintJson.

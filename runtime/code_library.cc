@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/abi/step_symbol.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/cache_folder.h"
 #include "runtime/base/mapped_file.h"
@@ -105,12 +106,12 @@ CodeLibrary::~CodeLibrary() {
 
 absl::StatusOr<std::vector<KernelFn>> CodeLibrary::KernelsOf(const Program& program) const {
   std::vector<KernelFn> kernels;
+  kernels.reserve(program.steps.size());
   for (const Step& step : program.steps) {
-    void* const symbol = dlsym(handle_, step.kernel.c_str());
-    if (symbol == nullptr) {
-      return absl::DataLossError(absl::StrCat("the machine code has no kernel '", step.kernel,
-                                              "', which step '", step.name, "' names"));
-    }
+    const std::string name = StepSymbol(step, kernels.size());
+    void* const symbol = dlsym(handle_, name.c_str());
+    if (symbol == nullptr)
+      return absl::DataLossError(absl::StrCat("the machine code does not define '", name, "'"));
     kernels.push_back(reinterpret_cast<KernelFn>(symbol));
   }
   return kernels;

@@ -16,7 +16,7 @@ namespace weft {
 // Owns a shared object in this process: functions live as long as this does.
 class CodeLibrary {
  public:
-  // `image` is an ELF shared object that defines kernels and needs nothing but libc. It is loaded
+  // `image` is an ELF shared object that defines steps and needs nothing but libc. It is loaded
   // from a file in `folder` that holds just these bytes, made if need be, so that debuggers and
   // profilers find its symbols by path; where that cannot be (no such folder, noexec, others may
   // write to it), from memory.
@@ -30,7 +30,7 @@ class CodeLibrary {
   // Where it was loaded from.
   const std::string& path() const { return path_; }
 
-  // One function per step of the program; an error names a symbol that is missing.
+  // The functions of the program's steps (StepSymbol); an error names a symbol that is missing.
   absl::StatusOr<std::vector<KernelFn>> KernelsOf(const Program& program) const;
 
  private:

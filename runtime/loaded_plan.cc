@@ -14,14 +14,15 @@ absl::Status AtPath(const Plan& plan, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(plan.path(), ": ", status.message()));
 }
 
-absl::StatusOr<std::shared_ptr<const Tokenizer>> ReadTokenizer(const Plan& plan) {
-  const absl::string_view text = plan.tokenizer();
-  if (text.empty()) {
+absl::StatusOr<std::shared_ptr<const Tokenizer>> ReadTokenizer(
+    const std::shared_ptr<const Plan>& plan) {
+  const absl::string_view image = plan->tokenizer();
+  if (image.empty()) {
     return absl::NotFoundError(
-        absl::StrCat(plan.path(), ": the plan has no tokenizer, since its model had none"));
+        absl::StrCat(plan->path(), ": the plan has no tokenizer, since its model had none"));
   }
   WEFT_ASSIGN_OR_RETURN(Tokenizer tokenizer,
-                        Tokenizer::FromJson({text.data(), text.size()}, plan.path()));
+                        Tokenizer::FromImage({image.data(), image.size()}, plan, plan->path()));
   return std::make_shared<const Tokenizer>(std::move(tokenizer));
 }
 
@@ -31,8 +32,9 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
                                                                    const PlanLoadOptions& options) {
   std::shared_ptr<LoadedPlan> loaded(new LoadedPlan(std::move(plan)));
   const Plan& opened = *loaded->plan_;
-  WEFT_ASSIGN_OR_RETURN(loaded->target_, ChooseTarget(opened.metadata(), options.target,
-                                                      DetectCpuFeatures(), opened.path()));
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+  WEFT_ASSIGN_OR_RETURN(loaded->target_,
+                        ChooseTarget(opened.metadata(), options.target, cpu, opened.path()));
   if (options.huge_pages && !opened.weights().empty()) {
     const auto offset =
         static_cast<uint64_t>(opened.weights().data() - opened.file()->bytes().data());
@@ -46,7 +48,7 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
   auto kernels = loaded->code_->KernelsOf(opened.program());
   WEFT_RETURN_IF_ERROR(AtPath(opened, kernels.status()));
   loaded->kernels_ = *std::move(kernels);
-  loaded->tokenizer_ = ReadTokenizer(opened);
+  loaded->tokenizer_ = ReadTokenizer(loaded->plan_);
   if (!loaded->tokenizer_.ok() && !absl::IsNotFound(loaded->tokenizer_.status()))
     return loaded->tokenizer_.status();
   return loaded;

@@ -11,7 +11,7 @@ ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "WEFT_CACHE_SIZE": "0"}  # t
 
 
 def weft(*arguments, stdin="", **options):
-    return subprocess.run([WEFT, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=120, env=ENVIRONMENT, **options)
+    return subprocess.run([WEFT, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=120, **{"env": ENVIRONMENT, **options})
 
 
 def read_safetensors(path):

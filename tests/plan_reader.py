@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """plan_reader.py PLAN...: reads plans as docs/plan-format.md has them, by that text alone, and checks every section. Prints a line for
 each plan; exits with 1 at the first thing that is not as the text says."""
-import ctypes, ctypes.util, json, pathlib, struct, sys
+import ctypes, ctypes.util, json, pathlib, re, struct, sys
+
+from tokenizer_section import read_tokenizer
 
 XXHASH = ctypes.CDLL(ctypes.util.find_library("xxhash") or "libxxhash.so.0")
 XXHASH.XXH3_64bits.argtypes, XXHASH.XXH3_64bits.restype = (ctypes.c_char_p, ctypes.c_size_t), ctypes.c_uint64
@@ -84,7 +86,7 @@ def check_program(program, weights):
             stride = operand(value, where)["stride"]
             check(stride == 0 or (stride > 0 and stride % 4 == 0 and step["extent"] != "one" and value["space"] == "arena"
                                   and -(-value["bytes"] // stride) == rows), f"{where}: stride")
-    return {step["kernel"] for step in program["steps"]}
+    return [re.sub(b"[^A-Za-z0-9._]", b"_", f"step{i}.{step['name']}.{step['kernel']}".encode()).decode() for i, step in enumerate(program["steps"])]
 
 
 def check_metadata(metadata, sections):
@@ -117,23 +119,24 @@ def symbols(code):
 
 def read(data):
     sections = read_table(data)
-    kernels = check_program(json.loads(sections[1, 0]), sections[7, 0])
+    steps = check_program(json.loads(sections[1, 0]), sections[7, 0])
     metadata = json.loads(sections[2, 0])
     targets = check_metadata(metadata, sections)
     for i, target in enumerate(targets):
-        missing = kernels - symbols(sections[6, i])
+        missing = set(steps) - symbols(sections[6, i])
         check(not missing, f"machine code for {target}: no {missing}")
     for (kind, index), content in sections.items():
-        if kind in (3, 4, 5):
+        if kind == 4:
+            read_tokenizer(content)
+        elif kind in (3, 5):
             text = content.decode()
             check(kind != 3 or text.startswith("module "), f"IR {index}: no module")
-            check(kind != 4 or isinstance(json.loads(text), dict), "tokenizer: no JSON object")
-    return f"{metadata['model']} for {', '.join(targets)}: {len(sections)} sections, {len(kernels)} kernels"
+    return f"{metadata['model']} for {', '.join(targets)}: {len(sections)} sections, {len(steps)} steps"
 
 
 if __name__ == "__main__":
     for path in sys.argv[1:]:
         try:
             print(f"{path}: {read(pathlib.Path(path).read_bytes())}")
-        except (ValueError, KeyError, struct.error, IndexError) as error:
+        except (AssertionError, ValueError, KeyError, struct.error, IndexError) as error:
             sys.exit(f"{path}: {error!r}")

@@ -173,9 +173,9 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
     return Engine::FromPlan(std::move(plan), options);
   }
   // Before the work of opening the model.
-  WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
-                        codegen::ParseTarget(arguments.target, DetectCpuFeatures()));
-  WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(target, DetectCpuFeatures()));
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+  WEFT_ASSIGN_OR_RETURN(const codegen::Target target, codegen::ParseTarget(arguments.target, cpu));
+  WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(target, cpu));
   WEFT_ASSIGN_OR_RETURN(PreparedModel prepared,
                         PrepareModel(arguments, logit_rows, executor.cancel));
   if (prepared.plan != nullptr) return Engine::FromPlan(std::move(prepared.plan), options);

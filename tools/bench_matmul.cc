@@ -54,9 +54,9 @@ class MatmulBench {
   static absl::StatusOr<std::unique_ptr<MatmulBench>> Create(const MatmulBenchOptions& options) {
     auto bench = std::make_unique<MatmulBench>();
     bench->options_ = options;
-    WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
-                          codegen::ParseTarget(options.target, DetectCpuFeatures()));
-    WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(target, DetectCpuFeatures()));
+    WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+    WEFT_ASSIGN_OR_RETURN(const codegen::Target target, codegen::ParseTarget(options.target, cpu));
+    WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(target, cpu));
     const KernelSpec spec = SpecOf(options);
     WEFT_ASSIGN_OR_RETURN(const codegen::Choice choice, codegen::ChooseEmitter(spec, target));
     const std::vector<codegen::NamedEmission> emissions = {

@@ -60,8 +60,8 @@ bool FitsInCaches(int64_t bytes, int threads) {
 
 absl::StatusOr<std::unique_ptr<RoofMeter>> RoofMeter::Create(int threads) {
   std::unique_ptr<RoofMeter> meter(new RoofMeter());
-  WEFT_ASSIGN_OR_RETURN(const codegen::Target host,
-                        codegen::ParseTarget("host", DetectCpuFeatures()));
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+  WEFT_ASSIGN_OR_RETURN(const codegen::Target host, codegen::ParseTarget("host", cpu));
   const std::vector<codegen::NamedEmission> readers = codegen::RoofReaders();
   WEFT_ASSIGN_OR_RETURN(const std::vector<uint8_t> object,
                         codegen::CompileToObject(absl::MakeConstSpan(readers), host));

@@ -48,8 +48,9 @@ absl::StatusOr<std::string> DumpModel(const DumpArguments& arguments) {
                                                    " is for plans, and this is none"));
   }
   const bool pass_stage = IsPassStage(arguments.stage) && !arguments.memory;
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
-                        codegen::ParseTarget(arguments.model.target, DetectCpuFeatures()));
+                        codegen::ParseTarget(arguments.model.target, cpu));
   WEFT_ASSIGN_OR_RETURN(Model model, OpenModel(arguments.model, /*tokenizer=*/false));
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments.model));
   passes::PassOptions& pass = settings.pipeline.pass;

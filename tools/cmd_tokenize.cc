@@ -26,8 +26,9 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> OpenTokenizer(const std::string
   }
   if (plan->tokenizer().empty())
     return absl::NotFoundError(absl::StrCat(name, ": the plan has no tokenizer"));
-  const absl::string_view text = plan->tokenizer();
-  WEFT_ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::FromJson({text.data(), text.size()}, name));
+  const absl::string_view image = plan->tokenizer();
+  WEFT_ASSIGN_OR_RETURN(Tokenizer tokenizer,
+                        Tokenizer::FromImage({image.data(), image.size()}, plan, name));
   return std::make_shared<const Tokenizer>(std::move(tokenizer));
 }
 

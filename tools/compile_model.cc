@@ -52,8 +52,9 @@ std::string Megabytes(int64_t bytes) {
 
 absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSettings& settings) {
   CompiledModel compiled;
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_ASSIGN_OR_RETURN(std::vector<codegen::Target> targets,
-                        codegen::ParseTargets(settings.target, DetectCpuFeatures()));
+                        codegen::ParseTargets(settings.target, cpu));
   compiled.module = model.module;
   passes::PipelineOptions pipeline = settings.pipeline;
   pipeline.pass.context = model.context;
@@ -76,8 +77,7 @@ absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSett
   for (codegen::Target& target : targets) {
     WEFT_ASSIGN_OR_RETURN(codegen::BuiltProgram built,
                           codegen::BuildProgram(compiled.module, target, limits));
-    WEFT_ASSIGN_OR_RETURN(std::vector<uint8_t> object,
-                          codegen::CompileToObject(absl::MakeConstSpan(built.kernels), target));
+    WEFT_ASSIGN_OR_RETURN(std::vector<uint8_t> object, codegen::CompileToObject(built, target));
     WEFT_CHECK(compiled.codes.empty() || built.program == compiled.program);
     compiled.program = std::move(built.program);
     compiled.codes.push_back({std::move(target), std::move(built.kernels), std::move(object)});

@@ -27,7 +27,7 @@ struct CompileSettings {
 struct CompiledCode {
   codegen::Target target;
   std::vector<codegen::Kernel> kernels;
-  std::vector<uint8_t> object;  // relocatable ELF with every kernel
+  std::vector<uint8_t> object;  // archive of relocatable ELF: kernels, a function a step
 };
 
 // The module as text.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -34,9 +35,10 @@ absl::StatusOr<ir::Module> ParseStage(const Plan& plan, const std::string& text)
 // The target whose code is looked at: none needs to run here for that.
 absl::StatusOr<size_t> TargetOf(const Plan& plan, const std::string& name) {
   const CpuFeatures all(~uint64_t{0});
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   const bool any = name == "host";
   const absl::StatusOr<size_t> chosen =
-      ChooseTarget(plan.metadata(), name, any ? DetectCpuFeatures() : all, plan.path());
+      ChooseTarget(plan.metadata(), name, any ? cpu : all, plan.path());
   return any && !chosen.ok() ? 0 : chosen;
 }
 
@@ -88,9 +90,12 @@ absl::StatusOr<std::string> Disassembly(const Plan& plan, const PlanDump& dump) 
   if (!functions.ok())
     return absl::Status(functions.status().code(),
                         absl::StrCat(plan.path(), ": ", functions.status().message()));
+  absl::flat_hash_set<absl::string_view> kernels;  // other functions only call one of them
+  for (const Step& step : plan.program().steps) kernels.insert(step.kernel);
   std::string text;
   std::vector<std::string> names;
   for (const codegen::DisassembledFunction& function : *functions) {
+    if (!kernels.contains(function.name)) continue;
     names.push_back(function.name);
     if (absl::StrContains(function.name, dump.kernel))
       absl::StrAppend(&text, text.empty() ? "" : "\n", function.name, ":\n", function.text);
@@ -102,9 +107,9 @@ absl::StatusOr<std::string> Disassembly(const Plan& plan, const PlanDump& dump) 
 absl::StatusOr<std::string> Llvm(const Plan& plan, const PlanDump& dump) {
   WEFT_ASSIGN_OR_RETURN(const size_t index, TargetOf(plan, dump.target));
   WEFT_ASSIGN_OR_RETURN(const Recompiled result, Recompile(plan, dump.stage, dump.source));
-  WEFT_ASSIGN_OR_RETURN(
-      const codegen::Target target,
-      codegen::ParseTarget(plan.metadata().targets[index].name, DetectCpuFeatures()));
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+  WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
+                        codegen::ParseTarget(plan.metadata().targets[index].name, cpu));
   const passes::PassOptions& pass = result.settings.pipeline.pass;
   WEFT_ASSIGN_OR_RETURN(
       const codegen::BuiltProgram built,

@@ -87,7 +87,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
   std::unique_ptr<Engine> engine(new Engine());
   WEFT_CHECK(compiled.codes.size() == 1);
   const CompiledCode& code = compiled.codes[0];
-  WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(code.target, DetectCpuFeatures()));
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
+  WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(code.target, cpu));
   const uint64_t bytes = compiled.program.weight_bytes;
   WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
   WEFT_RETURN_IF_ERROR(codegen::PackWeights(compiled.module, *model.weights,
@@ -140,7 +141,8 @@ absl::StatusOr<WritePlanReport> WritePlan(const Model& model, const CompiledMode
     metadata.stages.push_back(stage.name);
   }
   if (model.tokenizer.ok())
-    WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kTokenizer, (*model.tokenizer)->ToJson()));
+    WEFT_RETURN_IF_ERROR(
+        writer->AddSection(PlanSection::kTokenizer, (*model.tokenizer)->ToImage()));
   if (!model.text.chat_template.empty()) {
     WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kChatTemplate, model.text.chat_template));
   }

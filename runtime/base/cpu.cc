@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -149,6 +150,21 @@ std::string CpuFeatures::ToString() const {
   return absl::StrJoin(names, ",");
 }
 
+absl::StatusOr<CpuFeatures> ParseCpuFeatures(absl::string_view list) {
+  CpuFeatures features;
+  for (absl::string_view name : absl::StrSplit(list, ',')) {
+    name = absl::StripAsciiWhitespace(name);
+    if (name.empty()) continue;
+    const auto* const found = std::find(std::begin(kFeatureNames), std::end(kFeatureNames), name);
+    if (found == std::end(kFeatureNames)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "unknown CPU feature '", name, "'; known: ", absl::StrJoin(kFeatureNames, ", ")));
+    }
+    features.Add(static_cast<CpuFeature>(found - std::begin(kFeatureNames)));
+  }
+  return features;
+}
+
 CpuFeatures CpuFeatures::X86_64_V3() {
   CpuFeatures features;
   for (const CpuFeature feature : {CpuFeature::kPopcnt, CpuFeature::kMovbe, CpuFeature::kLzcnt,
@@ -202,6 +218,18 @@ CpuFeatures DetectCpuFeatures() {
   add(CpuFeature::kAmxTile, tiles && Bit(leaf7.edx, 24));
   add(CpuFeature::kAmxInt8, tiles && Bit(leaf7.edx, 25));
   return features;
+}
+
+absl::StatusOr<CpuFeatures> UsableCpuFeatures() {
+  constexpr char kVariable[] = "WEFT_DISABLE_CPU";
+  const char* const list = std::getenv(kVariable);
+  if (list == nullptr) return DetectCpuFeatures();
+  absl::StatusOr<CpuFeatures> disabled = ParseCpuFeatures(list);
+  if (!disabled.ok()) {
+    return absl::Status(disabled.status().code(), absl::StrCat("environment variable ", kVariable,
+                                                               ": ", disabled.status().message()));
+  }
+  return DetectCpuFeatures().Without(*disabled);
 }
 
 std::string CpuModelName() {

@@ -1,6 +1,7 @@
 // What the CPU at hand can execute, and how much of it this process may use.
 #pragma once
 
+#include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 
 #include <cstdint>
@@ -63,10 +64,18 @@ class CpuFeatures {
 
 absl::string_view Name(CpuFeature feature);
 
+// Of a comma-separated list of LLVM's names; blanks and empty items mean nothing. InvalidArgument
+// names what is no feature, and lists the known.
+absl::StatusOr<CpuFeatures> ParseCpuFeatures(absl::string_view list);
+
 // What CPUID reports and the operating system saves (XCR0), so what can be executed. For AMX this
 // asks the kernel for leave to use it in this process (arch_prctl ARCH_REQ_XCOMP_PERM,
 // https://docs.kernel.org/arch/x86/xstate.html), and reports it only where that is granted.
 CpuFeatures DetectCpuFeatures();
+
+// What code may use: the detected features without those that the environment variable
+// WEFT_DISABLE_CPU lists, as if the CPU lacked them. An error for a list with an unknown name.
+absl::StatusOr<CpuFeatures> UsableCpuFeatures();
 
 // "AMD EPYC 9B14"; "unknown CPU" where CPUID does not say.
 std::string CpuModelName();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -66,6 +67,27 @@ TEST(Cpu, FeatureSets) {
   EXPECT_FALSE(v3.Includes(vnni));
   EXPECT_EQ(vnni.Without(v3).ToString(), "avx512vnni");
   EXPECT_EQ(CpuFeatures(vnni.mask()), vnni);
+}
+
+TEST(Cpu, ListsOfFeatures) {
+  EXPECT_EQ(ParseCpuFeatures("")->mask(), 0U);
+  EXPECT_EQ(ParseCpuFeatures(" fma, amx-int8,,")->ToString(), "fma,amx-int8");
+  EXPECT_EQ(*ParseCpuFeatures(CpuFeatures::X86_64_V3().ToString()), CpuFeatures::X86_64_V3());
+  const absl::Status status = ParseCpuFeatures("fma,avx512_vnni").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("'avx512_vnni'; known: popcnt, movbe, lzcnt"));
+}
+
+TEST(Cpu, TheEnvironmentDisablesFeatures) {
+  const CpuFeatures all = DetectCpuFeatures();
+  setenv("WEFT_DISABLE_CPU", "avx512vnni,popcnt", 1);
+  EXPECT_EQ(*UsableCpuFeatures(), all.Without(*ParseCpuFeatures("avx512vnni,popcnt")));
+  setenv("WEFT_DISABLE_CPU", "sse9", 1);
+  EXPECT_THAT(std::string(UsableCpuFeatures().status().message()),
+              HasSubstr("WEFT_DISABLE_CPU: unknown CPU feature 'sse9'"));
+  unsetenv("WEFT_DISABLE_CPU");
+  EXPECT_EQ(*UsableCpuFeatures(), all);
 }
 
 int64_t KernelCacheBytes(int level) {

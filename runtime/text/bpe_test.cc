@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/text/make_tokenizer_image.h"
+
 namespace weft {
 namespace {
 
@@ -18,10 +20,12 @@ using Pieces = std::vector<std::string>;
 
 // The pieces that `text` becomes, as one word.
 Pieces Encode(const TokenizerSpec& spec, const std::string& text) {
-  const absl::StatusOr<BpeModel> model = BpeModel::Create(spec, "t");
-  if (!model.ok()) return {std::string(model.status().message())};
+  const absl::StatusOr<std::string> bytes = MakeTokenizerImage(spec, "t");
+  if (!bytes.ok()) return {std::string(bytes.status().message())};
+  const absl::StatusOr<TokenizerImage> image = TokenizerImage::Read(*bytes, "t");
+  if (!image.ok()) return {std::string(image.status().message())};
   std::vector<int32_t> ids;
-  const absl::Status status = model->Encode({text}, &ids);
+  const absl::Status status = BpeModel(*image).Encode({text}, &ids);
   if (!status.ok()) return {std::string(status.message())};
   Pieces pieces;
   for (const int32_t id : ids) pieces.push_back(spec.tokens[id]);
@@ -204,11 +208,13 @@ TEST(BpeScored, PiecesMayCrossSpaces) {
 
 TEST(Bpe, RepeatedWordsAreTheSameEachTime) {
   const TokenizerSpec spec = Ranked({"a", "b", "ab"}, {{"a", "b"}});
-  const absl::StatusOr<BpeModel> model = BpeModel::Create(spec, "t");
-  ASSERT_TRUE(model.ok());
+  const absl::StatusOr<std::string> bytes = MakeTokenizerImage(spec, "t");
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const absl::StatusOr<TokenizerImage> image = TokenizerImage::Read(*bytes, "t");
+  ASSERT_TRUE(image.ok()) << image.status();
   const std::string longer(100, 'a');
   std::vector<int32_t> ids = {7};
-  ASSERT_TRUE(model->Encode({"aba", "b", "aba", longer, longer, "aba"}, &ids).ok());
+  ASSERT_TRUE(BpeModel(*image).Encode({"aba", "b", "aba", longer, longer, "aba"}, &ids).ok());
   std::vector<int32_t> expected = {7, 2, 0, 1, 2, 0};
   expected.insert(expected.end(), 200, 0);
   expected.insert(expected.end(), {2, 0});

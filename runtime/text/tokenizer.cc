@@ -2,13 +2,14 @@
 
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/text/bpe.h"
+#include "runtime/text/make_tokenizer_image.h"
 #include "runtime/text/normalizer.h"
 #include "runtime/text/pre_tokenizer.h"
 #include "runtime/text/tokenizer_added.h"
 #include "runtime/text/tokenizer_decoder.h"
+#include "runtime/text/tokenizer_image.h"
 #include "runtime/text/tokenizer_json.h"
 #include "runtime/text/utf8.h"
 
@@ -19,69 +20,71 @@ constexpr size_t kMaxTextBytes = (size_t{1} << 30) - 1;
 
 }  // namespace
 
-// The parts point into `spec`, so this is built in place and never moved.
+// The parts point into `image`, so this is built in place and never moved.
 struct Tokenizer::Tables {
-  TokenizerSpec spec;
+  Tables(std::shared_ptr<const void> owner_of_bytes, TokenizerImage read)
+      : owner(std::move(owner_of_bytes)), image(std::move(read)), model(image) {}
+
+  std::shared_ptr<const void> owner;  // of the image's bytes
+  TokenizerImage image;
   Normalizer normalizer;
   PreTokenizer pre_tokenizer;
-  std::optional<BpeModel> model;
+  BpeModel model;
   AddedVocabulary added;
   Decoder decoder;
-  absl::flat_hash_map<std::string_view, int32_t> ids;
   std::vector<bool> special;  // by id
 };
 
 Tokenizer::Tokenizer(std::shared_ptr<const Tables> tables)
-    : tables_(std::move(tables)), special_ids_(tables_->spec.special_ids) {}
+    : tables_(std::move(tables)), special_ids_(tables_->image.settings().special_ids) {}
 
-absl::StatusOr<Tokenizer> Tokenizer::Create(absl::StatusOr<TokenizerSpec> spec,
-                                            const std::string& name) {
-  if (!spec.ok()) return spec.status();
-  auto tables = std::make_shared<Tables>();
-  tables->spec = *std::move(spec);
-  const TokenizerSpec& parts = tables->spec;
+absl::StatusOr<Tokenizer> Tokenizer::FromImage(std::string_view image,
+                                               std::shared_ptr<const void> owner,
+                                               const std::string& name) {
+  absl::StatusOr<TokenizerImage> read = TokenizerImage::Read(image, name);
+  if (!read.ok()) return read.status();
+  auto tables = std::make_shared<Tables>(std::move(owner), *std::move(read));
+  const TokenizerSettings& settings = tables->image.settings();
   absl::StatusOr<Normalizer> normalizer =
-      Normalizer::Create(parts.normalizer, absl::StrCat(name, ": normalizer"));
+      Normalizer::Create(settings.normalizer, absl::StrCat(name, ": normalizer"));
   if (!normalizer.ok()) return normalizer.status();
   tables->normalizer = *std::move(normalizer);
   absl::StatusOr<PreTokenizer> pre_tokenizer =
-      PreTokenizer::Create(parts.pre_tokenizer, absl::StrCat(name, ": pre_tokenizer"));
+      PreTokenizer::Create(settings.pre_tokenizer, absl::StrCat(name, ": pre_tokenizer"));
   if (!pre_tokenizer.ok()) return pre_tokenizer.status();
   tables->pre_tokenizer = *std::move(pre_tokenizer);
-  absl::StatusOr<Decoder> decoder = Decoder::Create(parts.decoder, absl::StrCat(name, ": decoder"));
+  absl::StatusOr<Decoder> decoder =
+      Decoder::Create(settings.decoder, absl::StrCat(name, ": decoder"));
   if (!decoder.ok()) return decoder.status();
   tables->decoder = *std::move(decoder);
-  absl::StatusOr<BpeModel> model = BpeModel::Create(parts, name);
-  if (!model.ok()) return model.status();
-  tables->model = *std::move(model);
-  tables->added = AddedVocabulary(parts.added_tokens);
-  tables->special.resize(parts.tokens.size());
-  tables->ids.reserve(parts.tokens.size());
-  for (size_t i = 0; i < parts.tokens.size(); ++i) {
-    if (!parts.tokens[i].empty()) tables->ids[parts.tokens[i]] = static_cast<int32_t>(i);
-  }
-  for (const AddedToken& token : parts.added_tokens) {
-    tables->ids[token.content] = token.id;
+  tables->added = AddedVocabulary(settings.added_tokens);
+  tables->special.resize(tables->image.size());
+  for (const AddedToken& token : settings.added_tokens) {
     if (token.special) tables->special[token.id] = true;
   }
   return Tokenizer(std::move(tables));
 }
 
+absl::StatusOr<Tokenizer> Tokenizer::FromSpec(absl::StatusOr<TokenizerSpec> spec,
+                                              const std::string& name) {
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<std::string> image = MakeTokenizerImage(*spec, name);
+  if (!image.ok()) return image.status();
+  const auto owner = std::make_shared<const std::string>(*std::move(image));
+  return FromImage(*owner, owner, name);
+}
+
 absl::StatusOr<Tokenizer> Tokenizer::FromTokenizerJson(std::string_view text,
                                                        const std::string& name) {
-  return Create(SpecFromTokenizerJson(text, name), name);
+  return FromSpec(SpecFromTokenizerJson(text, name), name);
 }
 
 absl::StatusOr<Tokenizer> Tokenizer::FromGgufVocabulary(GgufVocabulary vocabulary,
                                                         const std::string& name) {
-  return Create(SpecFromGgufVocabulary(std::move(vocabulary), name), name);
+  return FromSpec(SpecFromGgufVocabulary(std::move(vocabulary), name), name);
 }
 
-absl::StatusOr<Tokenizer> Tokenizer::FromJson(std::string_view text, const std::string& name) {
-  return Create(SpecFromJson(text, name), name);
-}
-
-std::string Tokenizer::ToJson() const { return SpecToJson(tables_->spec, special_ids_); }
+std::string Tokenizer::ToImage() const { return tables_->image.BytesWith(special_ids_); }
 
 absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
                                                        EncodeOptions options) const {
@@ -95,7 +98,7 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
     text = repaired;
   }
   std::vector<int32_t> ids;
-  if (options.add_special) ids = tables_->spec.prefix;
+  if (options.add_special) ids = tables_->image.settings().prefix;
   for (const AddedVocabulary::Segment& segment :
        tables_->added.Split(text, AddedVocabulary::Phase::kRaw, options.parse_special)) {
     if (segment.id >= 0) {
@@ -107,7 +110,8 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
     if (!status.ok()) return status;
   }
   if (options.add_special) {
-    ids.insert(ids.end(), tables_->spec.suffix.begin(), tables_->spec.suffix.end());
+    ids.insert(ids.end(), tables_->image.settings().suffix.begin(),
+               tables_->image.settings().suffix.end());
   }
   return ids;
 }
@@ -125,7 +129,7 @@ absl::Status Tokenizer::EncodePlain(std::string_view text, bool at_start, bool p
     const absl::StatusOr<std::vector<std::string>> words = tables_->pre_tokenizer.Split(
         std::string(segment.text), at_start && segment.text.data() == normalized->data());
     if (!words.ok()) return words.status();
-    absl::Status status = tables_->model->Encode(*words, ids);
+    absl::Status status = tables_->model.Encode(*words, ids);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -136,7 +140,7 @@ std::string Tokenizer::Decode(absl::Span<const int32_t> ids, bool skip_special) 
   Decoder::Stream stream(tables_->decoder, Decoder::ByteRuns::kWhole);
   for (const int32_t id : ids) {
     if (!HasToken(id) || (skip_special && IsSpecial(id))) continue;
-    stream.Add(tables_->spec.tokens[id], &text);
+    stream.Add(tables_->image.token(id), &text);
   }
   stream.Finish(&text);
   return text;
@@ -147,27 +151,33 @@ std::string Tokenizer::TokenBytes(int32_t id) const {
 }
 
 std::string_view Tokenizer::TokenText(int32_t id) const {
-  return HasToken(id) ? std::string_view(tables_->spec.tokens[id]) : std::string_view();
+  return HasToken(id) ? tables_->image.token(id) : std::string_view();
 }
 
 std::optional<int32_t> Tokenizer::TokenToId(std::string_view text) const {
-  const auto found = tables_->ids.find(text);
-  if (found == tables_->ids.end()) return std::nullopt;
-  return found->second;
+  if (text.empty()) return std::nullopt;
+  const std::vector<AddedToken>& added = tables_->image.settings().added_tokens;
+  for (auto token = added.rbegin(); token != added.rend(); ++token) {
+    if (token->content == text) return token->id;
+  }
+  for (int32_t id = vocab_size() - 1; id >= 0; --id) {
+    if (tables_->image.token(id) == text) return id;
+  }
+  return std::nullopt;
 }
 
 bool Tokenizer::IsSpecial(int32_t id) const { return HasToken(id) && tables_->special[id]; }
 
 bool Tokenizer::HasToken(int32_t id) const {
-  return id >= 0 && static_cast<size_t>(id) < tables_->spec.tokens.size() &&
-         tables_->spec.types[id] != TokenType::kAbsent;
+  return id >= 0 && static_cast<size_t>(id) < tables_->image.size() &&
+         tables_->image.type(id) != TokenType::kAbsent;
 }
 
-int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(tables_->spec.tokens.size()); }
+int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(tables_->image.size()); }
 
-absl::Span<const int32_t> Tokenizer::prefix() const { return tables_->spec.prefix; }
+absl::Span<const int32_t> Tokenizer::prefix() const { return tables_->image.settings().prefix; }
 
-absl::Span<const int32_t> Tokenizer::suffix() const { return tables_->spec.suffix; }
+absl::Span<const int32_t> Tokenizer::suffix() const { return tables_->image.settings().suffix; }
 
 absl::Status Tokenizer::SetSpecialIds(std::optional<int32_t> bos, std::optional<int32_t> eos) {
   for (const std::optional<int32_t> id : {bos, eos}) {

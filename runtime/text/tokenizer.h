@@ -39,10 +39,12 @@ class Tokenizer {
   static absl::StatusOr<Tokenizer> FromGgufVocabulary(GgufVocabulary vocabulary,
                                                       const std::string& name);
 
-  // The compact form that a compiled plan carries, and back. FromJson(t.ToJson()) behaves as t
-  // does.
-  std::string ToJson() const;
-  static absl::StatusOr<Tokenizer> FromJson(std::string_view text, const std::string& name);
+  // The form that a compiled plan carries (tokenizer_image.h), and back: used in place, and
+  // `owner` keeps it there. FromImage(t.ToImage(), …) behaves as t does.
+  std::string ToImage() const;
+  static absl::StatusOr<Tokenizer> FromImage(std::string_view image,
+                                             std::shared_ptr<const void> owner,
+                                             const std::string& name);
 
   // The ids of `text`. Malformed UTF-8 is read as U+FFFD (see utf8.h). Time is O(n log n) in the
   // text. ResourceExhausted for a text of 1 GiB or more, or one on which a regular expression of
@@ -62,7 +64,7 @@ class Tokenizer {
   std::string_view TokenText(int32_t id) const;
   // Whether the id is one of the vocabulary's (ids may have holes).
   bool HasToken(int32_t id) const;
-  // The id of a token as the vocabulary spells it.
+  // The id of a token as the vocabulary spells it. Looks at all of them.
   std::optional<int32_t> TokenToId(std::string_view text) const;
   // Whether Decode(…, skip_special = true) drops the token. False beyond the vocabulary.
   bool IsSpecial(int32_t id) const;
@@ -88,8 +90,8 @@ class Tokenizer {
  private:
   struct Tables;
   explicit Tokenizer(std::shared_ptr<const Tables> tables);
-  static absl::StatusOr<Tokenizer> Create(absl::StatusOr<TokenizerSpec> spec,
-                                          const std::string& name);
+  static absl::StatusOr<Tokenizer> FromSpec(absl::StatusOr<TokenizerSpec> spec,
+                                            const std::string& name);
   static std::optional<int32_t> Known(int32_t id) {
     return id < 0 ? std::nullopt : std::optional<int32_t>(id);
   }

@@ -12,38 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kFormat = "weft-tokenizer";
-constexpr int kVersion = 1;
-// An added token is compared with the text at every position where its first byte stands, so its
-// length bounds the work.
-constexpr size_t kMaxAddedTokenBytes = 4096;
-
-json AddedTokenToJson(const AddedToken& token) {
-  json value = {{"id", token.id}, {"content", token.content}};
-  if (token.special) value["special"] = true;
-  if (token.lstrip) value["lstrip"] = true;
-  if (token.rstrip) value["rstrip"] = true;
-  if (token.single_word) value["single_word"] = true;
-  if (token.normalized) value["normalized"] = true;
-  if (token.pattern != token.content) value["pattern"] = token.pattern;
-  return value;
-}
-
-absl::StatusOr<AddedToken> AddedTokenFromJson(const json& value, const std::string& where) {
-  JsonFields fields(value, where);
-  AddedToken token;
-  token.id = static_cast<int32_t>(fields.RequiredInt("id", 0, kMaxVocabulary - 1));
-  token.content = fields.RequiredString("content");
-  token.special = fields.Bool("special", false);
-  token.lstrip = fields.Bool("lstrip", false);
-  token.rstrip = fields.Bool("rstrip", false);
-  token.single_word = fields.Bool("single_word", false);
-  token.normalized = fields.Bool("normalized", false);
-  token.pattern = fields.String("pattern", token.content.c_str());
-  if (!fields.status().ok()) return fields.status();
-  return token;
-}
-
 // The numbers of an array, each a whole number of int32.
 std::vector<int32_t> ReadIds(JsonFields* fields, const char* key) {
   const json& array = fields->RequiredArray(key);
@@ -66,37 +34,31 @@ int32_t ReadOptionalId(JsonFields* fields, const char* key) {
   return static_cast<int32_t>(fields->RequiredInt(key, 0, kMaxVocabulary - 1));
 }
 
-void ReadTokens(JsonFields* fields, TokenizerSpec* spec) {
-  for (const json& token : fields->RequiredArray("tokens")) {
-    if (!token.is_string()) {
-      fields->Fail(absl::StrCat("tokens[", spec->tokens.size(), "] is no string"));
-      return;
-    }
-    spec->tokens.push_back(token.get_ref<const std::string&>());
-  }
-  for (const char digit : fields->RequiredString("types")) {
-    if (digit < '0' || digit > '7') {
-      fields->Fail(absl::StrCat("'types' has an unknown type at index ", spec->types.size()));
-      return;
-    }
-    spec->types.push_back(static_cast<TokenType>(digit - '0'));
-  }
-  if (spec->merging == TokenizerSpec::Merging::kScored) {
-    for (const json& score : fields->RequiredArray("scores")) {
-      if (!score.is_number()) {
-        fields->Fail(absl::StrCat("scores[", spec->scores.size(), "] is no number"));
-        return;
-      }
-      spec->scores.push_back(score.get<float>());
-    }
-    return;
-  }
-  const std::vector<int32_t> ids = ReadIds(fields, "merges");
-  if (ids.size() % 2 != 0) fields->Fail("'merges' must hold pairs of ids");
-  for (size_t i = 0; i + 1 < ids.size(); i += 2) spec->merges.emplace_back(ids[i], ids[i + 1]);
-}
-
 }  // namespace
+
+absl::Status ValidateIds(const TokenizerSettings& settings, size_t size, const std::string& name) {
+  const auto fail = [&](auto&&... parts) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": ", parts...));
+  };
+  const auto in_range = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < size; };
+  for (const std::vector<int32_t>* ids : {&settings.prefix, &settings.suffix}) {
+    for (const int32_t id : *ids) {
+      if (!in_range(id)) {
+        return fail("token ", id, " is to be put around the text but the vocabulary has ", size);
+      }
+    }
+  }
+  const std::pair<const char*, int32_t> named[] = {{"unknown", settings.unk_id},
+                                                   {"BOS", settings.special_ids.bos},
+                                                   {"EOS", settings.special_ids.eos},
+                                                   {"padding", settings.special_ids.pad}};
+  for (const auto& [what, id] : named) {
+    if (id != -1 && !in_range(id)) {
+      return fail("the ", what, " token id ", id, " is beyond the vocabulary of ", size);
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string& name) {
   const auto fail = [&](auto&&... parts) {
@@ -140,105 +102,57 @@ absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string&
       return fail("added token ", token.id, " is not valid UTF-8");
     }
   }
-  for (const std::vector<int32_t>* ids : {&spec.prefix, &spec.suffix}) {
-    for (const int32_t id : *ids) {
-      if (!in_range(id)) {
-        return fail("token ", id, " is to be put around the text but the vocabulary has ", size);
-      }
-    }
-  }
-  const std::pair<const char*, int32_t> named[] = {{"unknown", spec.unk_id},
-                                                   {"BOS", spec.special_ids.bos},
-                                                   {"EOS", spec.special_ids.eos},
-                                                   {"padding", spec.special_ids.pad}};
-  for (const auto& [what, id] : named) {
-    if (id != -1 && !in_range(id)) {
-      return fail("the ", what, " token id ", id, " is beyond the vocabulary of ", size);
-    }
-  }
-  return absl::OkStatus();
+  return ValidateIds(spec, size, name);
 }
 
-std::string SpecToJson(const TokenizerSpec& spec, const SpecialIds& ids) {
-  const bool scored = spec.merging == TokenizerSpec::Merging::kScored;
-  json value = {{"format", kFormat}, {"version", kVersion}, {"tokens", spec.tokens}};
-  value["merging"] = scored ? "scored" : "ranked";
-  std::string types;
-  types.reserve(spec.types.size());
-  for (const TokenType type : spec.types)
-    types.push_back(static_cast<char>('0' + int{static_cast<uint8_t>(type)}));
-  value["types"] = std::move(types);
-  if (scored) {
-    value["scores"] = spec.scores;
-  } else {
-    json::array_t merges;
-    merges.reserve(spec.merges.size() * 2);
-    for (const auto& [left, right] : spec.merges) {
-      merges.emplace_back(left);
-      merges.emplace_back(right);
-    }
-    value["merges"] = std::move(merges);
-  }
-  if (spec.fuse_unk) value["fuse_unk"] = true;
-  if (spec.byte_fallback) value["byte_fallback"] = true;
-  if (spec.ignore_merges) value["ignore_merges"] = true;
-  value["normalizer"] = spec.normalizer;
-  value["pre_tokenizer"] = spec.pre_tokenizer;
-  value["decoder"] = spec.decoder;
-  json::array_t added;
-  for (const AddedToken& token : spec.added_tokens) added.push_back(AddedTokenToJson(token));
-  value["added_tokens"] = std::move(added);
-  value["prefix"] = spec.prefix;
-  value["suffix"] = spec.suffix;
+std::string SettingsToJson(const TokenizerSettings& settings, const SpecialIds& ids) {
+  const bool scored = settings.merging == TokenizerSettings::Merging::kScored;
+  json value = {{"merging", scored ? "scored" : "ranked"},
+                {"normalizer", settings.normalizer},
+                {"pre_tokenizer", settings.pre_tokenizer},
+                {"decoder", settings.decoder},
+                {"prefix", settings.prefix},
+                {"suffix", settings.suffix}};
+  if (settings.fuse_unk) value["fuse_unk"] = true;
+  if (settings.byte_fallback) value["byte_fallback"] = true;
+  if (settings.ignore_merges) value["ignore_merges"] = true;
   const std::pair<const char*, int32_t> named[] = {
-      {"unk", spec.unk_id}, {"bos", ids.bos}, {"eos", ids.eos}, {"pad", ids.pad}};
+      {"unk", settings.unk_id}, {"bos", ids.bos}, {"eos", ids.eos}, {"pad", ids.pad}};
   for (const auto& [key, id] : named) {
     if (id != -1) value[key] = id;
   }
   return value.dump();
 }
 
-absl::StatusOr<TokenizerSpec> SpecFromJson(std::string_view text, const std::string& name) {
-  absl::StatusOr<json> value = ParseTokenizerJson(text, name);
+absl::StatusOr<TokenizerSettings> SettingsFromJson(std::string_view text, const std::string& name) {
+  const absl::StatusOr<json> value = ParseTokenizerJson(text, name);
   if (!value.ok()) return value.status();
   JsonFields fields(*value, absl::StrCat(name, ":"));
-  if (fields.String("format", "") != kFormat) {
-    fields.Fail(absl::StrCat("'format' must be '", ToAbsl(kFormat), "'"));
-  }
-  fields.RequiredInt("version", kVersion, kVersion);
-  TokenizerSpec spec;
+  TokenizerSettings settings;
   const std::string merging = fields.RequiredString("merging");
   if (merging == "scored") {
-    spec.merging = TokenizerSpec::Merging::kScored;
+    settings.merging = TokenizerSettings::Merging::kScored;
   } else if (merging != "ranked") {
     fields.Fail(absl::StrCat("unknown merging '", merging, "' (ranked or scored)"));
   }
-  ReadTokens(&fields, &spec);
-  spec.fuse_unk = fields.Bool("fuse_unk", false);
-  spec.byte_fallback = fields.Bool("byte_fallback", false);
-  spec.ignore_merges = fields.Bool("ignore_merges", false);
+  settings.fuse_unk = fields.Bool("fuse_unk", false);
+  settings.byte_fallback = fields.Bool("byte_fallback", false);
+  settings.ignore_merges = fields.Bool("ignore_merges", false);
   const auto component = [&](const char* key) {
     const json* found = fields.Find(key);
     return found == nullptr ? json() : *found;
   };
-  spec.normalizer = component("normalizer");
-  spec.pre_tokenizer = component("pre_tokenizer");
-  spec.decoder = component("decoder");
-  const json& added = fields.RequiredArray("added_tokens");
-  for (size_t i = 0; i < added.size(); ++i) {
-    absl::StatusOr<AddedToken> token = AddedTokenFromJson(added[i], fields.Path("added_tokens", i));
-    if (!token.ok()) return token.status();
-    spec.added_tokens.push_back(*std::move(token));
-  }
-  spec.prefix = ReadIds(&fields, "prefix");
-  spec.suffix = ReadIds(&fields, "suffix");
-  spec.unk_id = ReadOptionalId(&fields, "unk");
-  spec.special_ids.bos = ReadOptionalId(&fields, "bos");
-  spec.special_ids.eos = ReadOptionalId(&fields, "eos");
-  spec.special_ids.pad = ReadOptionalId(&fields, "pad");
+  settings.normalizer = component("normalizer");
+  settings.pre_tokenizer = component("pre_tokenizer");
+  settings.decoder = component("decoder");
+  settings.prefix = ReadIds(&fields, "prefix");
+  settings.suffix = ReadIds(&fields, "suffix");
+  settings.unk_id = ReadOptionalId(&fields, "unk");
+  settings.special_ids.bos = ReadOptionalId(&fields, "bos");
+  settings.special_ids.eos = ReadOptionalId(&fields, "eos");
+  settings.special_ids.pad = ReadOptionalId(&fields, "pad");
   if (!fields.status().ok()) return fields.status();
-  if (absl::Status status = ValidateTokenizerSpec(spec, name); !status.ok()) return status;
-  return spec;
+  return settings;
 }
 
 }  // namespace weft

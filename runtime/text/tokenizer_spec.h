@@ -1,5 +1,5 @@
 // What a tokenizer is made of, whatever file it came from: tokenizer_json.h and tokenizer_gguf.h
-// fill this in, Tokenizer runs it, and its own compact JSON form is what a compiled plan carries.
+// fill this in, and make_tokenizer_image.h turns it into what runs.
 #pragma once
 
 #include <cstdint>
@@ -47,36 +47,46 @@ struct SpecialIds {
   int32_t pad = -1;
 };
 
-struct TokenizerSpec {
+// All but the vocabulary.
+struct TokenizerSettings {
   enum class Merging {
     kRanked,  // by the order of `merges`, as Hugging Face tokenizers do
     kScored,  // by `scores` of the pieces, as SentencePiece does
   };
   Merging merging = Merging::kRanked;
-  std::vector<std::string> tokens;                  // by id, valid UTF-8; "" where absent
-  std::vector<TokenType> types;                     // by id
-  std::vector<float> scores;                        // by id; kScored only
-  std::vector<std::pair<int32_t, int32_t>> merges;  // (left, right), best first; kRanked only
-  int32_t unk_id = -1;                              // for characters without token; -1 drops them
-  bool fuse_unk = false;                            // a run of unknown characters gives one unk
-  bool byte_fallback = false;                       // such a character becomes <0xNN> tokens first
-  bool ignore_merges = false;                       // a word that is a token is that token
+  int32_t unk_id = -1;         // for characters without token; -1 drops them
+  bool fuse_unk = false;       // a run of unknown characters gives one unk
+  bool byte_fallback = false;  // such a character becomes <0xNN> tokens first
+  bool ignore_merges = false;  // a word that is a token is that token
   nlohmann::json normalizer, pre_tokenizer, decoder;  // in the form of tokenizer.json
   std::vector<AddedToken> added_tokens;
   std::vector<int32_t> prefix, suffix;  // what add_special puts around the text
   SpecialIds special_ids;
 };
 
+struct TokenizerSpec : TokenizerSettings {
+  std::vector<std::string> tokens;                  // by id, valid UTF-8; "" where absent
+  std::vector<TokenType> types;                     // by id
+  std::vector<float> scores;                        // by id; kScored only
+  std::vector<std::pair<int32_t, int32_t>> merges;  // (left, right), best first; kRanked only
+};
+
 // The most ids a vocabulary may have: eight times the largest known one (Gemma's 262,144), so ids
 // and symbol counts stay far below 2^31 and an absurd id in a file does not allocate memory.
 inline constexpr int64_t kMaxVocabulary = int64_t{1} << 21;
+// An added token is compared with the text at every position where its first byte stands, so its
+// length bounds the work.
+inline constexpr size_t kMaxAddedTokenBytes = 4096;
 
 // Checks what the parts rely on: sizes that agree, ids in range, finite scores, valid UTF-8.
 // InvalidArgument that begins with `name` otherwise.
 absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string& name);
 
-// The compact form, with `ids` in place of spec.special_ids, and back; SpecFromJson validates.
-std::string SpecToJson(const TokenizerSpec& spec, const SpecialIds& ids);
-absl::StatusOr<TokenizerSpec> SpecFromJson(std::string_view text, const std::string& name);
+// Settings without added tokens as JSON, with `ids` in place of settings.special_ids, and back: ids
+// are then those of some vocabulary, and may be beyond the one at hand (ValidateIds).
+std::string SettingsToJson(const TokenizerSettings& settings, const SpecialIds& ids);
+absl::StatusOr<TokenizerSettings> SettingsFromJson(std::string_view text, const std::string& name);
+// That all ids of settings but those of added tokens are in a vocabulary of `size`.
+absl::Status ValidateIds(const TokenizerSettings& settings, size_t size, const std::string& name);
 
 }  // namespace weft

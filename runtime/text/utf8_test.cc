@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
+
 namespace weft {
 namespace {
 
@@ -65,8 +67,8 @@ TEST(Utf8, FindsTheUnfinishedEnd) {
   EXPECT_EQ(IncompleteUtf8Suffix(""), 0U);
   EXPECT_EQ(IncompleteUtf8Suffix("a"), 0U);
   EXPECT_EQ(IncompleteUtf8Suffix(euro), 0U);
-  EXPECT_EQ(IncompleteUtf8Suffix("x" + euro.substr(0, 1)), 1U);
-  EXPECT_EQ(IncompleteUtf8Suffix("x" + euro.substr(0, 2)), 2U);
+  EXPECT_EQ(IncompleteUtf8Suffix(absl::StrCat("x", euro.substr(0, 1))), 1U);
+  EXPECT_EQ(IncompleteUtf8Suffix(absl::StrCat("x", euro.substr(0, 2))), 2U);
   EXPECT_EQ(IncompleteUtf8Suffix(face.substr(0, 3)), 3U);
   EXPECT_EQ(IncompleteUtf8Suffix("\x80\x80\x80\x80"), 0U);
   EXPECT_EQ(IncompleteUtf8Suffix("\xE0\x80"), 0U) << "an overlong form can never be completed";
