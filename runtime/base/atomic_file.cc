@@ -38,6 +38,17 @@ std::string FolderOf(const std::string& path) {
   return path.substr(0, std::max<size_t>(slash, 1));
 }
 
+std::string LinkTo(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
+
+// A file that has no name yet, and vanishes with the process unless it gets one; -1 where the file
+// system has none, or no /proc is there to name it by.
+int OpenUnnamed(const std::string& folder) {
+  const int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  if (fd < 0 || access(LinkTo(fd).c_str(), F_OK) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
@@ -52,21 +63,44 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
     if (!S_ISREG(info.st_mode)) {
       const int fd = open(target.c_str(), O_WRONLY | O_CLOEXEC);
       if (fd < 0) return PosixError(errno, path, "open for writing");
-      return std::unique_ptr<AtomicFileWriter>(new AtomicFileWriter(path, target, "", fd));
+      return std::unique_ptr<AtomicFileWriter>(
+          new AtomicFileWriter(path, target, Kind::kDirect, fd));
     }
   }
-  // Process id and counter make the name unique among the living; a leftover of a killed process is
-  // passed over.
+  if (const int fd = OpenUnnamed(FolderOf(target)); fd >= 0)
+    return std::unique_ptr<AtomicFileWriter>(
+        new AtomicFileWriter(path, target, Kind::kUnnamed, fd));
+  return CreateTemporary(path);
+}
+
+absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::CreateTemporary(
+    const std::string& path) {
+  const std::string target = ResolveLinks(path);
+  int fd = -1;
+  absl::StatusOr<std::string> temporary =
+      MakeTemporary(path, target, [&fd](const std::string& name) {
+        fd = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        return fd < 0 ? errno : 0;
+      });
+  if (!temporary.ok()) return temporary.status();
+  auto writer =
+      std::unique_ptr<AtomicFileWriter>(new AtomicFileWriter(path, target, Kind::kTemporary, fd));
+  writer->temporary_ = *std::move(temporary);
+  return writer;
+}
+
+// Process id and counter make the name unique among the living; a leftover of a killed process is
+// passed over.
+absl::StatusOr<std::string> AtomicFileWriter::MakeTemporary(
+    const std::string& path, const std::string& target,
+    absl::FunctionRef<int(const std::string&)> make) {
   static std::atomic<uint32_t> counter = 0;
   constexpr int kAttempts = 100;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string temporary = absl::StrCat(target, ".tmp-", getpid(), "-", counter.fetch_add(1));
-    const int fd = open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0) {
-      return std::unique_ptr<AtomicFileWriter>(
-          new AtomicFileWriter(path, target, std::move(temporary), fd));
-    }
-    if (errno != EEXIST) return PosixError(errno, path, "create a file in its folder");
+    std::string name = absl::StrCat(target, ".tmp-", getpid(), "-", counter.fetch_add(1));
+    const int error = make(name);
+    if (error == 0) return name;
+    if (error != EEXIST) return PosixError(error, path, "create a file in its folder");
   }
   return PosixError(EEXIST, path, "create a temporary file beside it");
 }
@@ -114,17 +148,18 @@ absl::Status AtomicFileWriter::PadTo(uint64_t alignment) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<absl::Span<uint8_t>> AtomicFileWriter::AppendMapped(uint64_t size) {
+absl::StatusOr<absl::Span<uint8_t>> AtomicFileWriter::AppendMapped(uint64_t size, uint8_t* at) {
   constexpr uint64_t kPage = 4096;
   WEFT_CHECK(fd_ >= 0 && map_.empty() && offset_ % kPage == 0);
-  if (temporary_.empty()) return PosixError(ENODEV, path_, "map");
+  if (kind_ == Kind::kDirect) return PosixError(ENODEV, path_, "map");
   if (size == 0) return absl::Span<uint8_t>();
   // Without room, a write through the map would be SIGBUS.
   const auto offset = static_cast<off_t>(offset_);
   int error = EINTR;
   while (error == EINTR) error = posix_fallocate(fd_, offset, static_cast<off_t>(size));
   if (error != 0) return PosixError(error, path_, absl::StrCat("reserve ", size, " bytes"));
-  void* const map = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, offset);
+  void* const map = mmap(at, size, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | (at == nullptr ? 0 : MAP_FIXED), fd_, offset);
   if (map == MAP_FAILED) return PosixError(errno, path_, "map");
   map_ = {static_cast<uint8_t*>(map), size};
   offset_ += size;
@@ -148,21 +183,47 @@ absl::Status AtomicFileWriter::WriteAt(uint64_t offset, absl::Span<const uint8_t
 }
 
 absl::Status AtomicFileWriter::Commit() {
+  if (absl::Status status = Flush(); !status.ok()) return status;
+  return Publish();
+}
+
+absl::Status AtomicFileWriter::Flush() {
   WEFT_CHECK(fd_ >= 0);
-  // fsync first: a rename that reaches the disk before the data would leave a short file after a
-  // power cut. Pipes and terminals cannot be synced and say EINVAL.
+  // Before the file gets its name: a name that reaches the disk before the data would leave a short
+  // file after a power cut. Pipes and terminals cannot be synced and say EINVAL.
   Unmap();
-  const bool direct = temporary_.empty();
-  if (fsync(fd_) != 0 && !(direct && (errno == EINVAL || errno == EROFS))) {
+  if (fsync(fd_) != 0 && !(kind_ == Kind::kDirect && (errno == EINVAL || errno == EROFS)))
     return PosixError(errno, path_, "flush to the device");
+  return absl::OkStatus();
+}
+
+// Between a name beside the target and the target's lies one system call: who is killed just there
+// leaves a whole file under the former.
+absl::Status AtomicFileWriter::LinkUnnamed() {
+  const std::string link = LinkTo(fd_);
+  const auto name = [&link](const std::string& to) {
+    return linkat(AT_FDCWD, link.c_str(), AT_FDCWD, to.c_str(), AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+  };
+  const int error = name(target_);
+  if (error == 0) return absl::OkStatus();
+  if (error != EEXIST) return PosixError(error, path_, "give the finished file its name");
+  absl::StatusOr<std::string> temporary = MakeTemporary(path_, target_, name);
+  if (!temporary.ok()) return temporary.status();
+  temporary_ = *std::move(temporary);
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFileWriter::Publish() {
+  WEFT_CHECK(fd_ >= 0 && map_.empty());
+  if (kind_ == Kind::kUnnamed) {
+    if (absl::Status status = LinkUnnamed(); !status.ok()) return status;
   }
   const int closed = close(fd_);
   fd_ = -1;
   if (closed != 0) return PosixError(errno, path_, "close");
-  if (direct) return absl::OkStatus();
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) {
+  if (kind_ == Kind::kDirect) return absl::OkStatus();
+  if (!temporary_.empty() && rename(temporary_.c_str(), target_.c_str()) != 0)
     return PosixError(errno, path_, "rename the finished file into place");
-  }
   temporary_.clear();
   // The name is durable once its folder is. Some file systems cannot sync folders; the file is
   // whole either way.

@@ -1,6 +1,7 @@
 // Writes a file that either appears whole or not at all.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
@@ -12,15 +13,19 @@
 
 namespace weft {
 
-// Bytes go to a temporary file beside `path`; Commit() flushes it to the device and renames it over
-// `path`. Destroyed without Commit(), it removes the temporary file and leaves `path` as it was. A
-// `path` that exists and is no regular file
-// (/dev/stdout, a pipe) is written directly instead, for renaming would replace it.
-// Every error names `path` and says what to do; after one, only destruction makes sense.
+// Bytes go to a file without a name in the folder of `path`; Commit() flushes it to the device and
+// puts it at `path`. Without Commit() nothing is left and `path` is as it was, however the process
+// ends. Where the file system has no such files, a temporary one beside `path` stands in, which the
+// destructor removes and kill -9 does not. A `path` that exists and is no regular file
+// (/dev/stdout, a pipe) is written directly instead, for renaming would replace it. Every error
+// names `path` and says what to do; after one, only destruction makes sense.
 class AtomicFileWriter {
  public:
   // Follows symbolic links: the file behind a link is replaced, not the link. A folder is an error.
   static absl::StatusOr<std::unique_ptr<AtomicFileWriter>> Create(const std::string& path);
+
+  // What Create does where the file system has no unnamed files; `path` is a regular file or none.
+  static absl::StatusOr<std::unique_ptr<AtomicFileWriter>> CreateTemporary(const std::string& path);
 
   ~AtomicFileWriter();
   AtomicFileWriter(const AtomicFileWriter&) = delete;
@@ -32,8 +37,9 @@ class AtomicFileWriter {
   absl::Status PadTo(uint64_t alignment);
   // Appends `size` zeros, whose room on the device is taken at once, and maps them: for bytes that
   // come in any order, from several threads, or are more than memory holds. The map lives until
-  // Commit(). Once, with offset() a multiple of 4096; an error where `path` is written directly.
-  absl::StatusOr<absl::Span<uint8_t>> AppendMapped(uint64_t size);
+  // Flush(). Once, with offset() a multiple of 4096; an error where `path` is written directly.
+  // With `at`, a multiple of 4096, it replaces what is mapped there.
+  absl::StatusOr<absl::Span<uint8_t>> AppendMapped(uint64_t size, uint8_t* at = nullptr);
   // Overwrites bytes that were appended before; offset() stays. An error where `path` is written
   // directly.
   absl::Status WriteAt(uint64_t offset, absl::Span<const uint8_t> bytes);
@@ -42,19 +48,30 @@ class AtomicFileWriter {
 
   // Once, as the last call.
   absl::Status Commit();
+  // Commit() in its two parts, for files that belong together: all are flushed before the first
+  // appears.
+  absl::Status Flush();
+  absl::Status Publish();
+  // Of the file that appears, with symbolic links resolved.
+  const std::string& target() const { return target_; }
 
  private:
+  enum class Kind { kUnnamed, kTemporary, kDirect };
+
+  AtomicFileWriter(std::string path, std::string target, Kind kind, int fd)
+      : path_(std::move(path)), target_(std::move(target)), kind_(kind), fd_(fd) {}
+  // Calls make(name), which returns 0 or an errno, with names beside target_ until one is free.
+  static absl::StatusOr<std::string> MakeTemporary(const std::string& path,
+                                                   const std::string& target,
+                                                   absl::FunctionRef<int(const std::string&)> make);
+  absl::Status LinkUnnamed();
   void Unmap();
-  AtomicFileWriter(std::string path, std::string target, std::string temporary, int fd)
-      : path_(std::move(path)),
-        target_(std::move(target)),
-        temporary_(std::move(temporary)),
-        fd_(fd) {}
 
   std::string path_;       // as the caller named it, for messages
   std::string target_;     // with symbolic links resolved
-  std::string temporary_;  // empty: target_ is written directly
-  int fd_;                 // -1 once closed
+  std::string temporary_;  // empty: there is none to remove
+  Kind kind_;
+  int fd_;  // -1 once closed
   absl::Span<uint8_t> map_;
   uint64_t offset_ = 0;
 };

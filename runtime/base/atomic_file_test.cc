@@ -1,5 +1,6 @@
 #include "runtime/base/atomic_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -73,6 +74,50 @@ TEST_F(AtomicFileTest, UncommittedLeavesNothing) {
     ASSERT_TRUE((*writer)->Append("hello").ok());
   }
   EXPECT_THAT(Files(), IsEmpty());
+}
+
+// Until it is committed the folder shows nothing, so that kill -9 leaves nothing.
+TEST_F(AtomicFileTest, HasNoNameUntilItIsCommitted) {
+  const int fd = open(folder_.c_str(), O_TMPFILE | O_RDWR, 0600);
+  if (fd < 0) GTEST_SKIP() << "no unnamed files here";
+  close(fd);
+  auto writer = AtomicFileWriter::Create(path_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append("hello").ok());
+  ASSERT_TRUE((*writer)->Flush().ok());
+  EXPECT_THAT(Files(), IsEmpty());
+  ASSERT_TRUE((*writer)->Publish().ok());
+  EXPECT_THAT(Files(), ElementsAre("out.bin"));
+  EXPECT_EQ(Read(path_), "hello");
+}
+
+TEST_F(AtomicFileTest, TemporaryFileBeside) {
+  std::ofstream(path_) << "old";
+  {
+    auto writer = AtomicFileWriter::CreateTemporary(path_);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE((*writer)->Append("gone").ok());
+    EXPECT_EQ(Files().size(), 2u);
+  }
+  EXPECT_THAT(Files(), ElementsAre("out.bin"));
+  auto writer = AtomicFileWriter::CreateTemporary(path_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append("new").ok());
+  EXPECT_EQ(Read(path_), "old");
+  ASSERT_TRUE((*writer)->Commit().ok());
+  writer->reset();
+  EXPECT_EQ(Read(path_), "new");
+  EXPECT_THAT(Files(), ElementsAre("out.bin"));
+}
+
+TEST_F(AtomicFileTest, FileThatAppearsMeanwhileIsReplaced) {
+  auto writer = AtomicFileWriter::Create(path_);
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  ASSERT_TRUE((*writer)->Append("new").ok());
+  std::ofstream(path_) << "other";
+  ASSERT_TRUE((*writer)->Commit().ok());
+  EXPECT_EQ(Read(path_), "new");
+  EXPECT_THAT(Files(), ElementsAre("out.bin"));
 }
 
 TEST_F(AtomicFileTest, HonoursTheUmask) {
