@@ -14,7 +14,8 @@
 
 namespace weft {
 
-absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
+absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path,
+                                                                   bool guarded) {
   // O_NONBLOCK: opening a named pipe must not wait for its writer; it means nothing for regular
   // files.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -42,7 +43,9 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
     }
     bytes = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
   }
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, fd, bytes));
+  auto file = std::shared_ptr<MappedFile>(new MappedFile(path, fd, bytes));
+  if (guarded) file->guard_ = GuardedRange(bytes.data(), bytes.size());
+  return file;
 }
 
 MappedFile::~MappedFile() {
@@ -63,6 +66,24 @@ absl::Status MappedFile::Read(uint64_t offset, absl::Span<uint8_t> out) const {
     out.remove_prefix(static_cast<size_t>(count));
   }
   return absl::OkStatus();
+}
+
+absl::Status MappedFile::MapAt(uint8_t* address, uint64_t offset, uint64_t size) const {
+  if (mmap(address, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd_, static_cast<off_t>(offset)) ==
+      MAP_FAILED)
+    return PosixError(errno, path_, "map into memory");
+  return absl::OkStatus();
+}
+
+absl::Status MappedFile::CheckWhole() const {
+  return guard_.broken() ? Truncated() : absl::OkStatus();
+}
+
+absl::Status MappedFile::Truncated() const {
+  return absl::DataLossError(absl::StrCat(
+      path_,
+      ": the file was truncated while it was in use, or its device cannot read it (open it "
+      "again once it is whole)"));
 }
 
 void MappedFile::Advise(uint64_t offset, uint64_t size, Access access) const {
