@@ -148,7 +148,8 @@ struct Job {
 std::vector<Job> KernelJobs(absl::Span<const NamedEmission> kernels, const Target& target) {
   std::vector<Job> jobs;
   for (const NamedEmission& kernel : kernels)
-    jobs.push_back({kernel.name + ".o", [&kernel, &target] { return KernelObject(kernel, target); }});
+    jobs.push_back(
+        {kernel.name + ".o", [&kernel, &target] { return KernelObject(kernel, target); }});
   return jobs;
 }
 
@@ -169,11 +170,14 @@ absl::StatusOr<std::vector<uint8_t>> Archive(
 }
 
 // A module each, whatever the number of threads: equal input gives equal bytes.
-absl::StatusOr<std::vector<uint8_t>> RunJobs(absl::Span<const Job> jobs) {
+absl::StatusOr<std::vector<uint8_t>> RunJobs(absl::Span<const Job> jobs,
+                                             const std::atomic<bool>* cancel = nullptr) {
+  const auto cancelled = [cancel] { return cancel != nullptr && *cancel; };
   std::vector<absl::StatusOr<std::string>> objects(jobs.size());
   std::atomic<size_t> next = 0;
   const auto work = [&] {
-    for (size_t i = next++; i < jobs.size(); i = next++) objects[i] = jobs[i].compile();
+    for (size_t i = next++; i < jobs.size() && !cancelled(); i = next++)
+      objects[i] = jobs[i].compile();
   };
   {
     std::vector<std::jthread> helpers;
@@ -181,6 +185,7 @@ absl::StatusOr<std::vector<uint8_t>> RunJobs(absl::Span<const Job> jobs) {
       helpers.emplace_back(work);
     work();
   }
+  if (cancelled()) return absl::CancelledError("compiling was interrupted");
   for (const absl::StatusOr<std::string>& object : objects) {
     if (!object.ok()) return object.status();
   }
@@ -200,11 +205,12 @@ absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> ke
 }
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(const BuiltProgram& built,
-                                                     const Target& target) {
+                                                     const Target& target,
+                                                     const std::atomic<bool>* cancel) {
   const std::vector<NamedEmission> kernels = Emissions(built.kernels);
   std::vector<Job> jobs = KernelJobs(kernels, target);
   jobs.push_back({"steps.o", [&] { return ThunkObject(built, target); }});
-  return RunJobs(jobs);
+  return RunJobs(jobs, cancel);
 }
 
 absl::StatusOr<std::string> CompileToAssembly(absl::Span<const Kernel> kernels,

@@ -1,6 +1,7 @@
 // LLVM IR and machine code of kernels.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,9 +22,11 @@ class KernelBuilder;
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
                                                      const Target& target);
 // The kernels of a program as such an archive, with one more object of a function per step
-// (step_thunks.h). Line tables map all of it to the IR text (debug_lines.h).
+// (step_thunks.h). Line tables map all of it to the IR text (debug_lines.h). Once `cancel` is set,
+// which may be null, compiling soon ends with CancelledError.
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(const BuiltProgram& built,
-                                                     const Target& target);
+                                                     const Target& target,
+                                                     const std::atomic<bool>* cancel = nullptr);
 
 // The same as text, for reading: LLVM IR after optimisation, and assembly.
 absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, const Target& target);

@@ -185,5 +185,13 @@ TEST(Compiler, ObjectsAreElfAndRepeat) {
   EXPECT_EQ(*first, *CompileToObject(absl::MakeConstSpan(&kernel, 1), target));
 }
 
+TEST(Compiler, EndsWhenCancelled) {
+  const Target target = *ParseTarget("avx512-vnni", CpuFeatures());
+  BuiltProgram built;
+  built.kernels = {MatmulKernel("q8_0", target)};
+  const std::atomic<bool> cancel = true;
+  EXPECT_TRUE(absl::IsCancelled(CompileToObject(built, target, &cancel).status()));
+}
+
 }  // namespace
 }  // namespace weft::codegen

@@ -6,7 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
+
+#include "runtime/base/posix_error.h"
 
 namespace weft {
 namespace {
@@ -48,6 +51,18 @@ absl::StatusOr<AnonymousMemory> AnonymousMemory::Map(uint64_t bytes, absl::strin
 
 AnonymousMemory::~AnonymousMemory() {
   if (data_ != nullptr) munmap(data_, size_);
+}
+
+// Linux does the whole of mremap(), the unmapping at `address` included, under the lock that the
+// page faults of other threads wait for; and it counts the maps that it may need before it unmaps
+// anything.
+absl::Status AnonymousMemory::MoveTo(uint8_t* address) && {
+  if (mprotect(data_, size_, PROT_READ) != 0 ||
+      mremap(data_, size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED)
+    return PosixError(errno, "anonymous memory", "move");
+  data_ = nullptr;
+  size_ = 0;
+  return absl::OkStatus();
 }
 
 AnonymousMemory::AnonymousMemory(AnonymousMemory&& other) noexcept

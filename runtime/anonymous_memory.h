@@ -1,6 +1,7 @@
 // Large zeroed memory that costs nothing until it is touched.
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 
@@ -20,6 +21,12 @@ class AnonymousMemory {
   ~AnonymousMemory();
   AnonymousMemory(AnonymousMemory&& other) noexcept;
   AnonymousMemory& operator=(AnonymousMemory&& other) noexcept;
+
+  // Puts this memory, read-only from then on, in the place of what is mapped at `address`, a
+  // multiple of 2 MiB; it is the address's owner's then. Pages of 2 MiB stay such. Other threads
+  // may go on reading there: each touch finds what was there or this memory. Where it fails, what
+  // was there is as before.
+  absl::Status MoveTo(uint8_t* address) &&;
 
   uint8_t* data() const { return data_; }  // null where size() is 0
   uint64_t size() const { return size_; }

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace weft {
 namespace {
@@ -103,6 +106,43 @@ TEST(AnonymousMemory, MoreThanThereIs) {
     EXPECT_EQ(memory.status().code(), absl::StatusCode::kResourceExhausted);
     EXPECT_THAT(std::string(memory.status().message()), HasSubstr("no memory for the KV cache"));
   }
+}
+
+// While others read there.
+TEST(AnonymousMemory, MovesOverAMapThatIsRead) {
+  constexpr uint64_t kHugePage = 2 << 20;
+  constexpr uint64_t kPages = 16;
+  const auto place = AnonymousMemory::Map(kPages * kHugePage, "a test");
+  ASSERT_TRUE(place.ok()) << place.status();
+  uint8_t* const data = place->data();
+  std::fill(data, data + place->size(), uint8_t{1});
+  std::atomic<bool> done = false;
+  {
+    std::vector<std::jthread> readers;
+    for (size_t first = 0; first < 3; ++first) {
+      readers.emplace_back([&, first] {
+        while (!done) {
+          for (size_t at = first * 4096; at < kPages * kHugePage; at += 3 * 4096) {
+            const uint8_t seen = *static_cast<volatile uint8_t*>(data + at);
+            ASSERT_TRUE(seen == 1 || seen == 2) << int{seen};
+          }
+        }
+      });
+    }
+    for (int round = 0; round < 4; ++round) {
+      for (uint64_t page = 0; page < kPages; ++page) {
+        auto memory = AnonymousMemory::Map(kHugePage, "a test");
+        ASSERT_TRUE(memory.ok());
+        std::fill(memory->data(), memory->data() + kHugePage, uint8_t{2});
+        const int64_t huge = HugeKilobytes(memory->data());
+        ASSERT_TRUE((*std::move(memory)).MoveTo(data + page * kHugePage).ok());
+        // Neighbours may have become one map.
+        EXPECT_GE(HugeKilobytes(data + page * kHugePage), huge) << "pages of 2 MiB stay such";
+      }
+    }
+    done = true;
+  }
+  EXPECT_TRUE(std::all_of(data, data + place->size(), [](uint8_t b) { return b == 2; }));
 }
 
 }  // namespace

@@ -65,17 +65,11 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
   for (size_t i = 0; i < program.steps.size(); ++i) {
     void* const* first = executor->operands_.data() + executor->operands_.size();
     for (const OperandRef& operand : program.steps[i].operands) {
-      if (options.weight_copy != nullptr && operand.space == Space::kWeights) {
-        executor->unmoved_.push_back(
-            {executor->operands_.size(), operand.offset, operand.offset + operand.bytes});
-      }
       executor->operands_.push_back(spaces[static_cast<size_t>(operand.space)] + operand.offset);
     }
     executor->steps_.push_back({kernels[i], first});
   }
 
-  std::sort(executor->unmoved_.begin(), executor->unmoved_.end(),
-            [](const WeightOperand& a, const WeightOperand& b) { return a.end > b.end; });
   const int threads =
       options.threads.value_or(std::min<int>(UsableCpus(), WorkerPool::kMaxWorkers));
   absl::StatusOr<std::unique_ptr<WorkerPool>> pool = WorkerPool::Create(threads);
@@ -148,9 +142,9 @@ absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int6
   auto* positions = reinterpret_cast<int32_t*>(arena_.data() + program_.positions.offset);
   for (int64_t i = 0; i < context.tokens; ++i) positions[i] = static_cast<int32_t>(position + i);
 
-  if (!unmoved_.empty()) MoveToCopy();
   // Prefill keeps all cores busy, and the first token is waiting for it.
-  const bool pause = !unmoved_.empty() && context.tokens > 1;
+  const bool pause =
+      context.tokens > 1 && options_.weight_copy != nullptr && !options_.weight_copy->ended();
   if (pause) options_.weight_copy->Pause(true);
   logit_rows_ = 0;
   skipped_.store(false, std::memory_order_relaxed);
@@ -162,22 +156,12 @@ absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int6
     pool_->Run([&](int worker) { RunWorker(worker, context); });
   }
   if (pause) options_.weight_copy->Pause(false);
+  if (status.ok() && options_.weight_block != nullptr) status = options_.weight_block->CheckWhole();
   if (!status.ok()) return status;
   if (skipped_.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled");
   if (options_.profile) AddToProfile(context, NowNs() - begin_ns);
   logit_rows_ = logit_rows;
   return absl::OkStatus();
-}
-
-// No worker runs. Takes what the copy holds by now from there; its bytes are the same.
-void Executor::MoveToCopy() {
-  const WeightCopy& copy = *options_.weight_copy;
-  for (const uint64_t ready = copy.ready(); !unmoved_.empty() && unmoved_.back().end <= ready;) {
-    const WeightOperand& operand = unmoved_.back();
-    operands_[operand.index] = const_cast<uint8_t*>(copy.data()) + operand.offset;
-    unmoved_.pop_back();
-  }
-  if (unmoved_.empty()) copy.ReleaseMap();
 }
 
 bool Executor::Cancelled() const {

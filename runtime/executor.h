@@ -29,12 +29,15 @@ struct ExecutorOptions {
   bool debug_poison = false;
   // Time every step. Costs two readings of the clock per step and worker.
   bool profile = false;
-  // Where set: a copy of the weights, which the executor reads from as far as it is there, and
-  // which it pauses while it computes several tokens. Must outlive the executor; may be null.
+  // Where set: what moves the weights to other pages, and pauses while several tokens are computed.
+  // Must outlive the executor; may be null.
   WeightCopy* weight_copy = nullptr;
   // Where set (by a signal handler or another thread), Run() ends before its next step. Must
   // outlive the executor; may be null.
   const std::atomic<bool>* cancel = nullptr;
+  // Where set: the map that holds the weights; runs fail once a file of it was found truncated.
+  // Must outlive the executor; may be null.
+  const MappedBlock* weight_block = nullptr;
 };
 
 // Owns the arena and the KV cache, both zero at first. Results do not depend on the number of
@@ -97,14 +100,7 @@ class Executor {
   };
   using Groups = std::vector<PreparedGroup>;
 
-  struct WeightOperand {
-    size_t index = 0;  // in operands_
-    uint64_t offset = 0;
-    uint64_t end = 0;
-  };
-
   Executor() = default;
-  void MoveToCopy();
   absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
   bool Cancelled() const;
   int64_t Units(size_t step, const KernelContext& context) const;
@@ -129,8 +125,7 @@ class Executor {
   ExecutorOptions options_;
   AnonymousMemory arena_;
   AnonymousMemory kv_;
-  std::vector<void*> operands_;         // of all steps, one after another
-  std::vector<WeightOperand> unmoved_;  // with a weight_copy: still in the map; the last ends first
+  std::vector<void*> operands_;  // of all steps, one after another
   std::vector<PreparedStep> steps_;
   Groups one_row_;                       // for runs of one token
   Groups many_rows_;                     // for others

@@ -428,8 +428,7 @@ TEST(Executor, DefaultIsEveryCpuThatMayBeUsed) {
   EXPECT_EQ(executor->threads(), UsableCpus());
 }
 
-// Gives where it found its weights, and what they are.
-TEST(Executor, MovesToACopyOfTheWeights) {
+TEST(Executor, ReadsWeightsThatMove) {
   constexpr uint64_t kWeightBytes = 10 << 20;
   const std::string path = testing::TempDir() + "weft_executor_weights";
   {
@@ -440,15 +439,15 @@ TEST(Executor, MovesToACopyOfTheWeights) {
   const auto file = MappedFile::Open(path);
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_EQ(unlink(path.c_str()), 0);
-  const auto copy = WeightCopy::Start(*file, 0, kWeightBytes);
+  const auto block = MappedBlock::Map({{*file, 0, kWeightBytes}});
+  ASSERT_TRUE(block.ok()) << block.status();
+  const auto copy = WeightCopy::Start(*block);
   ASSERT_TRUE(copy.ok()) << copy.status();
 
   TestModel model;
   model.program.weight_bytes = kWeightBytes;
   const KernelFn look = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
-    auto* out = static_cast<int32_t*>(operands[2]);
-    out[0] = static_cast<int32_t>(reinterpret_cast<uintptr_t>(operands[0]) >> 12);
-    out[1] =
+    *static_cast<int32_t*>(operands[2]) =
         *static_cast<const uint8_t*>(operands[0]) * 256 + *static_cast<const uint8_t*>(operands[1]);
   };
   model.Add("look", look, Extent::kOne, 1, 1,
@@ -458,18 +457,42 @@ TEST(Executor, MovesToACopyOfTheWeights) {
   ExecutorOptions options = Threads(2);
   options.weight_copy = copy->get();
   const auto executor =
-      Executor::Create(model.program, model.kernels, (*file)->bytes().data(), options);
+      Executor::Create(model.program, model.kernels, (*block)->bytes().data(), options);
   ASSERT_TRUE(executor.ok()) << executor.status();
   for (int run = 0; run < 20; ++run) {
     if (run == 10) (*copy)->Wait();
     ASSERT_TRUE((*executor)->Run({1}, 0, 1).ok());
     ASSERT_TRUE((*executor)->Run({1, 1}, 0, 2).ok());
-    EXPECT_EQ((*executor)->argmax(1), (kWeightBytes - 64) % 251 * 256 + 4096 % 251);
+    EXPECT_EQ((*executor)->argmax(0), (kWeightBytes - 64) % 251 * 256 + 4096 % 251);
   }
-  const auto page = [](const uint8_t* address) {
-    return static_cast<int32_t>(reinterpret_cast<uintptr_t>(address) >> 12);
+}
+
+TEST(Executor, WeightsThatAreTruncated) {
+  ASSERT_TRUE(GuardTruncatedFiles());
+  const std::string path = testing::TempDir() + "weft_executor_truncated";
+  std::ofstream(path) << std::string(8192, 'x');
+  const auto file = MappedFile::Open(path, /*guarded=*/true);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto block = MappedBlock::Map({{*file, 0, 8192}});
+  ASSERT_TRUE(block.ok()) << block.status();
+  TestModel model;
+  model.program.weight_bytes = 8192;
+  const KernelFn copy = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+    *static_cast<int32_t*>(operands[1]) = *static_cast<const uint8_t*>(operands[0]);
   };
-  EXPECT_EQ((*executor)->argmax(0), page((*copy)->data() + kWeightBytes - 64));
+  model.Add("copy", copy, Extent::kOne, 1, 1,
+            {{Space::kWeights, 4096, 4, false}, model.program.argmax});
+  ExecutorOptions options = Threads(2);
+  options.weight_block = block->get();
+  const auto executor =
+      Executor::Create(model.program, model.kernels, (*block)->bytes().data(), options);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  ASSERT_TRUE((*executor)->Run({1}, 0, 1).ok());
+  EXPECT_EQ((*executor)->argmax(0), 'x');
+  ASSERT_EQ(truncate(path.c_str(), 4096), 0);
+  for (int run = 0; run < 2; ++run)
+    EXPECT_EQ((*executor)->Run({1}, 0, 1).code(), absl::StatusCode::kDataLoss);
+  unlink(path.c_str());
 }
 
 TEST(Executor, ReadsWeights) {

@@ -35,11 +35,10 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
   WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_ASSIGN_OR_RETURN(loaded->target_,
                         ChooseTarget(opened.metadata(), options.target, cpu, opened.path()));
+  if (options.lock) WEFT_RETURN_IF_ERROR(opened.weight_block()->Lock());
   if (options.huge_pages && !opened.weights().empty()) {
-    const auto offset =
-        static_cast<uint64_t>(opened.weights().data() - opened.file()->bytes().data());
-    // Where there is no memory for a copy, the map serves as well, if more slowly.
-    auto copy = WeightCopy::Start(opened.file(), offset, opened.weights().size());
+    // Where there is no memory for them, the file's pages serve as well, if more slowly.
+    auto copy = WeightCopy::Start(opened.weight_block(), options.lock);
     if (copy.ok()) loaded->copy_ = *std::move(copy);
   }
   auto code = CodeLibrary::Load(opened.code(loaded->target_), options.code_folder);
@@ -49,6 +48,8 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
   WEFT_RETURN_IF_ERROR(AtPath(opened, kernels.status()));
   loaded->kernels_ = *std::move(kernels);
   loaded->tokenizer_ = ReadTokenizer(loaded->plan_);
+  // Rather than what follows from it.
+  WEFT_RETURN_IF_ERROR(opened.CheckWhole());
   if (!loaded->tokenizer_.ok() && !absl::IsNotFound(loaded->tokenizer_.status()))
     return loaded->tokenizer_.status();
   return loaded;
@@ -56,14 +57,14 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
 
 absl::StatusOr<std::unique_ptr<Executor>> LoadedPlan::NewExecutor(
     const ExecutorOptions& options) const {
-  ExecutorOptions with_copy = options;
-  with_copy.weight_copy = copy_.get();
-  return Executor::Create(plan_->program(), kernels_, plan_->weights().data(), with_copy);
+  ExecutorOptions ours = options;
+  ours.weight_copy = copy_.get();
+  ours.weight_block = plan_->weight_block().get();
+  return Executor::Create(plan_->program(), kernels_, plan_->weights().data(), ours);
 }
 
 const uint8_t* LoadedPlan::SettledWeights() const {
   if (copy_) copy_->Wait();
-  if (copy_ && copy_->ready() == copy_->size()) return copy_->data();
   return plan_->weights().data();
 }
 

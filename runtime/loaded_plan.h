@@ -16,9 +16,11 @@
 namespace weft {
 
 struct PlanLoadOptions {
-  // Copy the weights to 2 MiB pages of this process, in the background; else they stay in the
+  // Move the weights to 2 MiB pages of this process, in the background; else they stay in the
   // file's pages, which processes share.
   bool huge_pages = true;
+  // Read all weights at once, and keep them in memory.
+  bool lock = false;
   // The name of one of the plan's targets; empty or "host": the best that this machine executes.
   std::string target;
   // For the machine code (code_library.h).
@@ -28,7 +30,8 @@ struct PlanLoadOptions {
 class LoadedPlan {
  public:
   // Errors name the path: CPU features that each of the plan's targets needs and this machine
-  // lacks, machine code that cannot be loaded, a damaged tokenizer.
+  // lacks, machine code that cannot be loaded, a damaged tokenizer, a limit of locked memory that
+  // is too low.
   static absl::StatusOr<std::shared_ptr<const LoadedPlan>> Load(std::shared_ptr<const Plan> plan,
                                                                 const PlanLoadOptions& options);
 
@@ -40,8 +43,7 @@ class LoadedPlan {
   absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const ExecutorOptions& options) const;
   // NotFound where the model had none.
   const absl::StatusOr<std::shared_ptr<const Tokenizer>>& tokenizer() const { return tokenizer_; }
-  // Where executors find the weights from their next run on; waits until they have come there, as
-  // measurements should.
+  // Waits until they have moved, as measurements should.
   const uint8_t* SettledWeights() const;
 
  private:
@@ -49,7 +51,7 @@ class LoadedPlan {
 
   std::shared_ptr<const Plan> plan_;  // whose map holds the weights
   size_t target_ = 0;                 // index in the plan's
-  std::unique_ptr<WeightCopy> copy_;  // of the weights
+  std::unique_ptr<WeightCopy> copy_;  // moves the weights
   std::unique_ptr<CodeLibrary> code_;
   std::vector<KernelFn> kernels_;
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer_ = absl::NotFoundError("");

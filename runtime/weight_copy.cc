@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -10,11 +11,18 @@
 #include <string>
 #include <system_error>
 
+#include "runtime/anonymous_memory.h"
+
 namespace weft {
 namespace {
 
-// Two huge pages: some milliseconds, so that a pause takes effect soon.
-constexpr uint64_t kSectionBytes = uint64_t{4} << 20;
+// Two huge pages: some milliseconds, so that a pause takes effect soon. Each section may stay a map
+// of its own, of which a process has 65,530: more than 32 GB take longer ones.
+uint64_t SectionBytes(uint64_t size) {
+  constexpr uint64_t kLeast = 2 * MappedBlock::kAlignment;
+  constexpr uint64_t kMostSections = 8192;
+  return (size / kMostSections + kLeast) / kLeast * kLeast;
+}
 // About a tenth of a busy core's time, all of an idle one's.
 constexpr int kNice = 10;
 
@@ -38,19 +46,10 @@ uint64_t AvailableMemory() {
 }
 
 absl::StatusOr<std::unique_ptr<WeightCopy>> WeightCopy::Start(
-    std::shared_ptr<const MappedFile> file, uint64_t offset, uint64_t size) {
-  const uint64_t file_bytes = file->bytes().size();
-  if (offset > file_bytes || size > file_bytes - offset) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file->path(), ": has no ", size, " bytes at ", offset));
-  }
-  if (size > AvailableMemory() / 2) {
+    std::shared_ptr<const MappedBlock> weights, bool lock) {
+  if (weights->bytes().size() > AvailableMemory() / 2)
     return absl::ResourceExhaustedError("too little memory for a copy of the weights");
-  }
-  absl::StatusOr<AnonymousMemory> memory = AnonymousMemory::Map(size, "a copy of the weights");
-  if (!memory.ok()) return memory.status();
-  auto copy =
-      std::unique_ptr<WeightCopy>(new WeightCopy(std::move(file), offset, *std::move(memory)));
+  auto copy = std::unique_ptr<WeightCopy>(new WeightCopy(std::move(weights), lock));
   try {
     copy->thread_ = std::thread([&worker = *copy] { worker.Work(); });
   } catch (const std::system_error& error) {
@@ -62,7 +61,7 @@ absl::StatusOr<std::unique_ptr<WeightCopy>> WeightCopy::Start(
 WeightCopy::~WeightCopy() {
   {
     const absl::MutexLock lock(&mutex_);
-    ended_ = true;
+    stop_ = true;
   }
   Wait();
 }
@@ -72,31 +71,38 @@ void WeightCopy::Pause(bool paused) {
   paused_ = paused;
 }
 
-void WeightCopy::ReleaseMap() const {
-  file_->Advise(offset_, size(), MappedFile::Access::kDontNeed);
-}
-
 void WeightCopy::Wait() {
   if (thread_.joinable()) thread_.join();
 }
 
 bool WeightCopy::MayGoOn() {
-  const auto decided = [this]()
-                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ended_ || !paused_; };
+  const auto decided = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || !paused_; };
   const absl::MutexLock lock(&mutex_, absl::Condition(&decided));
-  return !ended_;
+  return !stop_;
+}
+
+bool WeightCopy::MoveSection(uint64_t offset, uint64_t bytes) {
+  constexpr uint64_t kPage = MappedBlock::kAlignment;
+  auto section =
+      AnonymousMemory::Map((bytes + kPage - 1) / kPage * kPage, "a section of the weights");
+  if (!section.ok()) return false;
+  // Reading goes past the map, so that its pages are neither touched nor looked up.
+  if (!weights_->Read(offset, absl::MakeSpan(section->data(), bytes)).ok()) return false;
+  if (lock_ && mlock(section->data(), section->size()) != 0) return false;
+  return (*std::move(section)).MoveTo(const_cast<uint8_t*>(weights_->bytes().data()) + offset).ok();
 }
 
 void WeightCopy::Work() {
   (void)setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone, on Linux; a wish
-  for (uint64_t done = 0; done < size();) {
-    if (!MayGoOn()) return;
-    const uint64_t bytes = std::min(kSectionBytes, size() - done);
-    // Reading goes past the map, so that its pages are neither touched nor looked up.
-    if (!file_->Read(offset_ + done, absl::MakeSpan(memory_.data() + done, bytes)).ok()) return;
+  const uint64_t size = weights_->bytes().size();
+  const uint64_t section = SectionBytes(size);
+  for (uint64_t done = 0; done < size && MayGoOn();) {
+    const uint64_t bytes = std::min(section, size - done);
+    if (!MoveSection(done, bytes)) break;
     done += bytes;
-    ready_.store(done, std::memory_order_release);
+    moved_.store(done, std::memory_order_release);
   }
+  ended_.store(true, std::memory_order_release);
 }
 
 }  // namespace weft

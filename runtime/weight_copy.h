@@ -1,4 +1,4 @@
-// A plan's weights in 2 MiB pages, copied in the background while the file's own pages serve.
+// A plan's weights move to 2 MiB pages in the background, while they are read.
 #pragma once
 
 #include <absl/base/thread_annotations.h>
@@ -10,54 +10,54 @@
 #include <memory>
 #include <thread>
 
-#include "runtime/anonymous_memory.h"
-#include "runtime/base/mapped_file.h"
+#include "runtime/base/mapped_block.h"
 
 namespace weft {
 
 // Streaming from 2 MiB pages is faster than from the file's 4 KiB pages, but filling them takes
-// longer than a short prompt: nobody waits for the copy. It grows from its first byte; whoever
-// reads weights takes those that are there from the copy and the others from the map. The price is
-// memory of this process that processes would otherwise share.
+// longer than a short prompt: nobody waits for it. Section by section is read into memory of this
+// process, which then takes the place of the file's pages at the same addresses, so that readers
+// notice nothing and no more than one section is held twice. The price is memory that processes
+// would otherwise share.
 class WeightCopy {
  public:
-  // Begins to copy `size` bytes from `offset` on. Errors: a range beyond the file; less than twice
-  // as much memory available as the copy takes (where memory is short, pages that the kernel can
-  // drop are better); no thread to be had.
-  static absl::StatusOr<std::unique_ptr<WeightCopy>> Start(std::shared_ptr<const MappedFile> file,
-                                                           uint64_t offset, uint64_t size);
+  // Begins. With `lock` sections are locked in memory, as the caller has done with the file's
+  // pages. Errors: less than twice as much memory available as the weights take (where memory is
+  // short, pages that the kernel can drop are better); no thread to be had.
+  static absl::StatusOr<std::unique_ptr<WeightCopy>> Start(
+      std::shared_ptr<const MappedBlock> weights, bool lock = false);
   // Ends the thread, whether it is done or not.
   ~WeightCopy();
   WeightCopy(const WeightCopy&) = delete;
   WeightCopy& operator=(const WeightCopy&) = delete;
 
-  const uint8_t* data() const { return memory_.data(); }
-  uint64_t size() const { return memory_.size(); }
-  // Bytes from data() on that are as in the file and stay so. Never shrinks. Does not reach size()
-  // where the file cannot be read any more.
-  uint64_t ready() const { return ready_.load(std::memory_order_acquire); }
+  // Bytes from the first on that have moved.
+  uint64_t moved() const { return moved_.load(std::memory_order_acquire); }
+  // Nothing is left to do, or it cannot go on: memory is short, or the file cannot be read any
+  // more.
+  bool ended() const { return ended_.load(std::memory_order_acquire); }
 
   // While paused, no new section of some megabytes begins: a core less for somebody else.
   void Pause(bool paused);
-  // Nobody reads these bytes of the map any more: gives its pages back.
-  void ReleaseMap() const;
-  // Returns when there is no more to come, which a pause puts off.
+  // Returns when it has ended, which a pause puts off.
   void Wait();
 
  private:
-  WeightCopy(std::shared_ptr<const MappedFile> file, uint64_t offset, AnonymousMemory memory)
-      : file_(std::move(file)), offset_(offset), memory_(std::move(memory)) {}
+  WeightCopy(std::shared_ptr<const MappedBlock> weights, bool lock)
+      : weights_(std::move(weights)), lock_(lock) {}
   void Work();
+  // False: it failed.
+  bool MoveSection(uint64_t offset, uint64_t bytes);
   // False: the thread is to end.
   bool MayGoOn();
 
-  const std::shared_ptr<const MappedFile> file_;
-  const uint64_t offset_;
-  const AnonymousMemory memory_;
-  std::atomic<uint64_t> ready_ = 0;
+  const std::shared_ptr<const MappedBlock> weights_;
+  const bool lock_;
+  std::atomic<uint64_t> moved_ = 0;
+  std::atomic<bool> ended_ = false;
   absl::Mutex mutex_;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -29,44 +31,70 @@ std::vector<uint8_t> RandomBytes(size_t size) {
 
 class WeightCopyTest : public testing::Test {
  protected:
-  void SetUp() override {
+  // From the byte `offset` of a file on, in two parts.
+  std::shared_ptr<const MappedBlock> Block(uint64_t offset, uint64_t size) {
     const std::string path = FileOf(bytes_);
     auto file = MappedFile::Open(path);
-    ASSERT_TRUE(file.ok()) << file.status();
-    file_ = *std::move(file);
+    EXPECT_TRUE(file.ok()) << file.status();
     unlink(path.c_str());
+    const uint64_t first = std::min<uint64_t>(size, 3 * 4096);
+    std::vector<MappedBlock::Part> parts = {{*file, offset, first}};
+    if (size > first) parts.push_back({*file, offset + first, size - first});
+    auto block = MappedBlock::Map(std::move(parts));
+    EXPECT_TRUE(block.ok()) << block.status();
+    return *std::move(block);
+  }
+  absl::Span<const uint8_t> Expected(uint64_t offset, uint64_t size) const {
+    return absl::MakeConstSpan(bytes_).subspan(offset, size);
   }
 
   std::vector<uint8_t> bytes_ = RandomBytes((9 << 20) + 12345);
-  std::shared_ptr<const MappedFile> file_;
 };
 
-TEST_F(WeightCopyTest, EqualsTheFileByteForByte) {
+// Of the map that holds the address: its kilobytes under this name (proc(5)); -1 where none.
+int64_t SmapsKilobytes(const void* address, const std::string& field) {
+  const auto wanted = reinterpret_cast<uintptr_t>(address);
+  std::ifstream smaps("/proc/self/smaps");
+  bool inside = false;
+  for (std::string line; std::getline(smaps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
+      inside = begin <= wanted && wanted < end;
+    } else if (inside && line.compare(0, field.size() + 1, field + ":") == 0) {
+      return std::atoll(line.c_str() + field.size() + 1);
+    }
+  }
+  return -1;
+}
+
+TEST_F(WeightCopyTest, TakesThePlaceOfTheFilesPages) {
   for (const uint64_t offset : {uint64_t{0}, uint64_t{4096}, uint64_t{5 << 20}}) {
     for (const uint64_t size : {bytes_.size() - offset, uint64_t{1}, uint64_t{0}}) {
-      auto copy = WeightCopy::Start(file_, offset, size);
-      ASSERT_TRUE(copy.ok()) << copy.status();
-      // Whatever is said to be there is there.
-      for (uint64_t ready = 0; ready < size;) {
-        ready = (*copy)->ready();
-        if (ready == 0) continue;
-        ASSERT_EQ((*copy)->data()[ready - 1], bytes_[offset + ready - 1]);
+      for (const bool lock : {false, true}) {
+        const auto block = Block(offset, size);
+        const uint8_t* const data = block->bytes().data();
+        auto copy = WeightCopy::Start(block, lock);
+        ASSERT_TRUE(copy.ok()) << copy.status();
+        while (!(*copy)->ended()) EXPECT_EQ(block->bytes(), Expected(offset, size));
+        (*copy)->Wait();
+        EXPECT_EQ((*copy)->moved(), size);
+        EXPECT_EQ(block->bytes().data(), data);
+        EXPECT_EQ(block->bytes(), Expected(offset, size));
+        if (size == 0) continue;
+        EXPECT_GT(SmapsKilobytes(data, "Anonymous"), 0);
+#ifndef __SANITIZE_THREAD__  // which leaves mlock() out
+        EXPECT_EQ(SmapsKilobytes(data, "Locked") > 0, lock);
+#endif
       }
-      (*copy)->Wait();
-      EXPECT_EQ((*copy)->ready(), size);
-      EXPECT_EQ((*copy)->size(), size);
-      EXPECT_TRUE(std::equal(bytes_.begin() + static_cast<int64_t>(offset),
-                             bytes_.begin() + static_cast<int64_t>(offset + size),
-                             (*copy)->data()));
-      (*copy)->ReleaseMap();
-      EXPECT_EQ(file_->bytes()[offset], bytes_[offset]) << "given back, not unmapped";
     }
   }
 }
 
 TEST_F(WeightCopyTest, EndsAtAnyTime) {
+  const auto block = Block(0, bytes_.size());
   for (int i = 0; i < 50; ++i) {
-    auto copy = WeightCopy::Start(file_, 0, bytes_.size());
+    auto copy = WeightCopy::Start(block);
     ASSERT_TRUE(copy.ok());
     if (i % 3 == 1) (*copy)->Pause(true);
     if (i % 3 == 2) {
@@ -74,21 +102,36 @@ TEST_F(WeightCopyTest, EndsAtAnyTime) {
       (*copy)->Pause(false);
     }
   }
+  EXPECT_EQ(block->bytes(), Expected(0, bytes_.size()));
 }
 
 TEST_F(WeightCopyTest, GoesOnAfterAPause) {
-  auto copy = WeightCopy::Start(file_, 0, bytes_.size());
+  const auto block = Block(0, bytes_.size());
+  auto copy = WeightCopy::Start(block);
   ASSERT_TRUE(copy.ok());
   (*copy)->Pause(true);
   (*copy)->Pause(false);
   (*copy)->Wait();
-  EXPECT_EQ((*copy)->ready(), bytes_.size());
+  EXPECT_EQ((*copy)->moved(), bytes_.size());
 }
 
-TEST_F(WeightCopyTest, RangesBeyondTheFile) {
-  EXPECT_FALSE(WeightCopy::Start(file_, bytes_.size() + 1, 0).ok());
-  EXPECT_FALSE(WeightCopy::Start(file_, 4096, bytes_.size()).ok());
-  EXPECT_FALSE(WeightCopy::Start(file_, 1, UINT64_MAX).ok());
+// What has moved is whole, and the rest is not touched.
+TEST_F(WeightCopyTest, FileThatCannotBeReadAnyMore) {
+  const std::string path = FileOf(bytes_);
+  auto file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok());
+  const auto block = MappedBlock::Map({{*file, 0, bytes_.size()}});
+  ASSERT_TRUE(block.ok());
+  ASSERT_EQ(truncate(path.c_str(), 5 << 20), 0);
+  auto copy = WeightCopy::Start(*block);
+  ASSERT_TRUE(copy.ok());
+  (*copy)->Wait();
+  unlink(path.c_str());
+  EXPECT_TRUE((*copy)->ended());
+  const uint64_t moved = (*copy)->moved();
+  EXPECT_LT(moved, bytes_.size());
+  EXPECT_GT(moved, 0U);
+  EXPECT_EQ((*block)->bytes().first(moved), Expected(0, moved));
 }
 
 TEST(AvailableMemory, IsLessThanThereIs) {

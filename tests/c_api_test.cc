@@ -93,7 +93,7 @@ TEST_F(CApi, GoldensOfEveryFamily) {
 TEST_F(CApi, PlansAndSessionsSideBySide) {
   const Golden golden = *ReadGolden(TinyPath("llama-gqa"));
   const runtime::Plan f32(PlanOf("llama-gqa", passes::WeightsMode::kF32));
-  const runtime::Plan q8(PlanOf("llama-gqa", passes::WeightsMode::kQ8_0), /*plain_pages=*/true);
+  const runtime::Plan q8(PlanOf("llama-gqa", passes::WeightsMode::kQ8_0), /*no_hugepages=*/true);
   const runtime::Plan again(PlanOf("llama-gqa", passes::WeightsMode::kF32));
   std::vector<std::vector<float>> logits(6);
   {
@@ -131,7 +131,7 @@ TEST_F(CApi, PlansForSeveralTargets) {
   runtime::Session session(best);
   const std::vector<float> expected = LastLogits(session, ids);
   for (const std::string& target : ExecutableTargets()) {
-    const runtime::Plan plan(path, /*plain_pages=*/false, target);
+    const runtime::Plan plan(path, /*no_hugepages=*/false, target);
     EXPECT_EQ(plan.target(), target);
     runtime::Session other(plan);
     EXPECT_EQ(LastLogits(other, ids), expected) << target;
@@ -183,6 +183,21 @@ TEST_F(CApi, TextSamplingAndProfile) {
       &totals);
   EXPECT_GT(totals.steps, 10);
   EXPECT_GT(totals.weight_bytes, 0);
+}
+
+// The weights leave while they are in the file's pages; then every call says so, and none crashes.
+TEST_F(CApi, PlanThatIsTruncatedWhileInUse) {
+  runtime::GuardTruncatedFiles();
+  const std::string path = PlanOf("llama-gqa", passes::WeightsMode::kF32);
+  const runtime::Plan plan(path, /*no_hugepages=*/true);
+  runtime::Session session(plan, 2);
+  session.Decode(1);
+  std::filesystem::resize_file(path, 4096);
+  EXPECT_EQ(CodeOf([&] { session.Decode(2); }, path + ": the file was truncated"), WEFT_DATA_LOSS);
+  EXPECT_EQ(CodeOf([&] { session.Decode(2); }, "the file was truncated"), WEFT_DATA_LOSS);
+  EXPECT_EQ(CodeOf([&] { plan.Verify(); }, path), WEFT_DATA_LOSS);
+  EXPECT_EQ(session.position(), 1);
+  EXPECT_EQ(CodeOf([&] { runtime::Plan again(path); }, path), WEFT_DATA_LOSS);
 }
 
 TEST_F(CApi, Errors) {

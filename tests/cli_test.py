@@ -86,7 +86,7 @@ class Results(CommandTest):
         self.succeeds("compile", TINY / "qwen3", "-o", plan)
         arguments = ["-p", "It was", "-n", 12, "--temp", 0, "--ignore-eos", "--json"]
         results = [json.loads(self.succeeds("run", *source, *arguments))
-                   for source in ([TINY / "qwen3"], [plan], [plan, "--pages", "plain"])]
+                   for source in ([TINY / "qwen3"], [plan], [plan, "--no-hugepages"])]
         self.assertEqual(len(results[0]["ids"]), 12)
         for key in ("ids", "text", "prompt_ids"):
             self.assertEqual(results[0][key], results[1][key])
@@ -454,51 +454,6 @@ class BadInput(CommandTest):
         self.fails("dump", TINY / "gpt2", "--disable-pass", "nothing", message="nothing")
         self.fails("dump", TINY / "gpt2", "--weight-format", "wte", message="wte")
         self.fails("dump", TINY / "gpt2", "--stage", "asm", "--kernel", "nothing", message="matmul")
-
-
-class Memory(CommandTest):
-    """A model of 566 MB in F32, all zeros in a sparse file."""
-
-    HIDDEN, INTERMEDIATE, LAYERS, VOCAB = 1536, 4096, 5, 512
-
-    def model(self):
-        folder = self.copy("llama-gqa")
-        config = json.loads((folder / "config.json").read_text())
-        config.update(hidden_size=self.HIDDEN, intermediate_size=self.INTERMEDIATE, num_hidden_layers=self.LAYERS, num_attention_heads=12,
-                      num_key_value_heads=12, head_dim=128, max_position_embeddings=512)
-        (folder / "config.json").write_text(json.dumps(config))
-        shapes = {"model.embed_tokens.weight": [self.VOCAB, self.HIDDEN], "model.norm.weight": [self.HIDDEN], "lm_head.weight": [self.VOCAB, self.HIDDEN]}
-        for layer in range(self.LAYERS):
-            at = f"model.layers.{layer}."
-            shapes.update({at + f"self_attn.{name}_proj.weight": [self.HIDDEN, self.HIDDEN] for name in "qkvo"})
-            shapes.update({at + f"mlp.{name}_proj.weight": [self.INTERMEDIATE, self.HIDDEN] for name in ("gate", "up")})
-            shapes[at + "mlp.down_proj.weight"] = [self.HIDDEN, self.INTERMEDIATE]
-            shapes.update({at + f"{name}_layernorm.weight": [self.HIDDEN] for name in ("input", "post_attention")})
-        header, end = {}, 0
-        for name, shape in shapes.items():
-            size = 4 * shape[0] * (shape[1] if len(shape) == 2 else 1)
-            header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
-            end += size
-        text = json.dumps(header).encode()
-        with open(folder / "model.safetensors", "wb") as file:
-            file.write(struct.pack("<Q", len(text)) + text)
-            file.truncate(8 + len(text) + end)
-        self.assertGreater(end, 500e6)
-        return folder, end
-
-    def peak(self, *arguments):
-        """Peak resident bytes of a run that succeeds."""
-        process = subprocess.Popen([WEFT, *map(str, arguments)], stdout=subprocess.DEVNULL, env=ENVIRONMENT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.assertEqual(process.returncode, 0)
-        return usage.ru_maxrss * 1024
-
-    def test_dump_maps_and_run_holds_what_it_needs(self):
-        folder, size = self.model()
-        self.assertLess(self.peak("dump", folder), 100e6)
-        kv_cache = 2 * self.LAYERS * 512 * self.HIDDEN * 4
-        self.assertLess(self.peak("run", folder, "--weights", "f32", "-p", "a b", "-n", 2, "--temp", 0, "--ignore-eos"), size + kv_cache + 200e6)
 
 
 class Interruption(unittest.TestCase):

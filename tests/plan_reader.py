@@ -8,7 +8,7 @@ from tokenizer_section import read_tokenizer
 XXHASH = ctypes.CDLL(ctypes.util.find_library("xxhash") or "libxxhash.so.0")
 XXHASH.XXH3_64bits.argtypes, XXHASH.XXH3_64bits.restype = (ctypes.c_char_p, ctypes.c_size_t), ctypes.c_uint64
 
-KINDS = {1: "program", 2: "metadata", 3: "IR", 4: "tokenizer", 5: "chat template", 6: "machine code", 7: "weights"}
+KINDS = {1: "program", 2: "metadata", 3: "IR", 4: "tokenizer", 5: "chat template", 6: "machine code", 7: "weights", 8: "side files"}
 PROGRAM = {"arena_bytes": int, "weight_bytes": int, "kv_bytes": int, "max_tokens": int, "max_logit_rows": int, "context": int, "vocab": int,
            "tokens": dict, "positions": dict, "logits": dict, "argmax": dict, "logits_stride": int, "steps": list}
 STEP = {"name": str, "kind": str, "kernel": str, "extent": str, "units": int, "unit_rows": int, "grain": int, "weight_bytes": int,
@@ -52,9 +52,28 @@ def read_table(data):
         sections[kind, index] = data[offset:end]
         check(checksum_of(data[offset:end]) == checksum, f"{name}: checksum")
     check(end == size, "bytes behind the last section")
-    for kind in (1, 2, 6, 7):
+    for kind in (1, 2, 6):
         check((kind, 0) in sections, f"{KINDS[kind]}: missing")
+    check(((7, 0) in sections) != ((8, 0) in sections), "weights or side files: not one of them")
     return sections
+
+
+def weights_of(sections, folder):
+    if (7, 0) in sections:
+        return sections[7, 0]
+    document = json.loads(sections[8, 0])
+    fields(document, {"files": list}, "side files")
+    weights, count = b"", len(document["files"])
+    for i, entry in enumerate(document["files"]):
+        fields(entry, {"name": str, "bytes": int, "checksum": int}, f"side files: {i}")
+        check(pathlib.PurePath(entry["name"]).name == entry["name"], f"side files: {i}: name")
+        check(entry["bytes"] > 0 and (i == count - 1 or entry["bytes"] % 4096 == 0), f"side files: {i}: bytes")
+        data = (folder / entry["name"]).read_bytes()
+        header = struct.pack("<8sIIQQ", b"WEFTPART", i + 1, count, entry["bytes"], entry["checksum"])
+        check(data[:4096] == header.ljust(4096, b"\0") and len(data) == 4096 + entry["bytes"], f"{entry['name']}: header or size")
+        check(checksum_of(data[4096:]) == entry["checksum"], f"{entry['name']}: checksum")
+        weights += data[4096:]
+    return weights
 
 
 def check_program(program, weights):
@@ -117,9 +136,10 @@ def symbols(code):
             for name, _, _, section, _, _ in struct.iter_unpack("<IBBHQQ", code[dynamic[4] : dynamic[4] + dynamic[5]]) if section != 0}
 
 
-def read(data):
+def read(data, folder=pathlib.Path()):
+    """`folder` is where its side files are."""
     sections = read_table(data)
-    steps = check_program(json.loads(sections[1, 0]), sections[7, 0])
+    steps = check_program(json.loads(sections[1, 0]), weights_of(sections, folder))
     metadata = json.loads(sections[2, 0])
     targets = check_metadata(metadata, sections)
     for i, target in enumerate(targets):
@@ -137,6 +157,6 @@ def read(data):
 if __name__ == "__main__":
     for path in sys.argv[1:]:
         try:
-            print(f"{path}: {read(pathlib.Path(path).read_bytes())}")
+            print(f"{path}: {read(pathlib.Path(path).read_bytes(), pathlib.Path(path).parent)}")
         except (AssertionError, ValueError, KeyError, struct.error, IndexError) as error:
             sys.exit(f"{path}: {error!r}")

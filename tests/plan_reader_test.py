@@ -30,6 +30,17 @@ class PlanReaderTest(unittest.TestCase):
         path.write_bytes(data)
         self.assertEqual(subprocess.run([WEFT, "verify", path], capture_output=True).returncode, 1, message)
 
+    def test_side_files(self):
+        data = self.compile("gemma3", "--weights", "f32", "--split-size", "100K")
+        self.assertRegex(plan_reader.read(bytes(data), self.folder), "sections")
+        part = sorted(self.folder.glob("m-*.weftw"))[1]
+        whole = part.read_bytes()
+        for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), whole[:8] + b"\1" + whole[9:]):
+            part.write_bytes(damaged)
+            with self.assertRaises(ValueError) as caught:
+                plan_reader.read(bytes(data), self.folder)
+            self.assertIn(part.name, str(caught.exception))
+
     def entries(self, data):
         return [list(struct.unpack_from("<IIQQQ", data, 32 + 32 * i)) for i in range(struct.unpack_from("<I", data, 12)[0])]
 

@@ -15,6 +15,7 @@
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/truncation_guard.h"
 #include "tools/prepare_model.h"
 #include "tools/progress.h"
 
@@ -80,13 +81,12 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
   command->add_flag("--time-passes", arguments->time_passes, "print each pass's time to stderr");
 }
 
-void AddPagesOption(CLI::App* command, ModelArguments* arguments) {
-  command
-      ->add_option("--pages", arguments->pages,
-                   "huge: copy a plan's weights to 2 MiB pages in the background, which is faster; "
-                   "plain: leave them in the file's pages, which processes share (default huge)")
-      ->check(CLI::IsMember({"huge", "plain"}))
-      ->type_name("PAGES");
+void AddMemoryOptions(CLI::App* command, ModelArguments* arguments) {
+  command->add_flag("--no-hugepages", arguments->no_hugepages,
+                    "leave a plan's weights in the file's pages, which processes share, instead of "
+                    "moving them to 2 MiB pages in the background, which is faster");
+  command->add_flag("--mlock", arguments->mlock,
+                    "keep the weights in memory: they cannot be swapped or dropped");
 }
 
 void AddCacheOption(CLI::App* command, ModelArguments* arguments) {
@@ -158,12 +158,14 @@ absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArgu
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& arguments,
                                                    int64_t logit_rows,
                                                    const ExecutorOptions& executor) {
+  // Where it cannot be had, a truncated plan ends the process, as it would without.
+  (void)GuardTruncatedFiles();
   WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
   ProgressBar bar;
   const EngineOptions options{
       executor,
       [&bar](uint64_t done, uint64_t total) { bar.Update("packing weights", done, total); },
-      arguments.pages == "huge", arguments.target};
+      {.huge_pages = !arguments.no_hugepages, .lock = arguments.mlock, .target = arguments.target}};
   if (plan != nullptr) {
     if (arguments.context > plan->program().context) {
       return absl::InvalidArgumentError(

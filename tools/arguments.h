@@ -23,11 +23,12 @@ struct ModelArguments {
   std::vector<std::string> formats;
   std::string kv = "auto";
   std::string target = "host";
-  std::string pages = "huge";
   std::vector<std::string> disabled;
   std::vector<std::string> print_before;
   std::vector<std::string> print_after;
   bool time_passes = false;
+  bool no_hugepages = false;
+  bool mlock = false;
   bool cache = false;  // look for the compiled model in the cache, and keep it there
 };
 
@@ -39,8 +40,8 @@ inline constexpr int64_t kLogitRows = 16;
 void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments* arguments);
 void AddCompileOptions(CLI::App* command, ModelArguments* arguments);
 
-// Of commands that may run a plan.
-void AddPagesOption(CLI::App* command, ModelArguments* arguments);
+// Of commands that run what they compile or open: where weights lie in memory.
+void AddMemoryOptions(CLI::App* command, ModelArguments* arguments);
 
 // Of commands that keep what they compile in the cache, unless told not to.
 void AddCacheOption(CLI::App* command, ModelArguments* arguments);

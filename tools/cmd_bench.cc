@@ -166,6 +166,7 @@ void AddBench(CLI::App* app, Command* chosen) {
       ->type_name("FORMAT");
   command->add_flag("--json", arguments->json, "the same as -o json");
   AddCompileOptions(command, &arguments->model);
+  AddMemoryOptions(command, &arguments->model);
   command->callback([arguments, chosen] {
     CheckUsage(*arguments);
     *chosen = [arguments] { return RunBench(*arguments); };

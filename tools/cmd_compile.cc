@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "frontends/hub/file_io.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/plan/side_files.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
@@ -17,6 +18,7 @@ struct CompileArguments {
   int64_t logit_rows = kLogitRows;
   bool record_stages = false;
   std::string reuse;
+  uint64_t split_bytes = 0;
 };
 
 absl::Status RunCompile(const CompileArguments& arguments) {
@@ -30,13 +32,17 @@ absl::Status RunCompile(const CompileArguments& arguments) {
   settings.pipeline.pass.max_logit_rows =
       std::min(arguments.logit_rows, settings.pipeline.pass.max_tokens);
   settings.record_stages = arguments.record_stages;
+  settings.cancel = cancel;
   WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
                         CompileAsAsked(model, arguments.model, settings));
   DigestIndex digests(DigestIndex::DefaultPath());
   WritePlanReport report;
   {
     ProgressBar bar;
-    WritePlanOptions options{.reuse = earlier.get(), .digests = &digests, .cancel = cancel};
+    WritePlanOptions options{.reuse = earlier.get(),
+                             .digests = &digests,
+                             .cancel = cancel,
+                             .split_bytes = arguments.split_bytes};
     options.progress = [&bar](uint64_t done, uint64_t total) {
       bar.Update("packing weights", done, total);
     };
@@ -77,6 +83,13 @@ void AddCompile(CLI::App* app, Command* chosen) {
                    "copy the packed weights whose layout is the same from an earlier plan of the "
                    "same files, instead of packing them again")
       ->type_name("OLD.weft");
+  command
+      ->add_option("--split-size", arguments->split_bytes,
+                   "put the weights into files of at most this size beside the plan, "
+                   "NAME-00001-of-0000N.weftw: 500M, 2G (millions, billions of bytes)")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+      ->check(CLI::Range(kMinSideFileBytes, uint64_t{1} << 62))
+      ->type_name("SIZE");
   AddCompileOptions(command, &arguments->model);
   command->callback(
       [arguments, chosen] { *chosen = [arguments] { return RunCompile(*arguments); }; });

@@ -212,6 +212,7 @@ void AddEval(CLI::App* app, Command* chosen) {
   command->add_flag("--json", arguments->json, "print JSON");
   AddCompileOptions(command, &arguments->model);
   AddCacheOption(command, &arguments->model);
+  AddMemoryOptions(command, &arguments->model);
   command->callback([arguments, chosen] { *chosen = [arguments] { return RunEval(*arguments); }; });
 }
 

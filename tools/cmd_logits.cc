@@ -60,6 +60,7 @@ void AddLogits(CLI::App* app, Command* chosen) {
       ->type_name("N");
   AddCompileOptions(command, &arguments->model);
   AddCacheOption(command, &arguments->model);
+  AddMemoryOptions(command, &arguments->model);
   command->callback(
       [arguments, chosen] { *chosen = [arguments] { return RunLogits(*arguments); }; });
 }

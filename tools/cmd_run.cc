@@ -228,7 +228,7 @@ void AddRun(CLI::App* app, Command* chosen) {
   AddSamplingOptions(command, &arguments->sampling);
   AddCompileOptions(command, &arguments->model);
   AddCacheOption(command, &arguments->model);
-  AddPagesOption(command, &arguments->model);
+  AddMemoryOptions(command, &arguments->model);
   command->callback([arguments, chosen] { *chosen = [arguments] { return RunRun(*arguments); }; });
 }
 

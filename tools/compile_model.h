@@ -2,6 +2,7 @@
 // call.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -21,6 +22,8 @@ struct CompileSettings {
   std::string target = "host";       // a name, or several with commas between them
   passes::PipelineOptions pipeline;  // its pass.context is that of the model
   bool record_stages = false;        // keep the module's text at every stage
+  // Once set, compiling soon ends with CancelledError; null: it does not.
+  const std::atomic<bool>* cancel = nullptr;
 };
 
 // Kernels as one target has them.

@@ -12,9 +12,11 @@
 #include "passes/select_kv_format.h"
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
+#include "runtime/base/lock_memory.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/plan_writer.h"
 #include "runtime/plan/program_json.h"
+#include "runtime/plan/weight_pages.h"
 #include "runtime/version.h"
 #include "tools/plan_source.h"
 
@@ -97,6 +99,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
                                              .progress = options.progress,
                                              .cancel = options.executor.cancel})
                            .status());
+  if (options.plan.lock) {
+    WEFT_RETURN_IF_ERROR(
+        LockMemory(absl::MakeConstSpan(engine->weights_.data(), bytes), model.path));
+  }
   WEFT_ASSIGN_OR_RETURN(engine->jit_, codegen::Jit::Load(code.object));
   WEFT_ASSIGN_OR_RETURN(engine->kernels_, engine->jit_->KernelsOf(compiled.program));
   engine->metadata_ = Describe(model, compiled);
@@ -110,9 +116,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
 absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const Plan> plan,
                                                          const EngineOptions& options) {
   std::unique_ptr<Engine> engine(new Engine());
-  WEFT_ASSIGN_OR_RETURN(engine->loaded_,
-                        LoadedPlan::Load(std::move(plan), {.huge_pages = options.huge_pages,
-                                                           .target = options.target}));
+  WEFT_ASSIGN_OR_RETURN(engine->loaded_, LoadedPlan::Load(std::move(plan), options.plan));
   engine->metadata_ = engine->loaded_->plan().metadata();
   engine->tokenizer_ = engine->loaded_->tokenizer();
   engine->chat_template_ = std::string(engine->loaded_->plan().chat_template());
@@ -123,7 +127,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const P
 absl::StatusOr<WritePlanReport> WritePlan(const Model& model, const CompiledModel& compiled,
                                           const std::string& path,
                                           const WritePlanOptions& options) {
-  WEFT_ASSIGN_OR_RETURN(std::unique_ptr<PlanWriter> writer, PlanWriter::Create(path));
+  WEFT_ASSIGN_OR_RETURN(std::unique_ptr<PlanWriter> writer,
+                        PlanWriter::Create(path, options.split_bytes));
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kProgram, ProgramToJson(compiled.program)));
   // Hashing takes about as long as packing, and both wait for the same files.
   DigestIndex no_index("");
@@ -169,14 +174,17 @@ absl::StatusOr<WritePlanReport> WritePlan(const Model& model, const CompiledMode
                         codegen::PackWeights(compiled.module, *model.weights, weights,
                                              {.threads = UsableCpus(),
                                               .progress = options.progress,
+                                              .release = ReleasePages,
                                               .earlier = earlier ? &*earlier : nullptr,
                                               .cancel = options.cancel}));
   report.reused_bytes = packed.copied_bytes;
-  writer->EndWeights();
+  WEFT_RETURN_IF_ERROR(writer->EndWeights());
   if (source.valid()) {
     WEFT_ASSIGN_OR_RETURN(metadata.source, source.get());
   }
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kMetadata, MetadataToJson(metadata)));
+  // The files' digests may have taken longer than packing.
+  if (options.cancel != nullptr && *options.cancel) return absl::CancelledError("interrupted");
   WEFT_RETURN_IF_ERROR(writer->Commit());
   return report;
 }

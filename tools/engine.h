@@ -28,11 +28,7 @@ using PackProgress = std::function<void(uint64_t done, uint64_t total)>;
 struct EngineOptions {
   ExecutorOptions executor;
   PackProgress progress;  // while packing weights
-  // Copy a plan's weights to 2 MiB pages of this process, in the background; else they stay in the
-  // file's pages, which processes share.
-  bool huge_pages = true;
-  // Of a plan: the name of one of its targets, or "host", the best that this machine executes.
-  std::string target = "host";
+  PlanLoadOptions plan;   // where it is one; of a model, `lock` alone
 };
 
 class Engine {
@@ -49,8 +45,8 @@ class Engine {
   // KV cache. The engine must outlive it.
   absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const ExecutorOptions& options) const;
   const Program& program() const { return executor_->program(); }
-  // program().weight_bytes of them, where executors find them from their next run on. Waits until
-  // they have come there, as measurements should.
+  // program().weight_bytes of them. Waits until they have moved to the pages that they shall have,
+  // as measurements should.
   const uint8_t* SettledWeights() const;
   // The IR as the last pass left it; a plan's is read here.
   absl::StatusOr<ir::Module> Module() const;
@@ -86,6 +82,8 @@ struct WritePlanOptions {
   const Plan* reuse = nullptr;
   DigestIndex* digests = nullptr;             // for the model's files; null: all are read
   const std::atomic<bool>* cancel = nullptr;  // once set, writing soon ends with CancelledError
+  // Not 0: weights go to side files of at most so many bytes (plan_writer.h).
+  uint64_t split_bytes = 0;
 };
 
 struct WritePlanReport {

@@ -119,6 +119,7 @@ absl::StatusOr<PreparedModel> PrepareModel(const ModelArguments& arguments, int6
   WEFT_ASSIGN_OR_RETURN(CompileSettings settings, SettingsOf(arguments));
   int64_t& rows = settings.pipeline.pass.max_logit_rows;
   rows = std::min(logit_rows, settings.pipeline.pass.max_tokens);
+  settings.cancel = cancel;
   // What tells of compiling takes compiling.
   if (!arguments.cache || arguments.time_passes || !arguments.print_before.empty() ||
       !arguments.print_after.empty()) {

@@ -21,6 +21,10 @@ using ir::Attr;
 using ir::Node;
 using ir::SourceTensor;
 
+// So much is packed before its pages, and those it came from, are given back: takes tens of
+// milliseconds, beside which starting threads for it counts for nothing.
+constexpr int64_t kPieceBytes = int64_t{32} << 20;
+
 // Runs task(0 … count-1) on `threads` threads; the first error wins.
 Status ParallelFor(int threads, int64_t count, const std::function<Status(int64_t)>& task) {
   std::atomic<int64_t> next{0};
@@ -43,8 +47,8 @@ Status ParallelFor(int threads, int64_t count, const std::function<Status(int64_
   return first;
 }
 
-// Rows of one weight node: straight from the file, or from an F32 copy where the file holds the
-// transpose.
+// Rows of one weight node: straight from the file, or from an F32 copy of them where the file holds
+// the transpose.
 class WeightRows {
  public:
   WeightRows(const ir::Module& module, const ir::WeightReader& reader, const Node& weight)
@@ -60,8 +64,16 @@ class WeightRows {
 
   Status Prepare() {
     if (!transposed_) return absl::OkStatus();
-    whole_.resize(static_cast<size_t>(tensor_.dims[0] * tensor_.dims[1]));
-    return reader_.Read(tensor_, 0, absl::MakeSpan(whole_));
+    copy_.resize(static_cast<size_t>(width_ * count_));
+    const int64_t at_once = std::max<int64_t>(1, kPieceBytes / (4 * tensor_.dims[1]));
+    for (int64_t k = 0; k < width_; ++k) {
+      if (Status status = reader_.Read(tensor_, k * tensor_.dims[1] + first_,
+                                       absl::MakeSpan(copy_).subspan(k * count_, count_));
+          !status.ok())
+        return status;
+      if ((k + 1) % at_once == 0) Release();
+    }
+    return absl::OkStatus();
   }
 
   int64_t count() const { return count_; }
@@ -70,12 +82,13 @@ class WeightRows {
   // Row `row` of the node as F32.
   Status Read(int64_t row, absl::Span<float> out) const {
     if (!transposed_) return reader_.Read(tensor_, (first_ + row) * width_, out);
-    for (int64_t k = 0; k < width_; ++k) out[k] = whole_[k * tensor_.dims[1] + first_ + row];
+    for (int64_t k = 0; k < width_; ++k) out[k] = copy_[k * count_ + row];
     return absl::OkStatus();
   }
 
-  Status ReadAll(float* out) const {
-    return reader_.Read(tensor_, first_ * width_, absl::MakeSpan(out, count_ * width_));
+  // The same of several rows, which the file does not hold transposed.
+  Status ReadRows(int64_t row, int64_t rows, float* out) const {
+    return reader_.Read(tensor_, (first_ + row) * width_, absl::MakeSpan(out, rows * width_));
   }
 
   // The row's Q8_0 blocks as they stand in the file; null where it holds something else.
@@ -93,7 +106,7 @@ class WeightRows {
   const SourceTensor& tensor_;
   bool transposed_;
   int64_t first_, count_, width_;
-  std::vector<float> whole_;
+  std::vector<float> copy_;  // [width][count]
 };
 
 // Buffers of one row, of one thread.
@@ -139,55 +152,8 @@ Status PackRow(const WeightRows& weight, int64_t row, DataType format, int64_t l
   return absl::OkStatus();
 }
 
-Status PackPanels(const std::vector<WeightRows>& parts, const Node& node, uint8_t* out,
-                  int threads) {
-  const int64_t rows = node.type.dims[0].value();
-  const int64_t width = node.type.dims[1].value();
-  const DataType format = node.type.dtype;
-  const bool halves = node.type.layout == ir::Layout::kPanels16x2;
-  return ParallelFor(threads, Panels(rows), [&](int64_t panel) {
-    RowBuffer buffer{std::vector<float>(Blocks(width) * kBlock, 0.0F),
-                     std::vector<uint8_t>(Blocks(width) * kQ8BlockBytes)};
-    const int64_t first =
-        halves ? panel % 2 * (rows / 2) + panel / 2 * kPanelRows : panel * kPanelRows;
-    for (int64_t lane = 0; lane < kPanelRows && first + lane < rows; ++lane) {
-      int64_t row = first + lane;
-      size_t part = 0;
-      while (row >= parts[part].count()) row -= parts[part++].count();
-      uint8_t* to = out + panel * PanelBytes(format, width);
-      if (Status status = PackRow(parts[part], row, format, lane, to, &buffer); !status.ok())
-        return status;
-    }
-    return absl::OkStatus();
-  });
-}
-
-Status PackNode(const ir::Module& module, const ir::WeightReader& reader, const Node& node,
-                uint8_t* out, int threads) {
-  std::vector<WeightRows> parts;
-  for (ir::NodeId operand : node.operands) {
-    if (module.node(operand).op != ir::Op::kWeight) {
-      return absl::InternalError(
-          absl::StrCat("a pack takes weights, not ", ir::Name(module.node(operand).op)));
-    }
-    parts.emplace_back(module, reader, module.node(operand));
-    if (Status status = parts.back().Prepare(); !status.ok()) return status;
-  }
-  if (node.type.layout != ir::Layout::kRows) {
-    if (Status status = PackPanels(parts, node, out, threads); !status.ok()) return status;
-  } else {
-    auto* at = reinterpret_cast<float*>(out);
-    for (const WeightRows& part : parts) {
-      if (Status status = part.ReadAll(at); !status.ok()) return status;
-      at += part.count() * part.width();
-    }
-  }
-  for (const WeightRows& part : parts) part.Release();
-  return absl::OkStatus();
-}
-
 // On several threads, since copying into a new file mostly waits for its pages.
-void Copy(absl::Span<const uint8_t> from, uint8_t* to, int threads) {
+void CopyOnThreads(absl::Span<const uint8_t> from, uint8_t* to, int threads) {
   constexpr size_t kPiece = 1 << 20;
   const auto pieces = static_cast<int64_t>((from.size() + kPiece - 1) / kPiece);
   const Status status = ParallelFor(threads, pieces, [&](int64_t piece) {
@@ -213,38 +179,141 @@ void FillRopeTable(const Node& node, uint8_t* out) {
   }
 }
 
+class Packer {
+ public:
+  Packer(const ir::Module& module, const ir::WeightReader& reader, absl::Span<uint8_t> weights,
+         const PackOptions& options)
+      : module_(module), reader_(reader), weights_(weights), options_(options) {}
+
+  Status Pack(const Node& node) {
+    const auto address = static_cast<uint64_t>(node.Int(Attr::kAddress));
+    const auto bytes = static_cast<uint64_t>(node.Int(Attr::kBytes));
+    WEFT_CHECK(address % 64 == 0 && bytes <= weights_.size() && address <= weights_.size() - bytes);
+    uint8_t* const out = weights_.data() + address;
+    if (node.op == ir::Op::kRopeTable) {
+      FillRopeTable(node, out);
+      return Finish({}, out, static_cast<int64_t>(bytes));
+    }
+    if (options_.earlier != nullptr) {
+      const absl::Span<const uint8_t> packed = options_.earlier->Find(module_, node);
+      if (!packed.empty()) return Copy(packed, out);
+    }
+    std::vector<WeightRows> parts;
+    for (ir::NodeId operand : node.operands) {
+      if (module_.node(operand).op != ir::Op::kWeight) {
+        return absl::InternalError(
+            absl::StrCat("a pack takes weights, not ", ir::Name(module_.node(operand).op)));
+      }
+      parts.emplace_back(module_, reader_, module_.node(operand));
+      if (Status status = parts.back().Prepare(); !status.ok()) return status;
+    }
+    return node.type.layout == ir::Layout::kRows ? PackRows(parts, out)
+                                                 : PackPanels(parts, node, out);
+  }
+
+  uint64_t copied() const { return copied_; }
+
+ private:
+  Status Copy(absl::Span<const uint8_t> packed, uint8_t* out) {
+    for (size_t at = 0; at < packed.size(); at += kPieceBytes) {
+      const absl::Span<const uint8_t> piece = packed.subspan(at, kPieceBytes);
+      CopyOnThreads(piece, out + at, options_.threads);
+      copied_ += piece.size();
+      if (options_.release) options_.release(piece);
+      if (Status status = Finish({}, out + at, static_cast<int64_t>(piece.size())); !status.ok())
+        return status;
+    }
+    return absl::OkStatus();
+  }
+
+  Status PackPanels(const std::vector<WeightRows>& parts, const Node& node, uint8_t* out) {
+    const int64_t width = node.type.dims[1].value();
+    const int64_t panels = Panels(node.type.dims[0].value());
+    const int64_t bytes = PanelBytes(node.type.dtype, width);
+    const int64_t at_once = std::max<int64_t>(1, kPieceBytes / bytes);
+    for (int64_t first = 0; first < panels; first += at_once) {
+      const int64_t count = std::min(at_once, panels - first);
+      Status status = ParallelFor(options_.threads, count, [&](int64_t i) {
+        return PackPanel(parts, node, first + i, out + (first + i) * bytes);
+      });
+      if (status.ok()) status = Finish(parts, out + first * bytes, count * bytes);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  static Status PackPanel(const std::vector<WeightRows>& parts, const Node& node, int64_t panel,
+                          uint8_t* out) {
+    const int64_t rows = node.type.dims[0].value();
+    const int64_t width = node.type.dims[1].value();
+    RowBuffer buffer{std::vector<float>(Blocks(width) * kBlock, 0.0F),
+                     std::vector<uint8_t>(Blocks(width) * kQ8BlockBytes)};
+    const int64_t first = node.type.layout == ir::Layout::kPanels16x2
+                              ? panel % 2 * (rows / 2) + panel / 2 * kPanelRows
+                              : panel * kPanelRows;
+    for (int64_t lane = 0; lane < kPanelRows && first + lane < rows; ++lane) {
+      int64_t row = first + lane;
+      size_t part = 0;
+      while (row >= parts[part].count()) row -= parts[part++].count();
+      if (Status status = PackRow(parts[part], row, node.type.dtype, lane, out, &buffer);
+          !status.ok())
+        return status;
+    }
+    return absl::OkStatus();
+  }
+
+  Status PackRows(const std::vector<WeightRows>& parts, uint8_t* out) {
+    for (const WeightRows& part : parts) {
+      const int64_t at_once = std::max<int64_t>(1, kPieceBytes / (4 * part.width()));
+      for (int64_t row = 0; row < part.count(); row += at_once) {
+        const int64_t rows = std::min(at_once, part.count() - row);
+        const int64_t bytes = rows * part.width() * 4;
+        Status status = part.ReadRows(row, rows, reinterpret_cast<float*>(out));
+        if (status.ok()) status = Finish(absl::MakeConstSpan(&part, 1), out, bytes);
+        if (!status.ok()) return status;
+        out += bytes;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // `bytes` from `out` on are there, and came from `parts`.
+  Status Finish(absl::Span<const WeightRows> parts, uint8_t* out, int64_t bytes) {
+    for (const WeightRows& part : parts) part.Release();
+    if (options_.release) options_.release({out, static_cast<size_t>(bytes)});
+    done_ += static_cast<uint64_t>(bytes);
+    if (options_.progress) options_.progress(done_, weights_.size());
+    return options_.cancel != nullptr && *options_.cancel
+               ? absl::CancelledError("packing was interrupted")
+               : absl::OkStatus();
+  }
+
+  const ir::Module& module_;
+  const ir::WeightReader& reader_;
+  const absl::Span<uint8_t> weights_;
+  const PackOptions& options_;
+  uint64_t done_ = 0;
+  uint64_t copied_ = 0;
+};
+
 }  // namespace
 
 absl::StatusOr<PackReport> PackWeights(const ir::Module& module, const ir::WeightReader& reader,
                                        absl::Span<uint8_t> weights, const PackOptions& options) {
-  PackReport report;
-  uint64_t done = 0;
+  if (options.cancel != nullptr && *options.cancel)
+    return absl::CancelledError("packing was interrupted");
+  Packer packer(module, reader, weights, options);
   for (ir::NodeId id : module.order()) {
     const Node& node = module.node(id);
     if (node.op != ir::Op::kPack && node.op != ir::Op::kRopeTable) continue;
-    const auto address = static_cast<uint64_t>(node.Int(Attr::kAddress));
-    const auto bytes = static_cast<uint64_t>(node.Int(Attr::kBytes));
-    WEFT_CHECK(address % 64 == 0 && bytes <= weights.size() && address <= weights.size() - bytes);
-    if (options.cancel != nullptr && *options.cancel)
-      return absl::CancelledError("packing was interrupted");
-    absl::Span<const uint8_t> packed;
-    if (node.op == ir::Op::kPack && options.earlier != nullptr)
-      packed = options.earlier->Find(module, node);
-    if (!packed.empty()) {
-      Copy(packed, weights.data() + address, options.threads);
-      report.copied_bytes += bytes;
-    } else if (node.op == ir::Op::kRopeTable) {
-      FillRopeTable(node, weights.data() + address);
-    } else if (Status status =
-                   PackNode(module, reader, node, weights.data() + address, options.threads);
-               !status.ok()) {
+    const Status status = packer.Pack(node);
+    if (absl::IsCancelled(status)) return status;
+    if (!status.ok()) {
       return Status(status.code(),
                     absl::StrCat("packing '", node.location, "': ", status.message()));
     }
-    done += bytes;
-    if (options.progress) options.progress(done, weights.size());
   }
-  return report;
+  return PackReport{packer.copied()};
 }
 
 }  // namespace weft::codegen

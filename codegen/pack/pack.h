@@ -18,6 +18,9 @@ struct PackOptions {
   int threads = 1;
   // Called from the calling thread with bytes of packed weights done and in all.
   std::function<void(uint64_t done, uint64_t total)> progress;
+  // Likewise, with bytes that are not touched again, of `weights` and of `earlier`: where they are
+  // a file's, their pages may be dropped from memory.
+  std::function<void(absl::Span<const uint8_t>)> release;
   // Where it holds what would be packed here, that is copied; null: nothing is.
   const PackedWeights* earlier = nullptr;
   // Once set, packing soon ends with CancelledError.
@@ -30,8 +33,8 @@ struct PackReport {
 
 // Fills `weights`, the space of weights from address 0, with what the module's `pack` and
 // `rope_table` nodes hold. `weights` must come zeroed and reach to the end of the last of them.
-// Needs memory for the largest transposed tensor in F32, and little else. The result does not
-// depend on the number of threads, nor on what is copied.
+// Needs memory for the largest transposed tensor in F32, and of the files and `weights` some 100 MB
+// at a time. The result does not depend on the number of threads, nor on what is copied.
 absl::StatusOr<PackReport> PackWeights(const ir::Module& module, const ir::WeightReader& reader,
                                        absl::Span<uint8_t> weights, const PackOptions& options);
 

@@ -5,10 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <string>
 
+#include "absl/strings/str_cat.h"
 #include "codegen/kernel_harness.h"
 #include "ir/text.h"
 #include "runtime/abi/q8_0.h"
@@ -130,6 +133,78 @@ TEST(Pack, TheSameBytesForAnyNumberOfThreads) {
   })";
   const std::vector<uint8_t> one = Pack(kText, reader, 11424, 1);
   for (int threads : {2, 3, 8, 64}) EXPECT_EQ(Pack(kText, reader, 11424, threads), one);
+}
+
+TEST(Pack, RowsOfATransposedTensor) {
+  Reader reader;
+  for (int i = 0; i < 3 * 18; ++i) reader.values.push_back(static_cast<float>(i));
+  const std::vector<uint8_t> out = Pack(R"(module "m" {
+    tensor "w" : f32[3,18] {file=0, offset=0}
+    %0 = weight {tensor="w", transposed=true, rows=[1, 18]} : f32[17,3]
+    %1 = pack %0 {format="f32", layout="panels16", space="weights", address=0, bytes=384} : f32[17,3]{panels16}
+    return %1
+  })",
+                                        reader, 384);
+  for (int row = 0; row < 17; ++row) {
+    for (int k = 0; k < 3; ++k) {
+      float value = -1;
+      std::memcpy(&value, &out[((row / 16 * 3 + k) * 16 + row % 16) * 4], 4);
+      EXPECT_EQ(value, k * 18 + row + 1) << row << ", " << k;
+    }
+  }
+}
+
+// Pieces, each of which is given back once.
+TEST(Pack, LargeWeightsGoInPieces) {
+  for (const std::string layout : {"rows", "panels16"}) {
+    Reader reader;
+    for (int i = 0; i < 9000 * 1024; ++i) reader.values.push_back(static_cast<float>(i % 4096));
+    std::vector<uint8_t> out(36896768, 0);
+    const std::string panels = layout == "rows" ? "" : "{panels16}";
+    const auto module = ir::Parse(absl::StrCat(
+        R"(module "m" { tensor "w" : f32[9000,1024] {file=0, offset=0}
+           %0 = weight {tensor="w"} : f32[9000,1024]
+           %1 = pack %0 {format="f32", layout=")",
+        layout, R"(", space="weights", address=0, bytes=)", layout == "rows" ? 36864000 : 36896768,
+        "} : f32[9000,1024]", panels, " return %1 }"));
+    ASSERT_TRUE(module.ok()) << module.status();
+    std::vector<uint64_t> progress;
+    uint64_t released = 0;
+    PackOptions options{.threads = 2};
+    options.progress = [&](uint64_t done, uint64_t total) {
+      EXPECT_EQ(total, out.size());
+      progress.push_back(done);
+    };
+    options.release = [&](absl::Span<const uint8_t> packed) {
+      EXPECT_EQ(packed.data(), out.data() + released);
+      released += packed.size();
+    };
+    ASSERT_TRUE(PackWeights(*module, reader, absl::MakeSpan(out), options).ok());
+    EXPECT_EQ(progress.size(), 2U);
+    EXPECT_EQ(progress.back(), released);
+    EXPECT_EQ(released, layout == "rows" ? 36864000U : 36896768U);
+    EXPECT_EQ(reader.released["w"], 2);
+    const auto value = [&](size_t row, size_t k) {
+      const size_t at = layout == "rows" ? row * 1024 + k : (row / 16 * 1024 + k) * 16 + row % 16;
+      float read = -1;
+      std::memcpy(&read, &out[at * 4], 4);
+      return read;
+    };
+    for (size_t row = 0; row < 9000; row += 7)
+      ASSERT_EQ(value(row, row % 1024), static_cast<float>((row * 1024 + row % 1024) % 4096));
+
+    std::atomic<bool> cancel = false;
+    int pieces = 0;
+    options.progress = [&](uint64_t, uint64_t) {
+      ++pieces;
+      cancel = true;
+    };
+    options.release = nullptr;
+    options.cancel = &cancel;
+    EXPECT_TRUE(
+        absl::IsCancelled(PackWeights(*module, reader, absl::MakeSpan(out), options).status()));
+    EXPECT_EQ(pieces, 1);
+  }
 }
 
 TEST(Pack, RopeTables) {

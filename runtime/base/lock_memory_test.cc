@@ -14,6 +14,12 @@
 namespace weft {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLocks = false;  // sanitizers leave mlock() out
+#else
+constexpr bool kLocks = true;
+#endif
+
 // "VmLck" of this process, in kB (proc(5)).
 int64_t LockedKilobytes() {
   std::ifstream status("/proc/self/status");
@@ -25,6 +31,7 @@ int64_t LockedKilobytes() {
 }
 
 TEST(LockMemory, PagesAreLocked) {
+  if (!kLocks) GTEST_SKIP();
   const std::vector<uint8_t> bytes(uint64_t{3} << 12, 1);
   const int64_t before = LockedKilobytes();
   ASSERT_TRUE(LockMemory(absl::MakeConstSpan(bytes), "m").ok());
@@ -34,6 +41,7 @@ TEST(LockMemory, PagesAreLocked) {
 
 // In a process of its own: one without rights, which cannot get them back.
 TEST(LockMemoryDeathTest, SaysWhatToDoAboutTheLimit) {
+  if (!kLocks) GTEST_SKIP();
   const auto refused = [] {
     const std::vector<uint8_t> bytes(uint64_t{1} << 20, 1);
     const struct rlimit limit = {4096, 4096};

@@ -107,11 +107,13 @@ void TouchUnguarded() {
 TEST(TruncationGuardDeathTest, ElsewhereTheProcessEndsAsBefore) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto run = [] {
+    (void)std::signal(SIGBUS, SIG_DFL);  // sanitizers have a handler
     GuardTruncatedFiles();
     TouchUnguarded();
   };
   EXPECT_EXIT(run(), testing::KilledBySignal(SIGBUS), "");
   const auto sent = [] {
+    (void)std::signal(SIGBUS, SIG_DFL);
     GuardTruncatedFiles();
     (void)raise(SIGBUS);
   };

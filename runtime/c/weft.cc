@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "runtime/base/status_macros.h"
+#include "runtime/base/truncation_guard.h"
 #include "runtime/chat_prompt.h"
 #include "runtime/loaded_plan.h"
 #include "runtime/sampling/sampler.h"
@@ -129,6 +130,11 @@ weft_code weft_error_code(const weft_error* error) { return error->code; }
 const char* weft_error_message(const weft_error* error) { return error->message.c_str(); }
 void weft_error_free(weft_error* error) { delete error; }
 
+weft_error* weft_guard_truncated_files(void) {
+  return ErrorOf(weft::GuardTruncatedFiles() ? OkStatus()
+                                             : absl::InternalError("SIGBUS takes no handler"));
+}
+
 weft_error* weft_plan_open(const char* path, const weft_plan_options* options, weft_plan** plan) {
   return Guard([&]() -> Status {
     WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const weft::Plan> opened, weft::Plan::Open(path));
@@ -136,7 +142,8 @@ weft_error* weft_plan_open(const char* path, const weft_plan_options* options, w
     WEFT_ASSIGN_OR_RETURN(
         std::shared_ptr<const weft::LoadedPlan> loaded,
         weft::LoadedPlan::Load(std::move(opened),
-                               {.huge_pages = known.plain_pages == 0,
+                               {.huge_pages = known.no_hugepages == 0,
+                                .lock = known.mlock != 0,
                                 .target = known.target == nullptr ? "" : known.target}));
     *plan = new weft_plan{std::move(loaded)};
     return OkStatus();

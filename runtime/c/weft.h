@@ -1,4 +1,5 @@
-/* Weft's runtime: runs compiled plans (.weft). C11, no globals, no dependencies in this header.
+/* Weft's runtime: runs compiled plans (.weft). C11, no globals (but for
+ * weft_guard_truncated_files), no dependencies in this header.
  *
  * A function that can fail returns NULL or an error, which the caller frees; its results are
  * written only where it returns NULL. Text is UTF-8 with a length, and need not end in a zero byte.
@@ -50,16 +51,25 @@ WEFT_API void weft_error_free(weft_error* error); /* NULL is nothing to free */
 
 /* --- plans --- */
 
+/* Installs a handler of SIGBUS for the whole process, once. From then on, where a file of a plan
+ * that is opened later is truncated while in use, or its device fails, computing with it is
+ * DATA_LOSS; SIGBUS elsewhere goes to the handler that was there before. It lasts as long as the
+ * process, so that libweft-runtime must not be unloaded after it. */
+WEFT_API weft_error* weft_guard_truncated_files(void);
+
 typedef struct weft_plan_options {
   size_t struct_size; /* sizeof(weft_plan_options), as the caller knows it */
-  int plain_pages;    /* not 0: leave the weights in the file's pages, which processes share; else
+  int no_hugepages;   /* not 0: leave the weights in the file's pages, which processes share; else
                          they move to 2 MiB pages of this process in the background: faster */
   const char* target; /* which of the plan's machine codes to run: x86-64-v3, …; NULL: the best that
                          this CPU executes */
+  int mlock;          /* not 0: read all weights now, and keep them in memory */
 } weft_plan_options;
 
 /* Maps the file and loads its machine code: a plan is a program, and is trusted like one. Damage is
- * found, malice is not. `options` may be NULL. The file must not be truncated while it is open. */
+ * found, malice is not. `options` may be NULL. The files must not be truncated while they are open:
+ * the process dies of SIGBUS, but after weft_guard_truncated_files(). RESOURCE_EXHAUSTED: the limit
+ * of locked memory is too low for `mlock`. */
 WEFT_API weft_error* weft_plan_open(const char* path, const weft_plan_options* options,
                                     weft_plan** plan);
 /* After the last session on it is gone. NULL is nothing to close. */

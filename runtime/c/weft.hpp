@@ -31,6 +31,8 @@ inline void Check(weft_error* error) {
   throw thrown;
 }
 
+inline void GuardTruncatedFiles() { Check(weft_guard_truncated_files()); }
+
 struct Message {
   std::string role;
   std::string content;
@@ -39,8 +41,10 @@ struct Message {
 class Plan {
  public:
   // An empty target: the best of the plan's that this CPU executes.
-  explicit Plan(const std::string& path, bool plain_pages = false, const std::string& target = "") {
-    const weft_plan_options options = {sizeof(options), plain_pages ? 1 : 0, target.c_str()};
+  explicit Plan(const std::string& path, bool no_hugepages = false, const std::string& target = "",
+                bool mlock = false) {
+    const weft_plan_options options = {sizeof(options), no_hugepages ? 1 : 0, target.c_str(),
+                                       mlock ? 1 : 0};
     weft_plan* plan = nullptr;
     Check(weft_plan_open(path.c_str(), &options, &plan));
     plan_.reset(plan, weft_plan_close);

@@ -33,7 +33,8 @@ struct Arguments {
   uint64_t seed = 0;
   bool chat = false;
   bool ignore_eos = false;
-  bool plain_pages = false;
+  bool no_hugepages = false;
+  bool mlock = false;
   bool verify = false;
 };
 
@@ -84,7 +85,8 @@ weft_sampler_options Sampling(const CLI::App& app, const Arguments& arguments, c
 
 int Run(const CLI::App& app, const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  const Plan plan(arguments.plan, arguments.plain_pages, arguments.target);
+  weft::runtime::GuardTruncatedFiles();
+  const Plan plan(arguments.plan, arguments.no_hugepages, arguments.target, arguments.mlock);
   if (arguments.verify) plan.Verify();
   const std::vector<int32_t> prompt = PromptIds(app, arguments, plan);
   if (prompt.empty()) {
@@ -169,12 +171,15 @@ int main(int argc, char** argv) {
       ->type_name("TEXT")
       ->needs(chat);
   app.add_flag("--ignore-eos", arguments.ignore_eos, "go on after the model ends its text");
-  app.add_flag("--plain-pages", arguments.plain_pages,
-               "leave the weights in the file's pages, which processes share");
   app.add_option("--target", arguments.target,
                  "of a plan for several targets, the one to run (default: the best that this CPU "
                  "executes)")
       ->type_name("TARGET");
+  app.add_flag("--no-hugepages", arguments.no_hugepages,
+               "leave the weights in the file's pages, which processes share, instead of moving "
+               "them to 2 MiB pages in the background, which is faster");
+  app.add_flag("--mlock", arguments.mlock,
+               "keep the weights in memory: they cannot be swapped or dropped");
   app.add_flag("--verify", arguments.verify, "check all weights first");
   try {
     app.parse(argc, argv);

@@ -7,6 +7,7 @@
 
 #include "runtime/plan/checksum.h"
 #include "runtime/plan/program_json.h"
+#include "runtime/plan/weight_pages.h"
 
 namespace weft {
 namespace {
@@ -52,11 +53,13 @@ absl::Status Plan::CheckPresent() const {
   for (const PlanSection kind :
        {PlanSection::kProgram, PlanSection::kMetadata, PlanSection::kCode, PlanSection::kWeights}) {
     if (Find(kind) != nullptr) continue;
+    if (kind == PlanSection::kWeights && Find(PlanSection::kSideFiles) != nullptr) continue;
     return absl::InvalidArgumentError(absl::StrCat(path(), ": the plan has no section '",
                                                    Name(kind), "' (compile the model again)"));
   }
-  for (const PlanSection kind : {PlanSection::kProgram, PlanSection::kMetadata}) {
-    if (Find(kind)->size <= kMaxJsonBytes) continue;
+  for (const PlanSection kind :
+       {PlanSection::kProgram, PlanSection::kMetadata, PlanSection::kSideFiles}) {
+    if (Bytes(kind).size() <= kMaxJsonBytes) continue;
     return absl::InvalidArgumentError(absl::StrCat(path(), ": section '", Name(kind), "' has ",
                                                    Find(kind)->size, " bytes, more than ",
                                                    kMaxJsonBytes));
@@ -80,7 +83,7 @@ absl::Status Plan::CheckIndexed(PlanSection kind, absl::string_view field, size_
 }
 
 absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) {
-  absl::StatusOr<std::shared_ptr<const MappedFile>> file = MappedFile::Open(path);
+  absl::StatusOr<std::shared_ptr<const MappedFile>> file = MappedFile::Open(path, /*guarded=*/true);
   if (!file.ok()) return file.status();
   auto plan = std::shared_ptr<Plan>(new Plan());
   plan->file_ = *std::move(file);
@@ -98,6 +101,7 @@ absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) 
   absl::StatusOr<PlanMetadata> metadata =
       MetadataFromJson(plan->Text(PlanSection::kMetadata), path);
   if (!metadata.ok()) return metadata.status();
+  if (absl::Status status = plan->MapWeights(); !status.ok()) return status;
   if (plan->weights().size() != program->weight_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": the program needs ",
                                                    program->weight_bytes,
@@ -116,10 +120,52 @@ absl::StatusOr<std::shared_ptr<const Plan>> Plan::Open(const std::string& path) 
   return plan;
 }
 
+absl::Status Plan::MapWeights() {
+  std::vector<MappedBlock::Part> parts;
+  if (const PlanEntry* entry = Find(PlanSection::kWeights); entry != nullptr) {
+    if (Find(PlanSection::kSideFiles) != nullptr)
+      return absl::InvalidArgumentError(absl::StrCat(path(), ": has both weights and side files"));
+    parts.push_back({file_, entry->offset, entry->size});
+  } else {
+    absl::StatusOr<std::vector<SideFile>> files =
+        SideFilesFromJson(Text(PlanSection::kSideFiles), absl::StrCat(path(), ": side files"));
+    if (!files.ok()) return files.status();
+    side_files_ = *std::move(files);
+    for (size_t i = 0; i < side_files_.size(); ++i) {
+      absl::StatusOr<MappedBlock::Part> part = OpenSideFile(path(), side_files_, i);
+      if (!part.ok()) return part.status();
+      parts.push_back(*std::move(part));
+    }
+  }
+  absl::StatusOr<std::shared_ptr<const MappedBlock>> block = MappedBlock::Map(std::move(parts));
+  if (!block.ok()) return block.status();
+  weights_ = *std::move(block);
+  return absl::OkStatus();
+}
+
 absl::Status Plan::VerifyWeights() const {
-  file_->Advise(static_cast<uint64_t>(weights().data() - file_->bytes().data()), weights().size(),
-                MappedFile::Access::kSequential);
-  return CheckSection(*Find(PlanSection::kWeights));
+  const std::vector<MappedBlock::Part>& parts = weights_->parts();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const MappedBlock::Part& part = parts[i];
+    const bool own = side_files_.empty();
+    part.file->Advise(part.offset, part.size, MappedFile::Access::kSequential);
+    // Through the file's own map, in whose pages nobody else is interested: the weights may be in
+    // others by now.
+    const uint64_t checksum =
+        ChecksumAndRelease(part.file->bytes().subspan(part.offset, part.size));
+    if (absl::Status status = part.file->CheckWhole(); !status.ok()) return status;
+    if (checksum == (own ? Find(PlanSection::kWeights)->checksum : side_files_[i].checksum))
+      continue;
+    return absl::DataLossError(absl::StrCat(
+        part.file->path(), ": checksum of ", own ? "section 'weights'" : "the weights",
+        " does not match (damaged; ", own ? "" : "copy it again, or ", "compile the model again)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Plan::CheckWhole() const {
+  if (absl::Status status = file_->CheckWhole(); !status.ok()) return status;
+  return weights_->CheckWhole();
 }
 
 }  // namespace weft

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "runtime/abi/program.h"
+#include "runtime/base/mapped_block.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/plan_metadata.h"
+#include "runtime/plan/side_files.h"
 
 namespace weft {
 
@@ -24,12 +26,15 @@ class Plan {
   // True for files that begin as plans do; whether they are whole, Open tells.
   static bool LooksLikePlan(absl::Span<const uint8_t> file);
 
-  // Checks all but the weights' bytes: header, section table, checksums, program, metadata. Errors
-  // name the path and the section: not a plan; another format version; damaged or truncated.
+  // Checks all but the weights' bytes: header, section table, checksums, program, metadata, side
+  // files. Errors name the path and the section: not a plan; another format version; damaged or
+  // truncated.
   static absl::StatusOr<std::shared_ptr<const Plan>> Open(const std::string& path);
 
-  // Reads all weights and compares their checksum.
+  // Reads all weights from their files and compares their checksums.
   absl::Status VerifyWeights() const;
+  // DataLoss once a file of the plan was found truncated while in use (truncation_guard.h).
+  absl::Status CheckWhole() const;
 
   // In the order of the table.
   const std::vector<PlanEntry>& sections() const { return sections_; }
@@ -47,14 +52,17 @@ class Plan {
   absl::string_view chat_template() const { return Text(PlanSection::kChatTemplate); }
   // Of target i of the metadata.
   absl::Span<const uint8_t> code(size_t target) const { return Bytes(PlanSection::kCode, target); }
-  // The map that weights() is a part of.
   const std::shared_ptr<const MappedFile>& file() const { return file_; }
-  // Aligned to a page.
-  absl::Span<const uint8_t> weights() const { return Bytes(PlanSection::kWeights); }
+  // Aligned to 2 MiB.
+  absl::Span<const uint8_t> weights() const { return weights_->bytes(); }
+  const std::shared_ptr<const MappedBlock>& weight_block() const { return weights_; }
+  // Where the weights are when they are not in the plan's own file.
+  const std::vector<SideFile>& side_files() const { return side_files_; }
 
  private:
   Plan() = default;
   absl::Status CheckSection(const PlanEntry& entry) const;
+  absl::Status MapWeights();
   // That what must be there is, and of a size to be read.
   absl::Status CheckPresent() const;
   // That there is one of them for each name in the metadata.
@@ -65,6 +73,8 @@ class Plan {
 
   std::shared_ptr<const MappedFile> file_;
   std::vector<PlanEntry> sections_;
+  std::vector<SideFile> side_files_;
+  std::shared_ptr<const MappedBlock> weights_;
   Program program_;
   PlanMetadata metadata_;
 };

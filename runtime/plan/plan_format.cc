@@ -68,6 +68,8 @@ absl::string_view Name(PlanSection section) {
       return "machine code";
     case PlanSection::kWeights:
       return "weights";
+    case PlanSection::kSideFiles:
+      return "side files";
   }
   return "unknown";
 }

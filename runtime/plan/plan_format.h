@@ -33,8 +33,9 @@ enum class PlanSection : uint32_t {
   kChatTemplate = 5,  // text
   kCode = 6,          // machine code, one of each target in the metadata: an ELF shared object
   kWeights = 7,       // program.weight_bytes bytes, as packed
+  kSideFiles = 8,     // JSON, instead of them: the files that hold them (side_files.h)
 };
-inline constexpr size_t kPlanSectionKinds = 7;
+inline constexpr size_t kPlanSectionKinds = 8;
 
 // "weights"; for messages.
 absl::string_view Name(PlanSection section);

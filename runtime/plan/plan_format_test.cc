@@ -111,7 +111,7 @@ TEST(PlanFormat, MisplacedSections) {  // with checksums that match
       {1, {PlanSection::kWeights, UINT64_MAX - 4095, 4096, 0}, "misplaced"},
       {1, {PlanSection::kProgram, 8192, 7, 0}, "unknown or repeated"},
       {1, {static_cast<PlanSection>(0), 8192, 7, 0}, "unknown or repeated"},
-      {1, {static_cast<PlanSection>(8), 8192, 7, 0}, "unknown or repeated"},
+      {1, {static_cast<PlanSection>(9), 8192, 7, 0}, "unknown or repeated"},
       {1, {PlanSection::kWeights, 8192, 7, 0, 1}, "kind 7 with index 1, which is unknown"},
       {0, {PlanSection::kCode, 4096, 5, 0, 3}, "unknown or repeated"},
   };

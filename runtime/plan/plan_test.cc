@@ -40,8 +40,8 @@ class PlanTest : public testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   // Writes all sections but `without`.
-  void Write(std::set<PlanSection> without = {}) {
-    auto writer = PlanWriter::Create(path_);
+  void Write(std::set<PlanSection> without = {}, uint64_t split_bytes = 0) {
+    auto writer = PlanWriter::Create(path_, split_bytes);
     ASSERT_TRUE(writer.ok()) << writer.status();
     const auto add = [&](PlanSection kind, absl::string_view text, uint32_t index = 0) {
       if (without.count(kind) > 0) return;
@@ -58,7 +58,7 @@ class PlanTest : public testing::Test {
       const auto weights = (*writer)->BeginWeights(weights_.size());
       ASSERT_TRUE(weights.ok()) << weights.status();
       std::copy(weights_.begin(), weights_.end(), weights->begin());
-      (*writer)->EndWeights();
+      ASSERT_TRUE((*writer)->EndWeights().ok());
     }
     ASSERT_TRUE((*writer)->Commit().ok());
   }
@@ -159,7 +159,7 @@ TEST_F(PlanTest, FlippedBitsInEachSection) {
   const auto entries = DecodePlanHeader(
       absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(good.data()), good.size()), path_);
   ASSERT_TRUE(entries.ok());
-  ASSERT_EQ(entries->size(), kPlanSectionKinds + 2);
+  ASSERT_EQ(entries->size(), kPlanSectionKinds + 1);  // all but side files
   for (const PlanEntry& entry : *entries) {
     for (const uint64_t at : {uint64_t{0}, entry.size / 2, entry.size - 1}) {
       for (const int bit : {0, 7}) {
@@ -174,6 +174,37 @@ TEST_F(PlanTest, FlippedBitsInEachSection) {
       }
     }
   }
+}
+
+TEST_F(PlanTest, WeightsInSideFiles) {
+  Write({}, /*split_bytes=*/8192);
+  const std::string parts[] = {folder_ + "/p-00001-of-00002.weftw",
+                               folder_ + "/p-00002-of-00002.weftw"};
+  const auto plan = Plan::Open(path_);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ((*plan)->weights(), absl::MakeConstSpan(weights_));
+  EXPECT_EQ((*plan)->side_files().size(), 2U);
+  EXPECT_TRUE((*plan)->VerifyWeights().ok());
+  const std::string first = Bytes();
+  Write({}, 8192);
+  EXPECT_EQ(Bytes(), first) << "written twice";
+
+  const std::string second = *ReadFileToString(parts[1], 1 << 20);
+  std::string damaged = second;
+  damaged.back() ^= 1;
+  std::ofstream(parts[1], std::ios::binary | std::ios::trunc) << damaged;
+  const auto opened = Plan::Open(path_);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_THAT(std::string((*opened)->VerifyWeights().message()),
+              HasSubstr(parts[1] + ": checksum of the weights does not match"));
+  std::ofstream(parts[1], std::ios::binary | std::ios::trunc) << second.substr(0, 4200);
+  EXPECT_THAT(OpenError(), HasSubstr(parts[1] + ": has 4200 bytes"));
+  std::filesystem::remove(parts[1]);
+  EXPECT_THAT(OpenError(), HasSubstr(parts[1] + ": not found"));
+  std::ofstream(parts[1], std::ios::binary) << second;
+  EXPECT_TRUE(Plan::Open(path_).ok());
+  Write({PlanSection::kWeights}, 8192);
+  EXPECT_THAT(OpenError(), HasSubstr("has no section 'weights'"));
 }
 
 TEST_F(PlanTest, WeightsOfAnotherProgram) {

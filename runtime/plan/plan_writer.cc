@@ -8,10 +8,12 @@
 #include <utility>
 
 #include "runtime/abi/check.h"
+#include "runtime/plan/weight_pages.h"
 
 namespace weft {
 
-absl::StatusOr<std::unique_ptr<PlanWriter>> PlanWriter::Create(const std::string& path) {
+absl::StatusOr<std::unique_ptr<PlanWriter>> PlanWriter::Create(const std::string& path,
+                                                               uint64_t split_bytes) {
   struct stat info = {};
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
     return absl::InvalidArgumentError(
@@ -24,7 +26,7 @@ absl::StatusOr<std::unique_ptr<PlanWriter>> PlanWriter::Create(const std::string
   if (absl::Status status = (*file)->Append(absl::MakeConstSpan(kHeader)); !status.ok()) {
     return status;
   }
-  return std::unique_ptr<PlanWriter>(new PlanWriter(*std::move(file)));
+  return std::unique_ptr<PlanWriter>(new PlanWriter(path, split_bytes, *std::move(file)));
 }
 
 absl::Status PlanWriter::Begin(PlanSection kind, uint32_t index) {
@@ -53,6 +55,13 @@ absl::Status PlanWriter::AddSection(PlanSection kind, absl::string_view text, ui
 }
 
 absl::StatusOr<absl::Span<uint8_t>> PlanWriter::BeginWeights(uint64_t bytes) {
+  if (split_bytes_ > 0 && bytes > 0) {
+    auto side_files = SideFileWriter::Create(path_, bytes, split_bytes_);
+    if (!side_files.ok()) return side_files.status();
+    side_files_ = *std::move(side_files);
+    weights_ = side_files_->weights();
+    return *weights_;
+  }
   if (absl::Status status = Begin(PlanSection::kWeights); !status.ok()) return status;
   const absl::StatusOr<absl::Span<uint8_t>> weights = file_->AppendMapped(bytes);
   if (!weights.ok()) return weights.status();
@@ -61,17 +70,32 @@ absl::StatusOr<absl::Span<uint8_t>> PlanWriter::BeginWeights(uint64_t bytes) {
   return *weights;
 }
 
-void PlanWriter::EndWeights() {
+absl::Status PlanWriter::EndWeights() {
   WEFT_CHECK(weights_.has_value());
-  entries_.back().checksum = Checksum::Of(*weights_);
+  const absl::Span<uint8_t> weights = *weights_;
   weights_.reset();
+  if (side_files_ != nullptr) {
+    const absl::StatusOr<std::vector<SideFile>> files = side_files_->Finish();
+    if (!files.ok()) return files.status();
+    return AddSection(PlanSection::kSideFiles, SideFilesToJson(*files));
+  }
+  entries_.back().checksum = ChecksumAndRelease(weights);
+  return absl::OkStatus();
 }
 
 absl::Status PlanWriter::Commit() {
   WEFT_CHECK(!weights_.has_value());
   const std::vector<uint8_t> header = EncodePlanHeader(entries_, file_->offset());
   if (absl::Status status = file_->WriteAt(0, header); !status.ok()) return status;
-  return file_->Commit();
+  if (side_files_ == nullptr) return file_->Commit();
+  // The plan comes last: who finds it finds its side files. Where they take the place of another
+  // plan's, that one is refused from the first of them on.
+  absl::Status status = side_files_->Flush();
+  if (status.ok()) status = file_->Flush();
+  if (status.ok()) status = side_files_->Publish();
+  if (status.ok()) status = file_->Publish();
+  if (status.ok()) side_files_->Keep();
+  return status;
 }
 
 }  // namespace weft

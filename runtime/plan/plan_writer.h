@@ -15,6 +15,7 @@
 #include "runtime/base/atomic_file.h"
 #include "runtime/plan/checksum.h"
 #include "runtime/plan/plan_format.h"
+#include "runtime/plan/side_files.h"
 
 namespace weft {
 
@@ -23,24 +24,32 @@ namespace weft {
 // destruction makes sense.
 class PlanWriter {
  public:
-  // Also an error: a path that is no regular file (the header is written last).
-  static absl::StatusOr<std::unique_ptr<PlanWriter>> Create(const std::string& path);
+  // Also an error: a path that is no regular file (the header is written last). With `split_bytes`,
+  // at least kMinSideFileBytes, the weights go to side files of at most so many bytes, which appear
+  // and stay with the plan alone.
+  static absl::StatusOr<std::unique_ptr<PlanWriter>> Create(const std::string& path,
+                                                            uint64_t split_bytes = 0);
 
   absl::Status AddSection(PlanSection kind, absl::Span<const uint8_t> bytes, uint32_t index = 0);
   absl::Status AddSection(PlanSection kind, absl::string_view text, uint32_t index = 0);
 
-  // The weights are written where the file is mapped, zeroed, until EndWeights(); between the two
-  // no other section is added. An error where the device has no room for them.
+  // The weights are written where files are mapped, zeroed, until EndWeights(); between the two no
+  // other section is added. An error where the device has no room for them. Pages that are done
+  // with may be given back meanwhile (weight_pages.h).
   absl::StatusOr<absl::Span<uint8_t>> BeginWeights(uint64_t bytes);
-  void EndWeights();
+  absl::Status EndWeights();
 
   absl::Status Commit();
 
  private:
-  explicit PlanWriter(std::unique_ptr<AtomicFileWriter> file) : file_(std::move(file)) {}
+  PlanWriter(std::string path, uint64_t split_bytes, std::unique_ptr<AtomicFileWriter> file)
+      : path_(std::move(path)), split_bytes_(split_bytes), file_(std::move(file)) {}
   absl::Status Begin(PlanSection kind, uint32_t index = 0);
 
+  const std::string path_;
+  const uint64_t split_bytes_;  // 0: no side files
   std::unique_ptr<AtomicFileWriter> file_;
+  std::unique_ptr<SideFileWriter> side_files_;
   std::vector<PlanEntry> entries_;
   std::optional<absl::Span<uint8_t>> weights_;  // while they are written; the last entry's
 };

@@ -36,7 +36,7 @@ TEST_F(PlanWriterTest, SectionsStandWhereTheTableSays) {
   EXPECT_EQ(*weights, std::vector<uint8_t>(6));
   const std::vector<uint8_t> joined = {1, 2, 3, 1, 2, 3};
   std::copy(joined.begin(), joined.end(), weights->begin());
-  (*writer)->EndWeights();
+  ASSERT_TRUE((*writer)->EndWeights().ok());
   ASSERT_TRUE((*writer)->AddSection(PlanSection::kChatTemplate, "").ok());
   ASSERT_TRUE((*writer)->AddSection(PlanSection::kIr, "later module", 1).ok());
   EXPECT_FALSE(std::filesystem::exists(path_));
@@ -54,6 +54,28 @@ TEST_F(PlanWriterTest, SectionsStandWhereTheTableSays) {
   EXPECT_EQ((*entries)[2].size, 0u);
   EXPECT_EQ((*entries)[3].index, 1u);
   EXPECT_EQ(file->substr((*entries)[3].offset, (*entries)[3].size), "later module");
+}
+
+TEST_F(PlanWriterTest, SideFilesComeAndGoWithThePlan) {
+  for (const bool commit : {false, true}) {
+    auto writer = PlanWriter::Create(path_, kMinSideFileBytes);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    const auto weights = (*writer)->BeginWeights(10000);
+    ASSERT_TRUE(weights.ok()) << weights.status();
+    ASSERT_EQ(weights->size(), 10000U);
+    weights->back() = 1;
+    ASSERT_TRUE((*writer)->EndWeights().ok());
+    EXPECT_TRUE(std::filesystem::is_empty(folder_));
+    // A folder where the plan belongs: its side files are there first, and must go again.
+    if (!commit) std::filesystem::create_directory(path_);
+    EXPECT_EQ((*writer)->Commit().ok(), commit);
+    writer->reset();
+    if (!commit) {
+      std::filesystem::remove(path_);
+      EXPECT_TRUE(std::filesystem::is_empty(folder_));
+    }
+  }
+  EXPECT_EQ(std::filesystem::file_size(folder_ + "/p-00003-of-00003.weftw"), 4096 + 10000 % 4096);
 }
 
 TEST_F(PlanWriterTest, NothingAppearsWithoutCommit) {

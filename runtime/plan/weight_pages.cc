@@ -1,0 +1,31 @@
+#include "runtime/plan/weight_pages.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+#include "runtime/plan/checksum.h"
+
+namespace weft {
+
+void ReleasePages(absl::Span<const uint8_t> bytes) {
+  constexpr uintptr_t kPage = 4096;
+  const auto data = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t begin = (data + kPage - 1) / kPage * kPage;
+  const uintptr_t end = (data + bytes.size()) / kPage * kPage;
+  // A hint: where it fails they stay in memory.
+  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+uint64_t ChecksumAndRelease(absl::Span<const uint8_t> bytes) {
+  constexpr uint64_t kPiece = uint64_t{32} << 20;
+  Checksum checksum;
+  for (uint64_t at = 0; at < bytes.size(); at += kPiece) {
+    const absl::Span<const uint8_t> piece = bytes.subspan(at, kPiece);
+    checksum.Add(piece);
+    ReleasePages(piece);
+  }
+  return checksum.Value();
+}
+
+}  // namespace weft
