@@ -215,11 +215,15 @@ absl::StatusOr<std::vector<uint8_t>> CompileToObject(const BuiltProgram& built,
 
 absl::StatusOr<std::string> CompileToAssembly(absl::Span<const Kernel> kernels,
                                               const Target& target) {
-  const std::vector<NamedEmission> emissions = Emissions(kernels);
+  return CompileToAssembly(Emissions(kernels), target);
+}
+
+absl::StatusOr<std::string> CompileToAssembly(absl::Span<const NamedEmission> kernels,
+                                              const Target& target) {
   return Compile(
       target,
       [&](llvm::TargetMachine* machine, llvm::Module* module) {
-        return EmitKernels(emissions, target, machine, module);
+        return EmitKernels(kernels, target, machine, module);
       },
       llvm::CodeGenFileType::AssemblyFile);
 }

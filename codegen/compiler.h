@@ -33,8 +33,8 @@ absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, cons
 absl::StatusOr<std::string> CompileToAssembly(absl::Span<const Kernel> kernels,
                                               const Target& target);
 
-// Emission by hand, for what is no step of a program: math tests and the readers of the memory
-// roof.
+// Emission by hand, for what is no step of a program: math tests, the readers of the memory
+// roof, the arithmetic peak.
 struct NamedEmission {
   std::string name;
   KernelSpec spec;
@@ -43,5 +43,7 @@ struct NamedEmission {
 };
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
                                                      const Target& target);
+absl::StatusOr<std::string> CompileToAssembly(absl::Span<const NamedEmission> kernels,
+                                              const Target& target);
 
 }  // namespace weft::codegen

@@ -89,9 +89,9 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
     if (!poison.ok()) return poison.status();
     executor->poison_ = *std::move(poison);
   }
-  if (options.profile) {
+  if (options.profile || options.on_run) {
     executor->intervals_.resize(program.steps.size() * static_cast<size_t>(executor->threads()));
-    executor->mac_rows_ = MacRows(program);
+    executor->profiler_.emplace(executor->program_, executor->groups(1), executor->groups(2));
     executor->ResetProfile();
   }
   return executor;
@@ -136,7 +136,7 @@ absl::Status Executor::CheckRun(absl::Span<const int32_t> ids, int64_t position,
 absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) {
   if (absl::Status status = CheckRun(ids, position, logit_rows); !status.ok()) return status;
   const KernelContext context = {static_cast<int64_t>(ids.size()), logit_rows, position};
-  const int64_t begin_ns = options_.profile ? NowNs() : 0;
+  const int64_t begin_ns = profiler_ ? NowNs() : 0;
   if (poison_.has_value()) poison_->BeginRun(program_);
   std::memcpy(arena_.data() + program_.tokens.offset, ids.data(), ids.size() * sizeof(int32_t));
   auto* positions = reinterpret_cast<int32_t*>(arena_.data() + program_.positions.offset);
@@ -159,7 +159,11 @@ absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int6
   if (status.ok() && options_.weight_block != nullptr) status = options_.weight_block->CheckWhole();
   if (!status.ok()) return status;
   if (skipped_.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled");
-  if (options_.profile) AddToProfile(context, NowNs() - begin_ns);
+  if (profiler_) {
+    const RunTrace run = {context, begin_ns, NowNs(), intervals_};
+    if (options_.profile) profiler_->Add(run, &profile_);
+    if (options_.on_run) options_.on_run(run);
+  }
   logit_rows_ = logit_rows;
   return absl::OkStatus();
 }
@@ -207,11 +211,11 @@ int64_t Executor::RowsAtOnce(const PreparedGroup& group, int64_t rows) const {
 void Executor::Call(int worker, size_t index, const KernelContext& context, int64_t begin,
                     int64_t end) {
   const PreparedStep& step = steps_[index];
-  if (!options_.profile) {
+  if (!profiler_) {
     step.kernel(&context, step.operands, begin, end);
     return;
   }
-  Interval& interval = intervals_[static_cast<size_t>(worker) * steps_.size() + index];
+  StepInterval& interval = intervals_[static_cast<size_t>(worker) * steps_.size() + index];
   const int64_t begin_ns = NowNs();
   step.kernel(&context, step.operands, begin, end);
   if (interval.end_ns == 0) interval.begin_ns = begin_ns;
@@ -280,9 +284,9 @@ void Executor::TakeUnits(int worker, const PreparedGroup& group, const KernelCon
 }
 
 void Executor::RunWorker(int worker, const KernelContext& context) {
-  if (options_.profile) {
+  if (profiler_) {
     const auto own = intervals_.begin() + static_cast<int64_t>(worker * steps_.size());
-    std::fill_n(own, steps_.size(), Interval{});
+    std::fill_n(own, steps_.size(), StepInterval{});
   }
   const Groups& groups = GroupsOf(context.tokens);
   for (size_t g = 0; g < groups.size(); ++g) {
@@ -324,37 +328,10 @@ absl::Status Executor::RunPoisoned(const KernelContext& context) {
           program_.steps[i], units / program_.steps[i].units,
           [&](int64_t begin, int64_t end) { step.kernel(&context, step.operands, begin, end); });
       const int64_t end_ns = NowNs();
-      if (options_.profile) intervals_[i] = {begin_ns, end_ns, end_ns - begin_ns};
+      if (profiler_) intervals_[i] = {begin_ns, end_ns, end_ns - begin_ns};
     }
   });
   return status;
-}
-
-void Executor::AddToProfile(const KernelContext& context, int64_t run_ns) {
-  ++profile_.runs;
-  profile_.total_ns += run_ns;
-  for (const PreparedGroup& group : GroupsOf(context.tokens)) {
-    for (size_t i = group.steps.begin; i < group.steps.end; ++i) {
-      const Step& step = program_.steps[i];
-      const int64_t rows = RowsOf(mac_rows_[i], context.tokens, context.logit_rows);
-      profile_.steps[i].Add(StepNs(i, group.steps.kind), step.weight_bytes,
-                            step.macs_per_row * rows);
-    }
-  }
-}
-
-int64_t Executor::StepNs(size_t step, StepGroup::Kind kind) const {
-  int64_t begin_ns = 0;
-  int64_t end_ns = 0;
-  int64_t busy_ns = 0;
-  for (size_t i = step; i < intervals_.size(); i += steps_.size()) {
-    const Interval& interval = intervals_[i];
-    if (interval.end_ns == 0) continue;
-    begin_ns = end_ns == 0 ? interval.begin_ns : std::min(begin_ns, interval.begin_ns);
-    end_ns = std::max(end_ns, interval.end_ns);
-    busy_ns = std::max(busy_ns, interval.busy_ns);
-  }
-  return kind == StepGroup::Kind::kRows ? busy_ns : end_ns - begin_ns;
 }
 
 void Executor::ResetProfile() {

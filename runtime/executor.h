@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -27,8 +28,11 @@ struct ExecutorOptions {
   std::optional<int> threads;
   // Check that every step touches only what it declares (poison.h). Very slow; for tests.
   bool debug_poison = false;
-  // Time every step. Costs two readings of the clock per step and worker.
+  // Time every step, for profile(). Costs two readings of the clock per step and worker.
   bool profile = false;
+  // Where set, steps are timed as well, and this is called after each run that succeeded, on the
+  // thread that ran it.
+  std::function<void(const RunTrace&)> on_run;
   // Where set: what moves the weights to other pages, and pauses while several tokens are computed.
   // Must outlive the executor; may be null.
   WeightCopy* weight_copy = nullptr;
@@ -80,6 +84,8 @@ class Executor {
 
   // Totals over the runs since creation or ResetProfile(); empty steps without options.profile.
   const Profile& profile() const { return profile_; }
+  // Adds up what on_run is called with. Only of an executor that times steps.
+  const Profiler& profiler() const { return *profiler_; }
   void ResetProfile();
 
  private:
@@ -91,12 +97,6 @@ class Executor {
     StepGroup steps;
     size_t slot;             // of its shares; groups between two barriers have different ones
     uint64_t bytes_per_row;  // that a kRows group touches
-  };
-  // Of one step and worker, in one run.
-  struct Interval {
-    int64_t begin_ns = 0;
-    int64_t end_ns = 0;   // 0: this worker had no unit of the step
-    int64_t busy_ns = 0;  // in kernels
   };
   using Groups = std::vector<PreparedGroup>;
 
@@ -118,8 +118,6 @@ class Executor {
   void TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context);
   void RunWorker(int worker, const KernelContext& context);
   absl::Status RunPoisoned(const KernelContext& context);
-  void AddToProfile(const KernelContext& context, int64_t run_ns);
-  int64_t StepNs(size_t step, StepGroup::Kind kind) const;
 
   Program program_;
   ExecutorOptions options_;
@@ -130,8 +128,8 @@ class Executor {
   Groups one_row_;                       // for runs of one token
   Groups many_rows_;                     // for others
   std::unique_ptr<UnitShare[]> shares_;  // [slot][worker]
-  std::vector<Interval> intervals_;      // [worker][step], with options.profile
-  std::vector<Extent> mac_rows_;         // by step, with options.profile
+  std::optional<Profiler> profiler_;     // where steps are timed
+  std::vector<StepInterval> intervals_;  // [worker][step], where steps are timed
   std::atomic<bool> skipped_ = false;    // a worker saw the cancel flag in this run
   std::optional<PoisonChecker> poison_;
   Profile profile_;

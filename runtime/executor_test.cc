@@ -399,19 +399,19 @@ TEST_P(ExecutorTest, ProfileAccountsForTheRuns) {
   EXPECT_EQ(profile.runs, 3);
   ASSERT_EQ(profile.steps.size(), 4u);
   const StepProfile& step = profile.steps[3];
-  EXPECT_EQ(step.calls, 3);
-  EXPECT_GE(step.min_ns, 3'000'000);
-  EXPECT_LE(step.min_ns, step.max_ns);
-  EXPECT_LE(3 * step.min_ns, step.total_ns);
-  EXPECT_LE(step.total_ns, profile.total_ns);
+  EXPECT_EQ(step.time.count(), 3);
+  EXPECT_GE(step.time.min_ns(), 3'000'000);
+  EXPECT_LE(step.time.min_ns(), step.time.max_ns());
+  EXPECT_LE(3 * step.time.min_ns(), step.time.total_ns());
+  EXPECT_LE(step.time.total_ns(), profile.total_ns);
   EXPECT_EQ(step.weight_bytes, 3000);
   EXPECT_EQ(step.macs, 3 * 10 * 2) << "two rows each";
-  EXPECT_EQ(profile.steps[0].calls, 3);
-  EXPECT_LT(profile.steps[0].min_ns, 3'000'000);
+  EXPECT_EQ(profile.steps[0].time.count(), 3);
+  EXPECT_LT(profile.steps[0].time.min_ns(), 3'000'000);
   executor->ResetProfile();
   EXPECT_EQ(executor->profile().runs, 0);
   ASSERT_TRUE(executor->Run({1}, 0, 1).ok());
-  EXPECT_EQ(executor->profile().steps[3].calls, 1);
+  EXPECT_EQ(executor->profile().steps[3].time.count(), 1);
 }
 
 TEST(Executor, WithoutProfileThereIsNone) {

@@ -34,6 +34,12 @@ absl::StatusOr<GenerateResult> Generate(Session& session, absl::Span<const int32
     result.text += text;
     return on_text(text);
   };
+  const auto emit_token = [&](int32_t id) {
+    const Clock::time_point start = Clock::now();
+    absl::Status status = emit(decoder.Add(id));
+    result.text_ms += MillisecondsSince(start);
+    return status;
+  };
   // The text that waits for the rest of a character comes out however generation ends.
   const auto finish = [&](StopReason reason) -> absl::StatusOr<GenerateResult> {
     result.stop_reason = reason;
@@ -52,8 +58,11 @@ absl::StatusOr<GenerateResult> Generate(Session& session, absl::Span<const int32
     if (absl::IsCancelled(computed)) return finish(StopReason::kCancelled);
     if (!computed.ok()) return computed;
     if (chose_enough()) return finish(StopReason::kMaxTokens);
+    const Clock::time_point computed_at = Clock::now();
     const absl::StatusOr<int32_t> sampled = sampler.Sample(session.Logits());
     if (!sampled.ok()) return sampled.status();
+    (result.ids.empty() ? result.first_choosing_ms : result.choosing_ms) +=
+        MillisecondsSince(computed_at);
     const int32_t id = *sampled;
     const double milliseconds = MillisecondsSince(begin);
     if (result.ids.empty()) {
@@ -66,7 +75,7 @@ absl::StatusOr<GenerateResult> Generate(Session& session, absl::Span<const int32
     if (stops && !options.ignore_eos) return finish(StopReason::kStopId);
     result.ids.push_back(id);
     sampler.Accept(id);
-    if (absl::Status status = emit(decoder.Add(id)); !status.ok()) return status;
+    if (absl::Status status = emit_token(id); !status.ok()) return status;
     if (chose_enough()) return finish(StopReason::kMaxTokens);
     if (session.position() >= session.context()) return finish(StopReason::kContextEnd);
     begin = Clock::now();

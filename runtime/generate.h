@@ -38,6 +38,9 @@ struct GenerateResult {
   int64_t prompt_tokens = 0;
   double prefill_ms = 0;          // of the prompt; the time until the first token is chosen
   std::vector<double> decode_ms;  // of every further token: computing logits and choosing
+  double first_choosing_ms = 0;   // of prefill_ms, choosing the first token
+  double choosing_ms = 0;         // of decode_ms together, choosing the others
+  double text_ms = 0;             // beside them: making text of all tokens, and on_text
 
   double TotalDecodeMs() const;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/plan/validate_program.h"
+
 namespace weft {
 namespace {
 
@@ -21,18 +23,57 @@ bool Writes(const Step& step, const OperandRef& bytes) {
 
 }  // namespace
 
-void StepProfile::Add(int64_t ns, int64_t bytes, int64_t call_macs) {
-  min_ns = calls == 0 ? ns : std::min(min_ns, ns);
-  max_ns = std::max(max_ns, ns);
-  ++calls;
-  total_ns += ns;
-  weight_bytes += bytes;
-  macs += call_macs;
+void StepProfile::Merge(const StepProfile& other) {
+  time.Merge(other.time);
+  busy_ns += other.busy_ns;
+  weight_bytes += other.weight_bytes;
+  macs += other.macs;
 }
 
-double StepProfile::MeanNs() const { return Ratio(total_ns, calls); }
-double StepProfile::GigabytesPerSecond() const { return Ratio(weight_bytes, total_ns); }
-double StepProfile::GigamacsPerSecond() const { return Ratio(macs, total_ns); }
+double StepProfile::GigabytesPerSecond() const { return Ratio(weight_bytes, time.total_ns()); }
+double StepProfile::GigamacsPerSecond() const { return Ratio(macs, time.total_ns()); }
+
+Profiler::Profiler(const Program& program, absl::Span<const StepGroup> one_row,
+                   absl::Span<const StepGroup> many_rows)
+    : program_(program), mac_rows_(MacRows(program)) {
+  const absl::Span<const StepGroup> groups[2] = {one_row, many_rows};
+  for (int many = 0; many < 2; ++many) {
+    by_rows_[many].resize(program.steps.size());
+    for (const StepGroup& group : groups[many]) {
+      for (size_t i = group.begin; i < group.end; ++i)
+        by_rows_[many][i] = group.kind == StepGroup::Kind::kRows;
+    }
+  }
+}
+
+void Profiler::Add(const RunTrace& run, Profile* profile) const {
+  ++profile->runs;
+  profile->total_ns += run.end_ns - run.begin_ns;
+  profile->steps.resize(program_.steps.size());
+  for (size_t i = 0; i < profile->steps.size(); ++i) {
+    const Step& step = program_.steps[i];
+    StepProfile& sum = profile->steps[i];
+    sum.time.Add(WallNs(run, i, &sum.busy_ns));
+    sum.weight_bytes += step.weight_bytes;
+    sum.macs +=
+        step.macs_per_row * RowsOf(mac_rows_[i], run.context.tokens, run.context.logit_rows);
+  }
+}
+
+int64_t Profiler::WallNs(const RunTrace& run, size_t step, int64_t* busy_ns) const {
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;
+  int64_t most_ns = 0;
+  for (size_t i = step; i < run.intervals.size(); i += program_.steps.size()) {
+    const StepInterval& interval = run.intervals[i];
+    if (interval.end_ns == 0) continue;
+    begin_ns = end_ns == 0 ? interval.begin_ns : std::min(begin_ns, interval.begin_ns);
+    end_ns = std::max(end_ns, interval.end_ns);
+    most_ns = std::max(most_ns, interval.busy_ns);
+    *busy_ns += interval.busy_ns;
+  }
+  return by_rows_[run.context.tokens == 1 ? 0 : 1][step] ? most_ns : end_ns - begin_ns;
+}
 
 std::vector<Extent> MacRows(const Program& program) {
   std::vector<Extent> rows;

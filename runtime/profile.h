@@ -1,10 +1,14 @@
 // Where the time of runs went, step by step.
 #pragma once
 
+#include <absl/types/span.h>
+
 #include <cstdint>
 #include <vector>
 
 #include "runtime/abi/program.h"
+#include "runtime/barriers.h"
+#include "runtime/time_histogram.h"
 
 namespace weft {
 
@@ -12,24 +16,54 @@ namespace weft {
 // begin to the last worker's end; for steps that take turns on the same rows (StepGroup::kRows),
 // the time of the worker that was busy with it longest.
 struct StepProfile {
-  int64_t calls = 0;
-  int64_t total_ns = 0;
-  int64_t min_ns = 0;
-  int64_t max_ns = 0;
+  TimeHistogram time;        // of calls
+  int64_t busy_ns = 0;       // in kernels, of all workers together
   int64_t weight_bytes = 0;  // streamed in all calls
   int64_t macs = 0;          // done in all calls
 
-  void Add(int64_t ns, int64_t bytes, int64_t call_macs);
-  double MeanNs() const;
+  void Merge(const StepProfile& other);
   // Total over total time; 0 where no time was measured. Bytes per ns is 10^9 bytes per second.
   double GigabytesPerSecond() const;
   double GigamacsPerSecond() const;
+};
+
+// What one worker did for one step in one run. Times of the steady clock.
+struct StepInterval {
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;   // 0: it had no unit of the step
+  int64_t busy_ns = 0;  // in the kernel
+};
+
+// One run, as ExecutorOptions::on_run gets it.
+struct RunTrace {
+  KernelContext context;
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;
+  absl::Span<const StepInterval> intervals;  // [worker][step]
 };
 
 struct Profile {
   int64_t runs = 0;
   int64_t total_ns = 0;            // wall time of the runs; the steps' sum tells what is not theirs
   std::vector<StepProfile> steps;  // as Program::steps
+};
+
+// Adds up runs of one program.
+class Profiler {
+ public:
+  // `one_row` and `many_rows` as DeriveGroups has them of `program`, which must outlive this.
+  Profiler(const Program& program, absl::Span<const StepGroup> one_row,
+           absl::Span<const StepGroup> many_rows);
+
+  void Add(const RunTrace& run, Profile* profile) const;
+
+ private:
+  // Of a step in a run, and how long the workers were busy with it together.
+  int64_t WallNs(const RunTrace& run, size_t step, int64_t* busy_ns) const;
+
+  const Program& program_;
+  std::vector<Extent> mac_rows_;
+  std::vector<bool> by_rows_[2];  // of runs of one token and of others: in a group of kRows
 };
 
 // Which rows each step's macs_per_row counts for, kTokens or kLogitRows. A matmul's units do not

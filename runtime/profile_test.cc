@@ -10,14 +10,21 @@ using testing::ElementsAre;
 
 TEST(Profile, TotalsNotMeansOfRates) {
   StepProfile step;
-  EXPECT_EQ(step.MeanNs(), 0);
   EXPECT_EQ(step.GigabytesPerSecond(), 0);
-  step.Add(100, 1000, 50);
-  step.Add(300, 1000, 150);
-  EXPECT_EQ(step.calls, 2);
-  EXPECT_EQ(step.min_ns, 100);
-  EXPECT_EQ(step.max_ns, 300);
-  EXPECT_EQ(step.MeanNs(), 200);
+  StepProfile call;
+  call.time.Add(100);
+  call.busy_ns = 150;
+  call.weight_bytes = 1000;
+  call.macs = 50;
+  step.Merge(call);
+  call = StepProfile();
+  call.time.Add(300);
+  call.busy_ns = 250;
+  call.weight_bytes = 1000;
+  call.macs = 150;
+  step.Merge(call);
+  EXPECT_EQ(step.time.count(), 2);
+  EXPECT_EQ(step.busy_ns, 400);
   EXPECT_EQ(step.GigabytesPerSecond(), 5);   // 2000 B in 400 ns; the mean of the rates is 6.7
   EXPECT_EQ(step.GigamacsPerSecond(), 0.5);  // 200 in 400 ns
 }

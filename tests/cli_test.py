@@ -151,8 +151,45 @@ class Results(CommandTest):
 
     def test_trace_accounts_for_every_matmul(self):
         text = self.succeeds("run", TINY / "llama-gqa", "-p", "a b c", "-n", 4, "--temp", 0, "--ignore-eos", "--trace")
-        for part in ("GB/s", "matmul_", "attention_", "between steps"):
+        for part in ("prefill: 1 run", "decode: 3 runs", "GB/s", "model.layers.*.mlp.{gate,up}_proj", "attention", "barriers and waiting"):
             self.assertIn(part, text)
+
+    def test_profile_adds_up_to_the_wall_time(self):
+        trace = self.folder / "trace.json"
+        arguments = ["profile", TINY / "llama-gqa", "-p", 20, "-n", 6, "-t", 2, "--weights", "q8_0"]
+        report = json.loads(self.succeeds(*arguments, "--json", "--trace-out", trace))
+        self.assertGreater(report["roof_gb_per_s"], 0)
+        self.assertGreater(report["peak_gmac_per_s_f32"], 0)
+        self.assertEqual([(phase["phase"], phase["runs"], phase["tokens"]) for phase in report["phases"]],
+                         [("cold", 1, 1), ("prefill", 1, 20), ("decode", 6, 6)])
+        weight_bytes = json.loads(self.succeeds("bench", TINY / "llama-gqa", "--weights", "q8_0", "-p", 0, "-n", 1, "-r", 1, "-o", "json"))[0]["streamed_bytes"]
+        for phase in report["phases"]:
+            rest = sum(phase[name] for name in ("between_steps_ns", "choosing_ns", "text_ns", "other_ns"))
+            self.assertEqual(sum(row["total_ns"] for row in phase["rows"]) + rest, phase["wall_ns"])
+            self.assertGreaterEqual(phase["between_steps_ns"], 0)
+            self.assertGreaterEqual(phase["other_ns"], 0)
+            self.assertEqual(sum(row["weight_bytes"] for row in phase["rows"]), weight_bytes * phase["runs"])
+            for row in phase["rows"]:
+                self.assertTrue(row["min_ns"] <= row["p50_ns"] <= row["p95_ns"] <= row["max_ns"], row)
+        events = json.loads(trace.read_text())["traceEvents"]
+        self.assertEqual(sum(event["ph"] == "X" and event["cat"] == "run" for event in events), 8)
+        self.assertEqual({event["args"]["name"] for event in events if event["name"] == "thread_name"},
+                         {"passes and code", "runs", "worker 0", "worker 1"})
+        layers = json.loads(self.succeeds(*arguments, "--no-roof", "--by", "layer", "--json"))
+        self.assertEqual(layers["roof_gb_per_s"], 0)
+        self.assertEqual([row["op"] for row in layers["phases"][2]["rows"]], ["outside layers", "layer 0", "layer 1", "layer 2"])
+        weights = self.succeeds(*arguments, "--no-roof", "--by", "weight", "--csv").splitlines()
+        self.assertTrue(weights[0].startswith("phase,op,dims,format,calls,"))
+        self.assertTrue(any('"model.layers.1.mlp.down_proj"' in row for row in weights))
+
+    def test_profile_of_plans_and_text(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "gpt2", "-o", plan)
+        text = self.succeeds("profile", plan, "-p", "It was a day", "-n", 2, "--no-roof")
+        self.assertIn("decode: 2 runs", text)
+        self.assertIn("text of tokens", text)
+        for wrong in ("0", "-3", "100000"):
+            self.fails("profile", plan, f"--prompt={wrong}", message=f"-p {wrong}: takes 1 to")
 
     def test_info(self):
         info = json.loads(self.succeeds("info", TINY / "gemma3", "--json"))
@@ -265,7 +302,7 @@ class Bench(CommandTest):
         plan = self.folder / "m.weft"
         self.succeeds("compile", TINY / "gpt2", "--weights", "q8_0", "-o", plan)
         text = self.bench(plan, "-p", 8, "-n", 4, *self.QUICK, "--profile")
-        for part in ("| model", " pp8 |", " tg4 |", " ± ", "q8_0", "fit the caches", "outside matmuls", "matmul_"):
+        for part in ("| model", " pp8 |", " tg4 |", " ± ", "q8_0", "fit the caches", "outside matmuls", "barriers and waiting"):
             self.assertIn(part, text)
         tests = json.loads(self.bench(plan, "-p", 8, "-n", 0, *self.QUICK, "--profile", "-o", "json"))
         self.assertTrue(0 < tests[0]["outside_matmuls"] < 1)

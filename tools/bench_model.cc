@@ -12,7 +12,7 @@
 #include "tools/bench_roof.h"
 #include "tools/bench_stats.h"
 #include "tools/interrupt.h"
-#include "tools/trace_table.h"
+#include "tools/profile_table.h"
 
 namespace weft::tools {
 namespace {
@@ -289,10 +289,19 @@ class ModelBench {
       const weft::Profile& profile = executor->profile();
       double matmuls = 0;
       for (const StepProfile& step : profile.steps)
-        matmuls += step.macs > 0 ? static_cast<double>(step.total_ns) : 0;
+        matmuls += step.macs > 0 ? static_cast<double>(step.time.total_ns()) : 0;
       result.outside_matmuls = 1 - matmuls / static_cast<double>(profile.total_ns);
-      result.trace = TraceJson(*executor);
-      result.trace_table = TraceTable(*executor);
+      const ProfileReport report{
+          .model = engine_.metadata().model,
+          .target = engine_.metadata().target,
+          .cpu = CpuModelName(),
+          .threads = executor->threads(),
+          .roofs = {.gb_per_s = Median(result.roofs)},
+          .program = &program_,
+          .phases = {
+              {.name = result.test.Name(), .profile = profile, .tokens = result.test.tokens}}};
+      result.trace = ProfileJson(report, ProfileBy::kOp).at("phases").at(0);
+      result.trace_table = ProfileText(report, ProfileBy::kOp);
     }
     return absl::OkStatus();
   }

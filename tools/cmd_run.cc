@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/base/cpu.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/chat_prompt.h"
@@ -13,7 +14,7 @@
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
-#include "tools/trace_table.h"
+#include "tools/profile_table.h"
 
 namespace weft::tools {
 namespace {
@@ -118,9 +119,28 @@ nlohmann::ordered_json ToJson(const GenerateResult& result, const std::vector<in
           {"decode_tokens_per_s", Rate(result.decode_ms.size(), result.TotalDecodeMs())}};
 }
 
+// What `recorder` saw of the generation, with the times that are not of runs.
+ProfileReport ReportOf(Engine& engine, const GenerateResult& result, ProfileRecorder* recorder) {
+  const auto ns = [](double ms) { return static_cast<int64_t>(ms * 1e6); };
+  for (PhaseProfile& phase : recorder->phases()) {
+    const bool decodes = phase.name == "decode";
+    phase.choosing_ns = ns(decodes ? result.choosing_ms : result.first_choosing_ms);
+    phase.text_ns = decodes ? ns(result.text_ms) : 0;
+    phase.wall_ns = decodes ? ns(result.TotalDecodeMs() + result.text_ms) : ns(result.prefill_ms);
+  }
+  return {.model = engine.metadata().model,
+          .target = engine.metadata().target,
+          .cpu = CpuModelName(),
+          .threads = engine.executor().threads(),
+          .program = &engine.program(),
+          .phases = recorder->phases()};
+}
+
 absl::Status RunRun(const RunArguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
-  ExecutorOptions executor{.profile = arguments.trace, .cancel = InterruptFlag()};
+  ProfileRecorder recorder;
+  ExecutorOptions executor{.cancel = InterruptFlag()};
+  if (arguments.trace) executor.on_run = recorder.OnRun();
   if (arguments.threads > 0) executor.threads = arguments.threads;
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                         OpenEngine(arguments.model, 1, executor));
@@ -135,6 +155,8 @@ absl::Status RunRun(const RunArguments& arguments) {
   const double load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+  recorder.SetExecutor(&engine->executor());
+  recorder.Begin("prefill", static_cast<int64_t>(prompt.size()));
   Session session(&engine->executor());
   StreamDecoder decoder(*tokenizer, /*skip_special=*/true);
   const GenerateOptions options{arguments.count, engine->metadata().eos_ids, arguments.ignore_eos};
@@ -148,12 +170,14 @@ absl::Status RunRun(const RunArguments& arguments) {
   if (arguments.json) {
     nlohmann::ordered_json json =
         ToJson(result, prompt, sampling, engine->plan_path(), load_seconds);
-    if (arguments.trace) json["trace"] = TraceJson(engine->executor());
+    if (arguments.trace)
+      json["trace"] = ProfileJson(ReportOf(*engine, result, &recorder), ProfileBy::kOp);
     std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
   } else {
     std::cout << "\n" << std::flush;
     PrintTimes(result, load_seconds);
-    if (arguments.trace) std::cout << "\n" << TraceTable(engine->executor());
+    if (arguments.trace)
+      std::cout << "\n" << ProfileText(ReportOf(*engine, result, &recorder), ProfileBy::kOp);
   }
   return result.stop_reason == StopReason::kCancelled ? absl::CancelledError("interrupted")
                                                       : absl::OkStatus();

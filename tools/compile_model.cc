@@ -3,7 +3,6 @@
 #include <chrono>
 #include <map>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -14,6 +13,7 @@
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
+#include "tools/layer_names.h"
 #include "tools/recorded_options.h"
 #include "tools/table.h"
 
@@ -23,25 +23,6 @@ namespace {
 double MsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
       .count();
-}
-
-// "model.layers.3.mlp.down_proj" → "model.layers.*.mlp.down_proj": one row of the table for all
-// layers.
-std::string Kind(const std::string& location) {
-  std::string kind;
-  bool digits = false;
-  for (size_t i = 0; i < location.size(); ++i) {
-    const bool digit = absl::ascii_isdigit(static_cast<unsigned char>(location[i])) != 0;
-    const bool at_start = i == 0 || location[i - 1] == '.';
-    if (digit && (at_start || digits)) {
-      if (!digits) kind += '*';
-      digits = true;
-      continue;
-    }
-    digits = false;
-    kind += location[i];
-  }
-  return kind;
 }
 
 std::string Megabytes(int64_t bytes) {
@@ -99,8 +80,8 @@ std::string SummaryTable(const Model& model, const CompiledModel& compiled) {
   for (const passes::FormatDecision& decision : compiled.decisions) {
     if (decision.columns == 1) continue;
     const std::string kind =
-        absl::StrCat(Kind(decision.location), "|", decision.rows, "|", decision.columns, "|",
-                     Name(decision.format), "|", decision.why);
+        absl::StrCat(WithoutLayer(decision.location), "|", decision.rows, "|", decision.columns,
+                     "|", Name(decision.format), "|", decision.why);
     auto [place, is_new] = rows.try_emplace(kind);
     if (is_new) order.push_back(kind);
     Row& row = place->second;
@@ -112,7 +93,7 @@ std::string SummaryTable(const Model& model, const CompiledModel& compiled) {
   table.AlignRight({1, 2, 5});
   for (const std::string& kind : order) {
     const Row& row = rows[kind];
-    table.Add({Kind(row.first->location), absl::StrCat(row.count),
+    table.Add({WithoutLayer(row.first->location), absl::StrCat(row.count),
                absl::StrCat(row.first->rows, " x ", row.first->columns),
                std::string(Name(row.first->source)), std::string(Name(row.first->format)),
                Megabytes(row.bytes), row.first->why});

@@ -57,6 +57,8 @@ class Engine {
   }
   // Of the plan file; empty where the model was compiled in this process.
   std::string plan_path() const { return loaded_ ? loaded_->plan().path() : ""; }
+  // How it was compiled in this process; null of a plan.
+  const CompiledModel* compiled() const { return compiled_ ? &*compiled_ : nullptr; }
   // An error where the model has none that is supported.
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer() const { return tokenizer_; }
   const std::string& chat_template() const { return chat_template_; }  // empty: none

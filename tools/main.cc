@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   AddLogits(&app, &chosen);
   AddTokenize(&app, &chosen);
   AddSynth(&app, &chosen);
+  AddProfile(&app, &chosen);
   AddBench(&app, &chosen);
   AddCache(&app, &chosen);
   try {

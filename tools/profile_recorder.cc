@@ -1,0 +1,44 @@
+#include "tools/profile_recorder.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ir/op.h"
+
+namespace weft::tools {
+
+std::function<void(const RunTrace&)> ProfileRecorder::OnRun() {
+  return [this](const RunTrace& run) { Record(run); };
+}
+
+void ProfileRecorder::Begin(const std::string& name, int64_t prompt_tokens) {
+  name_ = name;
+  prompt_tokens_ = prompt_tokens;
+}
+
+void ProfileRecorder::Record(const RunTrace& run) {
+  const bool decodes =
+      prompt_tokens_ >= 0 && run.context.position + run.context.tokens > prompt_tokens_;
+  const std::string& name = decodes ? "decode" : name_;
+  if (phases_.empty() || phases_.back().name != name) phases_.emplace_back().name = name;
+  PhaseProfile& phase = phases_.back();
+  phase.tokens += run.context.tokens;
+  executor_->profiler().Add(run, &phase.profile);
+
+  const std::vector<Step>& steps = executor_->program().steps;
+  int64_t attention_ns = 0;
+  for (size_t i = 0; i < run.intervals.size(); ++i) {
+    // Workers share attention evenly enough for the mean to be the wall time.
+    if (steps[i % steps.size()].kind == ir::Name(ir::Op::kAttention))
+      attention_ns += run.intervals[i].busy_ns;
+  }
+  const auto seen = static_cast<uint64_t>(run.context.position + run.context.tokens);
+  phase.attention[static_cast<int64_t>(std::bit_ceil(seen))].Add(attention_ns /
+                                                                 executor_->threads());
+  if (most_kept_ == 0) return;
+  if (kept_.size() == most_kept_) kept_.pop_front();
+  kept_.push_back(
+      {name, run.context, run.begin_ns, run.end_ns, {run.intervals.begin(), run.intervals.end()}});
+}
+
+}  // namespace weft::tools
