@@ -293,7 +293,7 @@ class ModelBench {
       result.outside_matmuls = 1 - matmuls / static_cast<double>(profile.total_ns);
       const ProfileReport report{
           .model = engine_.metadata().model,
-          .target = engine_.metadata().target,
+          .target = engine_.target(),
           .cpu = CpuModelName(),
           .threads = executor->threads(),
           .roofs = {.gb_per_s = Median(result.roofs)},

@@ -14,6 +14,7 @@
 #include "tools/commands.h"
 #include "tools/interrupt.h"
 #include "tools/profile_table.h"
+#include "tools/report_html.h"
 #include "tools/trace_events.h"
 
 namespace weft::tools {
@@ -26,6 +27,7 @@ struct ProfileArguments {
   int threads = 0;
   std::string by = "op";
   std::string trace_out;
+  std::string report;
   bool no_roof = false;
   bool json = false;
   bool csv = false;
@@ -102,23 +104,35 @@ absl::Status Generate(const ProfileArguments& arguments, const Engine& engine, E
   return Decode(arguments, engine, ids.back(), &session, recorder);
 }
 
-absl::Status WriteTrace(const std::string& path, const Engine& engine,
-                        const ProfileRecorder& recorder) {
-  std::vector<passes::PassStats> passes;
-  double codegen_ms = 0;
-  if (const CompiledModel* compiled = engine.compiled(); compiled != nullptr) {
-    passes = compiled->passes;
-    codegen_ms = compiled->codegen_ms;
-  }
+absl::Status WriteText(const std::string& path, const std::string& text) {
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<AtomicFileWriter> file,
                         AtomicFileWriter::Create(path));
-  WEFT_RETURN_IF_ERROR(
-      file->Append(TraceEvents(engine.program(), recorder.kept(), passes, codegen_ms)));
+  WEFT_RETURN_IF_ERROR(file->Append(text));
   return file->Commit();
 }
 
+absl::Status WriteTrace(const std::string& path, const Engine& engine,
+                        const ProfileRecorder& recorder) {
+  const CompiledModel* compiled = engine.compiled();
+  return WriteText(path, compiled == nullptr ? TraceEvents(engine.program(), recorder.kept(), {}, 0)
+                                             : TraceEvents(engine.program(), recorder.kept(),
+                                                           compiled->passes, compiled->codegen_ms));
+}
+
+absl::Status WriteReport(const std::string& path, const Engine& engine,
+                         const ProfileReport& profile, const ProfileRecorder& recorder) {
+  WEFT_ASSIGN_OR_RETURN(const ir::Module module, engine.Module());
+  HtmlReport report{.profile = &profile, .recorder = &recorder, .compiled = &module};
+  if (const CompiledModel* compiled = engine.compiled(); compiled != nullptr) {
+    report.passes = compiled->passes;
+    report.imported = &compiled->imported;
+  }
+  return WriteText(path, HtmlOf(report));
+}
+
 absl::Status RunProfile(const ProfileArguments& arguments) {
-  ProfileRecorder recorder(arguments.trace_out.empty() ? 0 : kKeptRuns);
+  const bool draws = !arguments.trace_out.empty() || !arguments.report.empty();
+  ProfileRecorder recorder(draws ? kKeptRuns : 0);
   ExecutorOptions options{.on_run = recorder.OnRun(), .cancel = InterruptFlag()};
   if (arguments.threads > 0) options.threads = arguments.threads;
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
@@ -128,13 +142,14 @@ absl::Status RunProfile(const ProfileArguments& arguments) {
 
   const PlanMetadata& metadata = engine->metadata();
   ProfileReport report{.model = metadata.model,
-                       .target = metadata.target,
+                       .target = engine->target(),
                        .cpu = CpuModelName(),
                        .threads = engine->executor().threads(),
                        .program = &engine->program()};
   if (!arguments.no_roof) {
+    WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
     WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
-                          codegen::ParseTarget(metadata.target, DetectCpuFeatures()));
+                          codegen::ParseTarget(engine->target(), cpu));
     WEFT_ASSIGN_OR_RETURN(
         report.roofs,
         MeasureRoofs(engine->SettledWeights(), static_cast<int64_t>(engine->program().weight_bytes),
@@ -143,6 +158,8 @@ absl::Status RunProfile(const ProfileArguments& arguments) {
   report.phases = std::move(recorder.phases());
   if (!arguments.trace_out.empty())
     WEFT_RETURN_IF_ERROR(WriteTrace(arguments.trace_out, *engine, recorder));
+  if (!arguments.report.empty())
+    WEFT_RETURN_IF_ERROR(WriteReport(arguments.report, *engine, report, recorder));
   const ProfileBy by = arguments.by == "layer"    ? ProfileBy::kLayer
                        : arguments.by == "weight" ? ProfileBy::kWeight
                                                   : ProfileBy::kOp;
@@ -183,8 +200,13 @@ void AddProfile(CLI::App* app, Command* chosen) {
   command
       ->add_option("--trace-out", arguments->trace_out,
                    absl::StrCat("also write the last ", kKeptRuns,
-                                " runs as trace events, for ui.perfetto.dev"))
+                                " runs of each phase as trace events, for ui.perfetto.dev"))
       ->type_name("FILE.json");
+  command
+      ->add_option("--report", arguments->report,
+                   "also write a page with tables, roofline, timelines, memory and passes, which a "
+                   "browser shows without a network")
+      ->type_name("FILE.html");
   command->add_flag("--no-roof", arguments->no_roof,
                     "do not measure what this machine can do at most, which takes a second or two");
   auto* json = command->add_flag("--json", arguments->json, "print JSON");

@@ -129,7 +129,7 @@ ProfileReport ReportOf(Engine& engine, const GenerateResult& result, ProfileReco
     phase.wall_ns = decodes ? ns(result.TotalDecodeMs() + result.text_ms) : ns(result.prefill_ms);
   }
   return {.model = engine.metadata().model,
-          .target = engine.metadata().target,
+          .target = engine.target(),
           .cpu = CpuModelName(),
           .threads = engine.executor().threads(),
           .program = &engine.program(),

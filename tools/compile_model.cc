@@ -36,6 +36,7 @@ absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSett
   WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_ASSIGN_OR_RETURN(std::vector<codegen::Target> targets,
                         codegen::ParseTargets(settings.target, cpu));
+  compiled.imported = model.module;
   compiled.module = model.module;
   passes::PipelineOptions pipeline = settings.pipeline;
   pipeline.pass.context = model.context;

@@ -40,6 +40,7 @@ struct RecordedStage {
 };
 
 struct CompiledModel {
+  ir::Module imported;              // before the passes
   ir::Module module;                // as the last pass left it
   Program program;                  // of every target
   std::vector<CompiledCode> codes;  // one at least; targets differ

@@ -35,8 +35,13 @@ void ProfileRecorder::Record(const RunTrace& run) {
   const auto seen = static_cast<uint64_t>(run.context.position + run.context.tokens);
   phase.attention[static_cast<int64_t>(std::bit_ceil(seen))].Add(attention_ns /
                                                                  executor_->threads());
+  constexpr size_t kMostTokens = 1 << 14;
+  if (name == "decode" && decode_ms_.size() < kMostTokens)
+    decode_ms_.push_back(static_cast<double>(run.end_ns - run.begin_ns) / 1e6);
   if (most_kept_ == 0) return;
-  if (kept_.size() == most_kept_) kept_.pop_front();
+  const auto same_phase = [&name](const KeptRun& kept) { return kept.phase == name; };
+  if (std::ranges::count_if(kept_, same_phase) == static_cast<std::ptrdiff_t>(most_kept_))
+    kept_.erase(std::ranges::find_if(kept_, same_phase));
   kept_.push_back(
       {name, run.context, run.begin_ns, run.end_ns, {run.intervals.begin(), run.intervals.end()}});
 }

@@ -35,8 +35,8 @@ struct KeptRun {
 
 class ProfileRecorder {
  public:
-  // Keeps the intervals of the last `most_kept` runs, those of earlier ones only in sums: memory
-  // does not grow with the length of a generation.
+  // Keeps the intervals of the last `most_kept` runs of each phase, those of earlier ones only in
+  // sums: memory does not grow with the length of a generation.
   explicit ProfileRecorder(size_t most_kept = 0) : most_kept_(most_kept) {}
 
   // For ExecutorOptions::on_run; this must outlive the executor, and SetExecutor come before the
@@ -50,6 +50,8 @@ class ProfileRecorder {
   // Those that had runs. The last one's times may be set.
   std::vector<PhaseProfile>& phases() { return phases_; }
   const std::deque<KeptRun>& kept() const { return kept_; }
+  // Of the first steps of decode, some ten thousand at the most.
+  const std::vector<double>& decode_ms() const { return decode_ms_; }
 
  private:
   void Record(const RunTrace& run);
@@ -60,6 +62,7 @@ class ProfileRecorder {
   std::string name_ = "prefill";
   std::vector<PhaseProfile> phases_;
   std::deque<KeptRun> kept_;
+  std::vector<double> decode_ms_;
 };
 
 }  // namespace weft::tools

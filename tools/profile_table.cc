@@ -53,10 +53,7 @@ std::string RowName(const Step& step, ProfileBy by) {
     case ProfileBy::kOp:
       break;
   }
-  if (!matmul) return step.kind;
-  const std::string fused(absl::StripPrefix(step.kind, "matmul"));
-  return absl::StrCat(WithoutLayer(step.name),
-                      fused.empty() ? "" : absl::StrReplaceAll(fused, {{"+", " + "}}));
+  return OpName(step);
 }
 
 // What no step of a phase accounts for.
@@ -183,6 +180,12 @@ nlohmann::ordered_json RowJson(const ProfileRow& row, const ProfileReport& repor
 }
 
 }  // namespace
+
+std::string OpName(const Step& step) {
+  if (step.macs_per_row == 0) return step.kind;
+  const std::string fused(absl::StripPrefix(step.kind, "matmul"));
+  return absl::StrCat(WithoutLayer(step.name), absl::StrReplaceAll(fused, {{"+", " + "}}));
+}
 
 std::vector<ProfileRow> ProfileRows(const Program& program, const PhaseProfile& phase,
                                     ProfileBy by) {

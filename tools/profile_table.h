@@ -28,6 +28,9 @@ struct ProfileRow {
 std::vector<ProfileRow> ProfileRows(const Program& program, const PhaseProfile& phase,
                                     ProfileBy by);
 
+// What a step's row by op is called: matmuls by what they multiply with, without the layer.
+std::string OpName(const Step& step);
+
 struct ProfileReport {
   std::string model;
   std::string target;
