@@ -143,9 +143,8 @@ absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int6
   for (int64_t i = 0; i < context.tokens; ++i) positions[i] = static_cast<int32_t>(position + i);
 
   // Prefill keeps all cores busy, and the first token is waiting for it.
-  const bool pause =
-      context.tokens > 1 && options_.weight_copy != nullptr && !options_.weight_copy->ended();
-  if (pause) options_.weight_copy->Pause(true);
+  const bool moves = options_.weight_copy != nullptr && !options_.weight_copy->ended();
+  if (moves && context.tokens > 1) options_.weight_copy->Pause(true);
   logit_rows_ = 0;
   skipped_.store(false, std::memory_order_relaxed);
   absl::Status status;
@@ -155,7 +154,7 @@ absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int6
     OpenShares(GroupsOf(context.tokens), 0, context);
     pool_->Run([&](int worker) { RunWorker(worker, context); });
   }
-  if (pause) options_.weight_copy->Pause(false);
+  if (moves) options_.weight_copy->Pause(false);
   if (status.ok() && options_.weight_block != nullptr) status = options_.weight_block->CheckWhole();
   if (!status.ok()) return status;
   if (skipped_.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled");

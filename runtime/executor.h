@@ -33,7 +33,8 @@ struct ExecutorOptions {
   // Where set, steps are timed as well, and this is called after each run that succeeded, on the
   // thread that ran it.
   std::function<void(const RunTrace&)> on_run;
-  // Where set: what moves the weights to other pages, and pauses while several tokens are computed.
+  // Where set: what moves the weights to other pages. It begins after the first run, and pauses
+  // while several tokens are computed.
   // Must outlive the executor; may be null.
   WeightCopy* weight_copy = nullptr;
   // Where set (by a signal handler or another thread), Run() ends before its next step. Must

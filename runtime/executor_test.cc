@@ -459,6 +459,7 @@ TEST(Executor, ReadsWeightsThatMove) {
   const auto executor =
       Executor::Create(model.program, model.kernels, (*block)->bytes().data(), options);
   ASSERT_TRUE(executor.ok()) << executor.status();
+  EXPECT_EQ((*copy)->moved(), 0U) << "nothing moves before the first run";
   for (int run = 0; run < 20; ++run) {
     if (run == 10) (*copy)->Wait();
     ASSERT_TRUE((*executor)->Run({1}, 0, 1).ok());

@@ -63,7 +63,7 @@ WeightCopy::~WeightCopy() {
     const absl::MutexLock lock(&mutex_);
     stop_ = true;
   }
-  Wait();
+  if (thread_.joinable()) thread_.join();
 }
 
 void WeightCopy::Pause(bool paused) {
@@ -72,6 +72,7 @@ void WeightCopy::Pause(bool paused) {
 }
 
 void WeightCopy::Wait() {
+  Pause(false);
   if (thread_.joinable()) thread_.join();
 }
 

@@ -21,9 +21,10 @@ namespace weft {
 // would otherwise share.
 class WeightCopy {
  public:
-  // Begins. With `lock` sections are locked in memory, as the caller has done with the file's
-  // pages. Errors: less than twice as much memory available as the weights take (where memory is
-  // short, pages that the kernel can drop are better); no thread to be had.
+  // Makes ready to begin with Pause(false). With `lock` sections are locked in memory, as the
+  // caller has done with the file's pages. Errors: less than twice as much memory available as the
+  // weights take (where memory is short, pages that the kernel can drop are better); no thread to
+  // be had.
   static absl::StatusOr<std::unique_ptr<WeightCopy>> Start(
       std::shared_ptr<const MappedBlock> weights, bool lock = false);
   // Ends the thread, whether it is done or not.
@@ -37,9 +38,10 @@ class WeightCopy {
   // more.
   bool ended() const { return ended_.load(std::memory_order_acquire); }
 
-  // While paused, no new section of some megabytes begins: a core less for somebody else.
+  // While paused, as at first, no new section of some megabytes begins: a core and memory's rate
+  // for whoever waits for a first token.
   void Pause(bool paused);
-  // Returns when it has ended, which a pause puts off.
+  // Goes on if it was paused, and returns when it has ended.
   void Wait();
 
  private:
@@ -56,7 +58,7 @@ class WeightCopy {
   std::atomic<uint64_t> moved_ = 0;
   std::atomic<bool> ended_ = false;
   absl::Mutex mutex_;
-  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool paused_ ABSL_GUARDED_BY(mutex_) = true;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -76,6 +76,7 @@ TEST_F(WeightCopyTest, TakesThePlaceOfTheFilesPages) {
         const uint8_t* const data = block->bytes().data();
         auto copy = WeightCopy::Start(block, lock);
         ASSERT_TRUE(copy.ok()) << copy.status();
+        (*copy)->Pause(false);
         while (!(*copy)->ended()) EXPECT_EQ(block->bytes(), Expected(offset, size));
         (*copy)->Wait();
         EXPECT_EQ((*copy)->moved(), size);
@@ -96,21 +97,23 @@ TEST_F(WeightCopyTest, EndsAtAnyTime) {
   for (int i = 0; i < 50; ++i) {
     auto copy = WeightCopy::Start(block);
     ASSERT_TRUE(copy.ok());
-    if (i % 3 == 1) (*copy)->Pause(true);
+    if (i % 3 == 1) (*copy)->Pause(false);
     if (i % 3 == 2) {
-      (*copy)->Pause(true);
       (*copy)->Pause(false);
+      (*copy)->Pause(true);
     }
   }
   EXPECT_EQ(block->bytes(), Expected(0, bytes_.size()));
 }
 
-TEST_F(WeightCopyTest, GoesOnAfterAPause) {
+TEST_F(WeightCopyTest, BeginsWhenToldToAndGoesOnAfterAPause) {
   const auto block = Block(0, bytes_.size());
   auto copy = WeightCopy::Start(block);
   ASSERT_TRUE(copy.ok());
-  (*copy)->Pause(true);
+  EXPECT_EQ((*copy)->moved(), 0U);
+  EXPECT_FALSE((*copy)->ended());
   (*copy)->Pause(false);
+  (*copy)->Pause(true);
   (*copy)->Wait();
   EXPECT_EQ((*copy)->moved(), bytes_.size());
 }

@@ -212,7 +212,7 @@ void AddProfile(CLI::App* app, Command* chosen) {
   auto* json = command->add_flag("--json", arguments->json, "print JSON");
   command->add_flag("--csv", arguments->csv, "print CSV")->excludes(json);
   AddCompileOptions(command, &arguments->model);
-  AddPagesOption(command, &arguments->model);
+  AddMemoryOptions(command, &arguments->model);
   command->callback(
       [arguments, chosen] { *chosen = [arguments] { return RunProfile(*arguments); }; });
 }
