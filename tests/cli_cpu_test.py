@@ -40,6 +40,7 @@ class CpuFeatures(CommandTest):
             self.assertNotEqual(target(needs[best]), best)
             self.succeeds("compile", TINY / "gpt2", "-o", self.folder / "m.weft")
             self.fails("run", self.folder / "m.weft", "-p", "a", env=self.without(needs[best]), message=f"lacks.*{needs[best]}.*--target x86-64-v3")
+            self.succeeds("run", TINY / "gpt2", "-p", "a", "-n", 2, env=self.without(needs[best]))
         self.fails("run", TINY / "gpt2", "-p", "a", env=self.without("avx2"), message="avx2.*x86-64-v3")
 
     def test_unknown_names(self):

@@ -104,10 +104,11 @@ absl::StatusOr<PlanKey> MakePlanKey(const std::string& path, const CompileSettin
   WEFT_ASSIGN_OR_RETURN(const ModelFiles files, FindModelFiles(path));
   WEFT_ASSIGN_OR_RETURN(const Json weights, DescribeFiles(files.weights, digests));
   WEFT_ASSIGN_OR_RETURN(const Json config, DescribeFiles(files.config, digests));
+  WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   PlanKey key;
   key.content = {{"compiler",
                   {{"weft", kVersion}, {"format", kPlanFormatVersion}, {"build", CompilerBuild()}}},
-                 {"cpu", {{"model", CpuModelName()}, {"features", DetectCpuFeatures().ToString()}}},
+                 {"cpu", {{"model", CpuModelName()}, {"features", cpu.ToString()}}},
                  {"model", files.name},
                  {"weights", weights},
                  {"config", config},

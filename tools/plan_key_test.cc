@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -70,6 +71,17 @@ TEST_F(PlanKeyTest, EveryOptionCounts) {
     ids.insert(Id(model_, settings));
   }
   EXPECT_EQ(ids.size(), changes.size() + 1);
+}
+
+// What --target host means depends on them.
+TEST_F(PlanKeyTest, HiddenCpuFeaturesCount) {
+  const std::string all = Id(model_);
+  setenv("WEFT_DISABLE_CPU", "fma", /*overwrite=*/1);
+  EXPECT_NE(Id(model_), all);
+  setenv("WEFT_DISABLE_CPU", "none", /*overwrite=*/1);
+  EXPECT_FALSE(MakePlanKey(model_, {}, 0, &digests_).ok());
+  unsetenv("WEFT_DISABLE_CPU");
+  EXPECT_EQ(Id(model_), all);
 }
 
 TEST_F(PlanKeyTest, EveryFileOfTheModelCounts) {
