@@ -126,6 +126,7 @@ absl::StatusOr<std::shared_ptr<const Plan>> PlanCache::Find(const PlanKey& key) 
   const std::optional<Json> found = ReadKey(description);
   std::error_code error;
   if (!found || *found != key.content || !fs::exists(PathOf(key), error)) return nullptr;
+  WEFT_RETURN_IF_ERROR(CheckPrivateFolder(folder_));
   WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Plan::Open(PathOf(key)));
   MarkUsed(description);
   return plan;

@@ -52,7 +52,8 @@ class PlanCache {
   // the disk has for it. 0 turns the cache off. An error where the variable is no size.
   absl::StatusOr<uint64_t> MaxBytes() const;
 
-  // The plan, marked as used now; null where there is none. An error where it is damaged.
+  // The plan, marked as used now; null where there is none. An error where it is damaged,
+  // or where the folder is not the user's alone.
   absl::StatusOr<std::shared_ptr<const Plan>> Find(const PlanKey& key) const;
 
   // The plan used last among those of the same weights and compiler, for its packed weights; null

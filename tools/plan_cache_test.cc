@@ -230,8 +230,9 @@ TEST_F(PlanCacheTest, WaitingEndsWhenCancelled) {
 }
 
 TEST_F(PlanCacheTest, FoldersOfOthersAreNotUsed) {
-  fs::create_directories(folder_);
+  Write(Key('a'));
   fs::permissions(folder_, fs::perms::all);
+  EXPECT_THAT(cache_.Find(Key('a')).status().ToString(), HasSubstr("chmod"));
   EXPECT_THAT(cache_.Lock(Key('a'), [] {}, nullptr).status().ToString(), HasSubstr("chmod"));
 }
 

@@ -41,12 +41,7 @@ std::string WeftCacheFolder(const GetEnv& get_env) {
   return cache.empty() ? "" : cache + "/weft";
 }
 
-absl::Status MakePrivateFolder(const std::string& folder) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const bool made = fs::create_directories(folder, error);
-  if (error) return PosixError(error.value(), folder, "create the folder");
-  if (made) fs::permissions(folder, fs::perms::owner_all, error);
+absl::Status CheckPrivateFolder(const std::string& folder) {
   struct stat info = {};
   if (stat(folder.c_str(), &info) != 0) return PosixError(errno, folder, "look at the folder");
   if (!S_ISDIR(info.st_mode)) return PosixError(ENOTDIR, folder, "use the folder");
@@ -55,6 +50,15 @@ absl::Status MakePrivateFolder(const std::string& folder) {
         absl::StrCat(folder, ": others may write to this folder; make it yours alone (chmod 700)"));
   }
   return absl::OkStatus();
+}
+
+absl::Status MakePrivateFolder(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const bool made = fs::create_directories(folder, error);
+  if (error) return PosixError(error.value(), folder, "create the folder");
+  if (made) fs::permissions(folder, fs::perms::owner_all, error);
+  return CheckPrivateFolder(folder);
 }
 
 }  // namespace weft

@@ -25,8 +25,11 @@ std::string UserCacheFolder(const GetEnv& get_env = ProcessEnvironment());
 // "weft" in UserCacheFolder(); empty where there is none. It need not exist.
 std::string WeftCacheFolder(const GetEnv& get_env = ProcessEnvironment());
 
-// Makes the folder and its parents where need be. An error where it cannot be made or where another
-// user can put a file of his into it: what lies in caches is run.
+// An error where there is no such folder or another user can put a file of his into it: what lies
+// in caches is run.
+absl::Status CheckPrivateFolder(const std::string& folder);
+
+// Makes the folder and its parents where need be; then as CheckPrivateFolder.
 absl::Status MakePrivateFolder(const std::string& folder);
 
 }  // namespace weft

@@ -46,6 +46,7 @@ TEST(CacheFolder, PrivateFolders) {
   const std::string base = testing::TempDir() + "weft-private-folder";
   fs::remove_all(base);
   const std::string folder = base + "/a/b";
+  EXPECT_TRUE(absl::IsNotFound(CheckPrivateFolder(folder)));
   ASSERT_TRUE(MakePrivateFolder(folder).ok());
   EXPECT_EQ(fs::status(folder).permissions(), fs::perms::owner_all);
   EXPECT_TRUE(MakePrivateFolder(folder).ok());
