@@ -58,7 +58,8 @@ class RealModelsTest : public testing::TestWithParam<RealModel> {
     auto compiled = tools::CompileModel(*model_, settings);
     EXPECT_TRUE(compiled.ok()) << compiled.status();
     if (!compiled.ok()) return nullptr;
-    auto engine = tools::Engine::FromModel(*model_, *compiled, {});
+    const tools::EngineOptions options;
+    auto engine = tools::Engine::FromModel(*model_, *compiled, options);
     EXPECT_TRUE(engine.ok()) << engine.status();
     return engine.ok() ? *std::move(engine) : nullptr;
   }

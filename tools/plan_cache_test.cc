@@ -62,10 +62,12 @@ class PlanCacheTest : public testing::Test {
     ASSERT_TRUE(writer.ok()) << writer.status();
     const Program program = TestProgram();
     ASSERT_TRUE((*writer)->AddSection(PlanSection::kProgram, ProgramToJson(program)).ok());
-    ASSERT_TRUE((*writer)->AddSection(PlanSection::kMetadata, MetadataToJson({})).ok());
+    PlanMetadata metadata;
+    metadata.targets.push_back({"x86-64-v3", CpuFeatures()});
+    ASSERT_TRUE((*writer)->AddSection(PlanSection::kMetadata, MetadataToJson(metadata)).ok());
     ASSERT_TRUE((*writer)->AddSection(PlanSection::kCode, "code").ok());
     ASSERT_TRUE((*writer)->BeginWeights(program.weight_bytes).ok());
-    (*writer)->EndWeights();
+    ASSERT_TRUE((*writer)->EndWeights().ok());
     ASSERT_TRUE((*writer)->Commit().ok());
   }
   bool Has(const PlanKey& key) const {
