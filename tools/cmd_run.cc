@@ -147,6 +147,7 @@ absl::Status RunRun(const RunArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> tokenizer, engine->tokenizer());
   WEFT_ASSIGN_OR_RETURN(const std::vector<int32_t> prompt,
                         PromptIds(arguments, *engine, *tokenizer));
+  WEFT_RETURN_IF_ERROR(engine->CheckWhole());
   if (prompt.empty())
     return absl::InvalidArgumentError(
         "the prompt holds no token: give some text with -p, -f or on standard input");

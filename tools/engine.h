@@ -57,6 +57,10 @@ class Engine {
   }
   // Of the plan file; empty where the model was compiled in this process.
   std::string plan_path() const { return loaded_ ? loaded_->plan().path() : ""; }
+  // An error where a plan file was truncated while in use; what came from it then means nothing.
+  absl::Status CheckWhole() const {
+    return loaded_ ? loaded_->plan().CheckWhole() : absl::OkStatus();
+  }
   // How it was compiled in this process; null of a plan.
   const CompiledModel* compiled() const { return compiled_ ? &*compiled_ : nullptr; }
   // An error where the model has none that is supported.
