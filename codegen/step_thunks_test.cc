@@ -116,7 +116,7 @@ TEST_F(StepThunksTest, FramesLeadFromTheKernelThroughTheStep) {
   ASSERT_TRUE(kernels.ok()) << kernels.status();
   for (size_t i = 0; i < kernels->size(); ++i) {
     void* returns[2] = {};
-    void* operands[] = {returns};
+    void* operands[] = {static_cast<void*>(returns)};
     const KernelContext context{1, 1, 0};
     (*kernels)[i](&context, operands, 0, 1);
     Dl_info step = {};

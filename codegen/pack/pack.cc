@@ -306,7 +306,7 @@ absl::StatusOr<PackReport> PackWeights(const ir::Module& module, const ir::Weigh
   for (ir::NodeId id : module.order()) {
     const Node& node = module.node(id);
     if (node.op != ir::Op::kPack && node.op != ir::Op::kRopeTable) continue;
-    const Status status = packer.Pack(node);
+    Status status = packer.Pack(node);
     if (absl::IsCancelled(status)) return status;
     if (!status.ok()) {
       return Status(status.code(),
