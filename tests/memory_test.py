@@ -79,7 +79,7 @@ class Peaks(MemoryTest):
         self.assertLess(self.peak("dump", self.model), 100e6)
 
     def test_run_of_a_model_holds_its_weights(self):
-        run = ["run", self.model, "--weights", "f32", "-p", "a b", "-n", 2, "--temp", 0, "--ignore-eos"]
+        run = ["run", self.model, "--no-cache", "--weights", "f32", "-p", "a b", "-n", 2, "--temp", 0, "--ignore-eos"]
         self.assertLess(self.peak(*run), self.size + self.kv_cache + 200e6)
 
     def test_compile_holds_a_tensor_and_plans_hold_no_weight_twice(self):

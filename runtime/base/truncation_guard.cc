@@ -28,14 +28,15 @@ std::array<Slot, 1024> slots;
 std::atomic<bool> installed = false;
 struct sigaction previous;  // written before the handler can run
 
-bool PutZeros(uintptr_t address) {
+bool PutZeros(uint8_t* fault) {
+  const auto address = reinterpret_cast<uintptr_t>(fault);
   for (Slot& slot : slots) {
     const uintptr_t end = slot.end.load(std::memory_order_acquire);
     if (address >= end || address < slot.begin.load(std::memory_order_relaxed)) continue;
     slot.broken.store(true, std::memory_order_release);
     // To the end: all of that is missing too, and a fault per page would take long.
-    const uintptr_t page = address / kPage * kPage;
-    return mmap(reinterpret_cast<void*>(page), end - page, PROT_READ,
+    const uintptr_t into_page = address % kPage;
+    return mmap(fault - into_page, end - (address - into_page), PROT_READ,
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED;
   }
   return false;
@@ -44,7 +45,7 @@ bool PutZeros(uintptr_t address) {
 void OnSigbus(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const bool handled =
-      info->si_code == BUS_ADRERR && PutZeros(reinterpret_cast<uintptr_t>(info->si_addr));
+      info->si_code == BUS_ADRERR && PutZeros(static_cast<uint8_t*>(info->si_addr));
   errno = saved_errno;
   if (handled) return;
   if ((previous.sa_flags & SA_SIGINFO) != 0) {
