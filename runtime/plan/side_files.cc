@@ -52,7 +52,7 @@ std::string NameOf(const std::string& plan_name, size_t index, size_t count) {
 
 // Beside the plan; or, where that is a link, beside what it leads to.
 fs::path PathOf(const std::string& plan_path, const std::string& name) {
-  const fs::path beside = fs::path(plan_path).parent_path() / name;
+  fs::path beside = fs::path(plan_path).parent_path() / name;
   std::error_code error;
   if (fs::exists(beside, error) || !fs::is_symlink(plan_path, error)) return beside;
   const fs::path real = fs::canonical(plan_path, error);

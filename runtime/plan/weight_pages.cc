@@ -11,10 +11,11 @@ namespace weft {
 void ReleasePages(absl::Span<const uint8_t> bytes) {
   constexpr uintptr_t kPage = 4096;
   const auto data = reinterpret_cast<uintptr_t>(bytes.data());
-  const uintptr_t begin = (data + kPage - 1) / kPage * kPage;
-  const uintptr_t end = (data + bytes.size()) / kPage * kPage;
-  // A hint: where it fails they stay in memory.
-  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  const uintptr_t before = (kPage - data % kPage) % kPage;  // of the first whole page
+  if (bytes.size() < before + kPage) return;
+  const uintptr_t size = (bytes.size() - before) / kPage * kPage;
+  // A hint: where it fails they stay in memory. The pages are not written.
+  (void)madvise(const_cast<uint8_t*>(bytes.data()) + before, size, MADV_DONTNEED);
 }
 
 uint64_t ChecksumAndRelease(absl::Span<const uint8_t> bytes) {
