@@ -77,7 +77,7 @@ void MarkUsed(const std::string& description) {
 }  // namespace
 
 absl::StatusOr<uint64_t> ParseBytes(absl::string_view text) {
-  const absl::Status bad = absl::InvalidArgumentError(absl::StrCat(
+  absl::Status bad = absl::InvalidArgumentError(absl::StrCat(
       "'", text, "' is no size: expected a number of bytes, or one with kB, MB, GB or TB"));
   absl::string_view number = absl::StripAsciiWhitespace(text);
   if (absl::EndsWithIgnoreCase(number, "B")) number.remove_suffix(1);
