@@ -33,6 +33,20 @@ void StepProfile::Merge(const StepProfile& other) {
 double StepProfile::GigabytesPerSecond() const { return Ratio(weight_bytes, time.total_ns()); }
 double StepProfile::GigamacsPerSecond() const { return Ratio(macs, time.total_ns()); }
 
+StepTimes TimesOf(absl::Span<const StepInterval> intervals, size_t steps, size_t step) {
+  StepTimes times;
+  for (size_t i = step; i < intervals.size(); i += steps) {
+    const StepInterval& interval = intervals[i];
+    if (interval.end_ns == 0) continue;
+    times.begin_ns =
+        times.end_ns == 0 ? interval.begin_ns : std::min(times.begin_ns, interval.begin_ns);
+    times.end_ns = std::max(times.end_ns, interval.end_ns);
+    times.most_busy_ns = std::max(times.most_busy_ns, interval.busy_ns);
+    times.busy_ns += interval.busy_ns;
+  }
+  return times;
+}
+
 Profiler::Profiler(const Program& program, absl::Span<const StepGroup> one_row,
                    absl::Span<const StepGroup> many_rows)
     : program_(program), mac_rows_(MacRows(program)) {
@@ -50,29 +64,17 @@ void Profiler::Add(const RunTrace& run, Profile* profile) const {
   ++profile->runs;
   profile->total_ns += run.end_ns - run.begin_ns;
   profile->steps.resize(program_.steps.size());
+  const std::vector<bool>& by_rows = by_rows_[run.context.tokens == 1 ? 0 : 1];
   for (size_t i = 0; i < profile->steps.size(); ++i) {
     const Step& step = program_.steps[i];
     StepProfile& sum = profile->steps[i];
-    sum.time.Add(WallNs(run, i, &sum.busy_ns));
+    const StepTimes times = TimesOf(run.intervals, program_.steps.size(), i);
+    sum.time.Add(by_rows[i] ? times.most_busy_ns : times.end_ns - times.begin_ns);
+    sum.busy_ns += times.busy_ns;
     sum.weight_bytes += step.weight_bytes;
     sum.macs +=
         step.macs_per_row * RowsOf(mac_rows_[i], run.context.tokens, run.context.logit_rows);
   }
-}
-
-int64_t Profiler::WallNs(const RunTrace& run, size_t step, int64_t* busy_ns) const {
-  int64_t begin_ns = 0;
-  int64_t end_ns = 0;
-  int64_t most_ns = 0;
-  for (size_t i = step; i < run.intervals.size(); i += program_.steps.size()) {
-    const StepInterval& interval = run.intervals[i];
-    if (interval.end_ns == 0) continue;
-    begin_ns = end_ns == 0 ? interval.begin_ns : std::min(begin_ns, interval.begin_ns);
-    end_ns = std::max(end_ns, interval.end_ns);
-    most_ns = std::max(most_ns, interval.busy_ns);
-    *busy_ns += interval.busy_ns;
-  }
-  return by_rows_[run.context.tokens == 1 ? 0 : 1][step] ? most_ns : end_ns - begin_ns;
 }
 
 std::vector<Extent> MacRows(const Program& program) {

@@ -34,6 +34,16 @@ struct StepInterval {
   int64_t busy_ns = 0;  // in the kernel
 };
 
+// What all workers did for one step in one run; zeros where none had a unit of it.
+struct StepTimes {
+  int64_t begin_ns = 0;      // the first worker's
+  int64_t end_ns = 0;        // the last worker's
+  int64_t most_busy_ns = 0;  // of one worker
+  int64_t busy_ns = 0;       // of all together
+};
+// `intervals` are [worker][step], of `steps` steps.
+StepTimes TimesOf(absl::Span<const StepInterval> intervals, size_t steps, size_t step);
+
 // One run, as ExecutorOptions::on_run gets it.
 struct RunTrace {
   KernelContext context;
@@ -58,9 +68,6 @@ class Profiler {
   void Add(const RunTrace& run, Profile* profile) const;
 
  private:
-  // Of a step in a run, and how long the workers were busy with it together.
-  int64_t WallNs(const RunTrace& run, size_t step, int64_t* busy_ns) const;
-
   const Program& program_;
   std::vector<Extent> mac_rows_;
   std::vector<bool> by_rows_[2];  // of runs of one token and of others: in a group of kRows

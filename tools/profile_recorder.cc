@@ -7,6 +7,22 @@
 
 namespace weft::tools {
 
+std::vector<std::vector<StepSpan>> SpansOf(const KeptRun& run, size_t steps) {
+  std::vector<std::vector<StepSpan>> workers;
+  for (size_t first = 0; first < run.intervals.size(); first += steps) {
+    std::vector<StepSpan>& spans = workers.emplace_back();
+    int64_t free_ns = run.begin_ns;
+    for (size_t i = 0; i < steps; ++i) {
+      const StepInterval& interval = run.intervals[first + i];
+      if (interval.end_ns == 0) continue;
+      const int64_t begin_ns = std::max(interval.begin_ns, free_ns);
+      spans.push_back({i, begin_ns, interval.busy_ns});
+      free_ns = begin_ns + interval.busy_ns;
+    }
+  }
+  return workers;
+}
+
 std::function<void(const RunTrace&)> ProfileRecorder::OnRun() {
   return [this](const RunTrace& run) { Record(run); };
 }

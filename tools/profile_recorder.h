@@ -33,6 +33,16 @@ struct KeptRun {
   std::vector<StepInterval> intervals;  // [worker][step]
 };
 
+// What is drawn of a worker's part in a step.
+struct StepSpan {
+  size_t step = 0;
+  int64_t begin_ns = 0;
+  int64_t ns = 0;
+};
+// Of each worker, in order. Steps that take turns on the same rows stand one after another, each as
+// long as it was busy: spans of one worker do not cross. `steps`: of the program.
+std::vector<std::vector<StepSpan>> SpansOf(const KeptRun& run, size_t steps);
+
 class ProfileRecorder {
  public:
   // Keeps the intervals of the last `most_kept` runs of each phase, those of earlier ones only in

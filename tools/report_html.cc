@@ -50,22 +50,13 @@ Json MemoryJson(const Program& program) {
           {"values", values}};
 }
 
-// Spans of each worker: step, begin and length in microseconds. As in trace events, steps that take
-// turns on rows are drawn one after another.
+// Spans of each worker: step, begin and length in microseconds.
 Json TimelineJson(const Program& program, const KeptRun& run, const std::string& name) {
   Json workers = Json::array();
-  const size_t steps = program.steps.size();
-  for (size_t first = 0; first < run.intervals.size(); first += steps) {
-    Json spans = Json::array();
-    int64_t free_ns = run.begin_ns;
-    for (size_t i = 0; i < steps; ++i) {
-      const StepInterval& interval = run.intervals[first + i];
-      if (interval.end_ns == 0) continue;
-      const int64_t begin_ns = std::max(interval.begin_ns, free_ns);
-      free_ns = begin_ns + interval.busy_ns;
-      spans.push_back({i, Micros(begin_ns - run.begin_ns), Micros(interval.busy_ns)});
-    }
-    workers.push_back(std::move(spans));
+  for (const std::vector<StepSpan>& spans : SpansOf(run, program.steps.size())) {
+    Json& worker = workers.emplace_back(Json::array());
+    for (const StepSpan& span : spans)
+      worker.push_back({span.step, Micros(span.begin_ns - run.begin_ns), Micros(span.ns)});
   }
   return {{"name", name}, {"us", Micros(run.end_ns - run.begin_ns)}, {"workers", workers}};
 }

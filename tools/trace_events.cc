@@ -77,35 +77,22 @@ void AddRun(const Program& program, const KeptRun& run, int64_t origin_ns, doubl
   writer->Span(run.phase, "run", kRunProcess, kRunTrack, at(run.begin_ns),
                Micros(run.end_ns - run.begin_ns),
                {{"position", run.context.position}, {"tokens", run.context.tokens}});
-  const size_t steps = program.steps.size();
-  for (size_t first = 0; first < run.intervals.size(); first += steps) {
-    const int track = kFirstWorkerTrack + static_cast<int>(first / steps);
-    // Steps that take turns on the same rows are drawn one after another, each as long as it was
-    // busy: spans of one track must not cross.
-    int64_t free_ns = run.begin_ns;
-    for (size_t i = 0; i < steps; ++i) {
-      const StepInterval& interval = run.intervals[first + i];
-      if (interval.end_ns == 0) continue;
-      const Step& step = program.steps[i];
-      const int64_t begin_ns = std::max(interval.begin_ns, free_ns);
-      free_ns = begin_ns + interval.busy_ns;
+  int track = kFirstWorkerTrack;
+  for (const std::vector<StepSpan>& spans : SpansOf(run, program.steps.size())) {
+    for (const StepSpan& span : spans) {
+      const Step& step = program.steps[span.step];
       Json args = {{"kernel", step.kernel}};
       if (!step.detail.empty()) args["weights"] = step.detail;
       if (step.weight_bytes > 0) {
-        int64_t begin_all = interval.begin_ns;
-        int64_t end_all = interval.end_ns;
-        for (size_t other = i; other < run.intervals.size(); other += steps) {
-          if (run.intervals[other].end_ns == 0) continue;
-          begin_all = std::min(begin_all, run.intervals[other].begin_ns);
-          end_all = std::max(end_all, run.intervals[other].end_ns);
-        }
+        const StepTimes all = TimesOf(run.intervals, program.steps.size(), span.step);
         args["weight_bytes"] = step.weight_bytes;
         args["gb_per_s"] = static_cast<double>(step.weight_bytes) /
-                           static_cast<double>(std::max<int64_t>(1, end_all - begin_all));
+                           static_cast<double>(std::max<int64_t>(1, all.end_ns - all.begin_ns));
       }
       writer->Span(step.name.empty() ? step.kind : step.name, step.kind, kRunProcess, track,
-                   at(begin_ns), Micros(interval.busy_ns), args);
+                   at(span.begin_ns), Micros(span.ns), args);
     }
+    ++track;
   }
 }
 
