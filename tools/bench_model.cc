@@ -291,15 +291,10 @@ class ModelBench {
       for (const StepProfile& step : profile.steps)
         matmuls += step.macs > 0 ? static_cast<double>(step.time.total_ns()) : 0;
       result.outside_matmuls = 1 - matmuls / static_cast<double>(profile.total_ns);
-      const ProfileReport report{
-          .model = engine_.metadata().model,
-          .target = engine_.target(),
-          .cpu = CpuModelName(),
-          .threads = executor->threads(),
-          .roofs = {.gb_per_s = Median(result.roofs)},
-          .program = &program_,
-          .phases = {
-              {.name = result.test.Name(), .profile = profile, .tokens = result.test.tokens}}};
+      ProfileReport report = ReportFor(engine_, *executor);
+      report.roofs.gb_per_s = Median(result.roofs);
+      report.phases = {
+          {.name = result.test.Name(), .profile = profile, .tokens = result.test.tokens}};
       result.trace = ProfileJson(report, ProfileBy::kOp).at("phases").at(0);
       result.trace_table = ProfileText(report, ProfileBy::kOp);
     }

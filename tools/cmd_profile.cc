@@ -140,12 +140,7 @@ absl::Status RunProfile(const ProfileArguments& arguments) {
   recorder.SetExecutor(&engine->executor());
   WEFT_RETURN_IF_ERROR(Generate(arguments, *engine, &engine->executor(), &recorder));
 
-  const PlanMetadata& metadata = engine->metadata();
-  ProfileReport report{.model = metadata.model,
-                       .target = engine->target(),
-                       .cpu = CpuModelName(),
-                       .threads = engine->executor().threads(),
-                       .program = &engine->program()};
+  ProfileReport report = ReportFor(*engine, engine->executor());
   if (!arguments.no_roof) {
     WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
     WEFT_ASSIGN_OR_RETURN(const codegen::Target target,

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "runtime/base/cpu.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/chat_prompt.h"
@@ -128,12 +127,9 @@ ProfileReport ReportOf(Engine& engine, const GenerateResult& result, ProfileReco
     phase.text_ns = decodes ? ns(result.text_ms) : 0;
     phase.wall_ns = decodes ? ns(result.TotalDecodeMs() + result.text_ms) : ns(result.prefill_ms);
   }
-  return {.model = engine.metadata().model,
-          .target = engine.target(),
-          .cpu = CpuModelName(),
-          .threads = engine.executor().threads(),
-          .program = &engine.program(),
-          .phases = recorder->phases()};
+  ProfileReport report = ReportFor(engine, engine.executor());
+  report.phases = recorder->phases();
+  return report;
 }
 
 absl::Status RunRun(const RunArguments& arguments) {

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "runtime/base/cpu.h"
 #include "tools/layer_names.h"
 #include "tools/table.h"
 
@@ -209,6 +210,14 @@ std::vector<ProfileRow> ProfileRows(const Program& program, const PhaseProfile& 
     return std::pair(b.sum.time.total_ns(), a.op) < std::pair(a.sum.time.total_ns(), b.op);
   });
   return rows;
+}
+
+ProfileReport ReportFor(const Engine& engine, const Executor& executor) {
+  return {.model = engine.metadata().model,
+          .target = engine.target(),
+          .cpu = CpuModelName(),
+          .threads = executor.threads(),
+          .program = &executor.program()};
 }
 
 std::string ProfileText(const ProfileReport& report, ProfileBy by) {

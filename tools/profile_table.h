@@ -8,6 +8,7 @@
 
 #include "absl/types/span.h"
 #include "runtime/abi/program.h"
+#include "tools/engine.h"
 #include "tools/profile_recorder.h"
 #include "tools/roofs.h"
 
@@ -40,6 +41,9 @@ struct ProfileReport {
   const Program* program = nullptr;  // not owned
   std::vector<PhaseProfile> phases;
 };
+
+// A report without roofs and phases, of what `executor` runs; it must outlive the report.
+ProfileReport ReportFor(const Engine& engine, const Executor& executor);
 
 // A table per phase: its rows, then what no step accounts for, down to the phase's wall time.
 std::string ProfileText(const ProfileReport& report, ProfileBy by);
