@@ -89,6 +89,14 @@ void AddMemoryOptions(CLI::App* command, ModelArguments* arguments) {
                     "keep the weights in memory: they cannot be swapped or dropped");
 }
 
+void AddThreadsOption(CLI::App* command, int* threads) {
+  command
+      ->add_option("-t,--threads", *threads,
+                   "worker threads (default: the CPUs this process may use)")
+      ->check(CLI::Range(1, 1024))
+      ->type_name("N");
+}
+
 void AddCacheOption(CLI::App* command, ModelArguments* arguments) {
   arguments->cache = true;
   command->add_flag("!--no-cache", arguments->cache,

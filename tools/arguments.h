@@ -43,6 +43,9 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments);
 // Of commands that run what they compile or open: where weights lie in memory.
 void AddMemoryOptions(CLI::App* command, ModelArguments* arguments);
 
+// -t; 0 stays where it is not given: the CPUs this process may use.
+void AddThreadsOption(CLI::App* command, int* threads);
+
 // Of commands that keep what they compile in the cache, unless told not to.
 void AddCacheOption(CLI::App* command, ModelArguments* arguments);
 

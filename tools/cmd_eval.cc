@@ -204,11 +204,7 @@ void AddEval(CLI::App* app, Command* chosen) {
                    "with a plan: the model whose F32 form to compare with")
       ->type_name("MODEL");
   command->add_flag("--no-reference", arguments->no_reference, "do not compare with F32");
-  command
-      ->add_option("-t,--threads", arguments->threads,
-                   "worker threads (default: the CPUs this process may use)")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N");
+  AddThreadsOption(command, &arguments->threads);
   command->add_flag("--json", arguments->json, "print JSON");
   AddCompileOptions(command, &arguments->model);
   AddCacheOption(command, &arguments->model);

@@ -53,11 +53,7 @@ void AddLogits(CLI::App* app, Command* chosen) {
                    "the file to write: tensor \"logits\", F32 [tokens, vocab]")
       ->required()
       ->type_name("FILE.safetensors");
-  command
-      ->add_option("-t,--threads", arguments->threads,
-                   "worker threads (default: the CPUs this process may use)")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N");
+  AddThreadsOption(command, &arguments->threads);
   AddCompileOptions(command, &arguments->model);
   AddCacheOption(command, &arguments->model);
   AddMemoryOptions(command, &arguments->model);

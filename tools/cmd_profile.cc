@@ -181,11 +181,7 @@ void AddProfile(CLI::App* app, Command* chosen) {
   command->add_option("-n,--predict", arguments->count, "tokens to generate (default 64)")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
       ->type_name("N");
-  command
-      ->add_option("-t,--threads", arguments->threads,
-                   "worker threads (default: the CPUs this process may use)")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N");
+  AddThreadsOption(command, &arguments->threads);
   command
       ->add_option(
           "--by", arguments->by,

@@ -230,11 +230,7 @@ void AddRun(CLI::App* app, Command* chosen) {
           "tokens to generate; -1: until the model ends or the context is full (default -1)")
       ->check(CLI::Range(int64_t{-1}, int64_t{1} << 30))
       ->type_name("N");
-  command
-      ->add_option("-t,--threads", arguments->threads,
-                   "worker threads (default: the CPUs this process may use)")
-      ->check(CLI::Range(1, 1024))
-      ->type_name("N");
+  AddThreadsOption(command, &arguments->threads);
   auto* chat =
       command->add_flag("--chat", arguments->chat,
                         "put the prompt into the model's chat template, as the user's message");
