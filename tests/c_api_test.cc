@@ -17,15 +17,13 @@
 #include "runtime/c/weft.hpp"
 #include "runtime/plan/plan_format.h"
 #include "tests/harness.h"
+#include "tests/plan_goldens.h"
 #include "tools/engine.h"
 
 namespace weft {
 namespace {
 
 using testing::HasSubstr;
-
-// As in golden_test.cc.
-constexpr double kTolerance = 3e-5;
 
 class CApi : public testing::Test {
  protected:
@@ -68,24 +66,7 @@ std::vector<float> LastLogits(runtime::Session& session, absl::Span<const int32_
 TEST_F(CApi, GoldensOfEveryFamily) {
   for (const std::string& name : TinyModels()) {
     SCOPED_TRACE(name);
-    const Golden golden = *ReadGolden(TinyPath(name));
-    const runtime::Plan plan(PlanOf(name, passes::WeightsMode::kF32));
-    plan.Verify();
-    const auto vocab = static_cast<size_t>(plan.vocab());
-    ASSERT_EQ(golden.logits.size(), golden.input_ids.size() * vocab);
-    runtime::Session session(plan, 2);
-    for (size_t i = 0; i < golden.input_ids.size(); ++i) {
-      session.Decode(golden.input_ids[i]);
-      for (size_t v = 0; v < vocab; ++v)
-        ASSERT_NEAR(session.Logits()[v], golden.logits[i * vocab + v], kTolerance);
-    }
-    EXPECT_EQ(session.position(), static_cast<int64_t>(golden.input_ids.size()));
-    std::vector<int32_t> greedy;
-    while (greedy.size() < golden.greedy_ids.size()) {
-      greedy.push_back(session.Argmax());
-      session.Decode(greedy.back());
-    }
-    EXPECT_EQ(greedy, golden.greedy_ids);
+    ExpectGoldens(runtime::Plan(PlanOf(name, passes::WeightsMode::kF32)), name);
   }
 }
 

@@ -14,7 +14,7 @@
 
 #include "runtime/c/weft.hpp"
 #include "runtime/plan/plan.h"
-#include "tests/harness.h"
+#include "tests/plan_goldens.h"
 
 namespace weft {
 namespace {
@@ -23,8 +23,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr char kFrozen[] = "tests/frozen";
-// As in golden_test.cc.
-constexpr double kTolerance = 3e-5;
 
 struct FrozenPlan {
   std::string path;
@@ -54,24 +52,9 @@ TEST(FrozenPlans, ThoseOfThisVersionGiveTheGoldens) {
   setenv("XDG_CACHE_HOME", testing::TempDir().c_str(), /*overwrite=*/1);  // for machine code
   for (const FrozenPlan& frozen : plans) {
     SCOPED_TRACE(frozen.path);
-    const Golden golden = *ReadGolden(TinyPath(frozen.model));
     const runtime::Plan plan(frozen.path);
-    plan.Verify();
     EXPECT_EQ(plan.target(), "x86-64-v3");
-    const auto vocab = static_cast<size_t>(plan.vocab());
-    ASSERT_EQ(golden.logits.size(), golden.input_ids.size() * vocab);
-    runtime::Session session(plan, 2);
-    for (size_t i = 0; i < golden.input_ids.size(); ++i) {
-      session.Decode(golden.input_ids[i]);
-      for (size_t v = 0; v < vocab; ++v)
-        ASSERT_NEAR(session.Logits()[v], golden.logits[i * vocab + v], kTolerance);
-    }
-    std::vector<int32_t> greedy;
-    while (greedy.size() < golden.greedy_ids.size()) {
-      greedy.push_back(session.Argmax());
-      session.Decode(greedy.back());
-    }
-    EXPECT_EQ(greedy, golden.greedy_ids);
+    ExpectGoldens(plan, frozen.model);
   }
 }
 
