@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "runtime/smaps_testing.h"
 
 namespace weft {
 namespace {
@@ -32,24 +33,6 @@ TEST(AnonymousMemory, ZeroedAlignedAndWritable) {
   }
 }
 
-// "AnonHugePages" of the mapping that holds the address, in kB (proc(5)).
-int64_t HugeKilobytes(const void* address) {
-  const auto wanted = reinterpret_cast<uintptr_t>(address);
-  std::ifstream smaps("/proc/self/smaps");
-  bool inside = false;
-  for (std::string line; std::getline(smaps, line);) {
-    uintptr_t begin = 0;
-    uintptr_t end = 0;
-    int64_t kilobytes = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
-      inside = begin <= wanted && wanted < end;
-    } else if (inside && std::sscanf(line.c_str(), "AnonHugePages: %ld kB", &kilobytes) == 1) {
-      return kilobytes;
-    }
-  }
-  return -1;
-}
-
 TEST(AnonymousMemory, LargeOnesGetHugePages) {
   std::string enabled;
   std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled"), enabled);
@@ -61,7 +44,7 @@ TEST(AnonymousMemory, LargeOnesGetHugePages) {
   ASSERT_TRUE(memory.ok()) << memory.status();
   std::fill(memory->data(), memory->data() + kBytes, uint8_t{7});
   // Memory may be too fragmented for some, hardly for all.
-  EXPECT_GT(HugeKilobytes(memory->data()), 0);
+  EXPECT_GT(SmapsKilobytes(memory->data(), "AnonHugePages"), 0);
 }
 
 TEST(AnonymousMemory, NothingIsNothing) {
@@ -134,10 +117,11 @@ TEST(AnonymousMemory, MovesOverAMapThatIsRead) {
         auto memory = AnonymousMemory::Map(kHugePage, "a test");
         ASSERT_TRUE(memory.ok());
         std::fill(memory->data(), memory->data() + kHugePage, uint8_t{2});
-        const int64_t huge = HugeKilobytes(memory->data());
+        const int64_t huge = SmapsKilobytes(memory->data(), "AnonHugePages");
         ASSERT_TRUE((*std::move(memory)).MoveTo(data + page * kHugePage).ok());
         // Neighbours may have become one map.
-        EXPECT_GE(HugeKilobytes(data + page * kHugePage), huge) << "pages of 2 MiB stay such";
+        EXPECT_GE(SmapsKilobytes(data + page * kHugePage, "AnonHugePages"), huge)
+            << "pages of 2 MiB stay such";
       }
     }
     done = true;

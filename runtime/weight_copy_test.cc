@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <vector>
+
+#include "runtime/smaps_testing.h"
 
 namespace weft {
 namespace {
@@ -50,23 +50,6 @@ class WeightCopyTest : public testing::Test {
 
   std::vector<uint8_t> bytes_ = RandomBytes((9 << 20) + 12345);
 };
-
-// Of the map that holds the address: its kilobytes under this name (proc(5)); -1 where none.
-int64_t SmapsKilobytes(const void* address, const std::string& field) {
-  const auto wanted = reinterpret_cast<uintptr_t>(address);
-  std::ifstream smaps("/proc/self/smaps");
-  bool inside = false;
-  for (std::string line; std::getline(smaps, line);) {
-    uintptr_t begin = 0;
-    uintptr_t end = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
-      inside = begin <= wanted && wanted < end;
-    } else if (inside && line.compare(0, field.size() + 1, field + ":") == 0) {
-      return std::atoll(line.c_str() + field.size() + 1);
-    }
-  }
-  return -1;
-}
 
 TEST_F(WeightCopyTest, TakesThePlaceOfTheFilesPages) {
   for (const uint64_t offset : {uint64_t{0}, uint64_t{4096}, uint64_t{5 << 20}}) {
