@@ -35,8 +35,7 @@ std::string StateOf(const struct stat& info) {
 }
 
 std::string LineChecksum(absl::string_view text) {
-  return absl::StrFormat(
-      "%016x", Checksum::Of({reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
+  return absl::StrFormat("%016x", Checksum::Of(text));
 }
 
 }  // namespace

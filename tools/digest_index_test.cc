@@ -47,8 +47,7 @@ class DigestIndexTest : public testing::Test {
   }
   static std::string Line(const std::string& state) {
     const std::string text = absl::StrCat(kForged, " ", state);
-    const uint64_t sum = Checksum::Of({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
-    return absl::StrFormat("%016x %s\n", sum, text);
+    return absl::StrFormat("%016x %s\n", Checksum::Of(text), text);
   }
   void WriteIndex(const std::string& text) const {
     ASSERT_TRUE(WriteFileByRename(index_, text).ok());

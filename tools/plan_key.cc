@@ -69,8 +69,7 @@ std::string CompilerBuild() {
     if (stat("/proc/self/exe", &info) == 0)
       ids = absl::StrCat(info.st_size, " ", info.st_mtim.tv_sec, " ", info.st_mtim.tv_nsec);
   }
-  return absl::StrFormat("%016x",
-                         Checksum::Of({reinterpret_cast<const uint8_t*>(ids.data()), ids.size()}));
+  return absl::StrFormat("%016x", Checksum::Of(ids));
 }
 
 absl::StatusOr<Json> DescribeFiles(const std::vector<std::string>& paths, DigestIndex* digests) {
@@ -114,8 +113,7 @@ absl::StatusOr<PlanKey> MakePlanKey(const std::string& path, const CompileSettin
                  {"config", config},
                  {"options", DescribeOptions(settings, context)}};
   const std::string text = key.content.dump(-1, ' ', false, Json::error_handler_t::replace);
-  key.id = absl::StrFormat(
-      "%016x", Checksum::Of({reinterpret_cast<const uint8_t*>(text.data()), text.size()}));
+  key.id = absl::StrFormat("%016x", Checksum::Of(text));
   return key;
 }
 

@@ -23,4 +23,6 @@ uint64_t Checksum::Of(absl::Span<const uint8_t> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
+uint64_t Checksum::Of(absl::string_view text) { return XXH3_64bits(text.data(), text.size()); }
+
 }  // namespace weft

@@ -23,6 +23,7 @@ class Checksum {
   uint64_t Value() const;
 
   static uint64_t Of(absl::Span<const uint8_t> bytes);
+  static uint64_t Of(absl::string_view text);
 
  private:
   XXH3_state_s* state_;
