@@ -53,6 +53,15 @@ PhaseProfile TwoRuns(const Program& program) {
   return phase;
 }
 
+// That phase `phases` times, beside roofs.
+ProfileReport ReportOf(const Program& program, size_t phases = 1) {
+  ProfileReport report{.model = "m", .target = "t", .cpu = "c", .threads = 2};
+  report.program = &program;
+  report.roofs = {.gb_per_s = 10, .gmac_per_s_q8_0 = 5, .gmac_per_s_f32 = 2};
+  report.phases.assign(phases, TwoRuns(program));
+  return report;
+}
+
 std::vector<std::string> Names(const std::vector<ProfileRow>& rows) {
   std::vector<std::string> names;
   for (const ProfileRow& row : rows) names.push_back(row.op);
@@ -85,10 +94,7 @@ TEST(ProfileTableTest, RowsByLayerStandInOrderAndByWeightApart) {
 
 TEST(ProfileTableTest, WhatIsPrintedAddsUpToTheWallTime) {
   const Program program = TwoLayers();
-  ProfileReport report{.model = "m", .target = "t", .cpu = "c", .threads = 2};
-  report.program = &program;
-  report.roofs = {.gb_per_s = 10, .gmac_per_s_q8_0 = 5, .gmac_per_s_f32 = 2};
-  report.phases.push_back(TwoRuns(program));
+  const ProfileReport report = ReportOf(program);
   for (const ProfileBy by : {ProfileBy::kOp, ProfileBy::kLayer, ProfileBy::kWeight}) {
     const nlohmann::ordered_json phase = ProfileJson(report, by).at("phases").at(0);
     int64_t sum = 0;
@@ -107,10 +113,7 @@ TEST(ProfileTableTest, WhatIsPrintedAddsUpToTheWallTime) {
 
 TEST(ProfileTableTest, RatesAreTotalsOverTotalsAndSharesOfTheRoofs) {
   const Program program = TwoLayers();
-  ProfileReport report{.model = "m", .target = "t", .cpu = "c", .threads = 2};
-  report.program = &program;
-  report.roofs = {.gb_per_s = 10, .gmac_per_s_q8_0 = 5, .gmac_per_s_f32 = 2};
-  report.phases.push_back(TwoRuns(program));
+  const ProfileReport report = ReportOf(program);
   const nlohmann::ordered_json rows =
       ProfileJson(report, ProfileBy::kOp).at("phases").at(0).at("rows");
   const auto& qkv = rows.at(2);
@@ -125,9 +128,7 @@ TEST(ProfileTableTest, RatesAreTotalsOverTotalsAndSharesOfTheRoofs) {
 
 TEST(ProfileTableTest, CsvHasAHeaderAndARowOfAsManyCellsEach) {
   const Program program = TwoLayers();
-  ProfileReport report{.model = "m", .target = "t", .cpu = "c", .threads = 2};
-  report.program = &program;
-  report.phases = {TwoRuns(program), TwoRuns(program)};
+  const ProfileReport report = ReportOf(program, 2);
   const std::string csv = ProfileCsv(report, ProfileBy::kOp);
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * 4);
   EXPECT_THAT(csv, HasSubstr("phase,op,dims,format,calls,mean_ns"));
