@@ -1,6 +1,7 @@
 #include "runtime/profile.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "runtime/plan/validate_program.h"
 
@@ -22,6 +23,12 @@ bool Writes(const Step& step, const OperandRef& bytes) {
 }
 
 }  // namespace
+
+int64_t NowNs() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 void StepProfile::Merge(const StepProfile& other) {
   time.Merge(other.time);

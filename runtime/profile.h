@@ -12,6 +12,9 @@
 
 namespace weft {
 
+// The steady clock, which all times here are of.
+int64_t NowNs();
+
 // Totals of one step over runs. A step's time in a run is the wall time from the first worker's
 // begin to the last worker's end; for steps that take turns on the same rows (StepGroup::kRows),
 // the time of the worker that was busy with it longest.

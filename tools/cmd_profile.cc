@@ -1,4 +1,3 @@
-#include <chrono>
 #include <iostream>
 
 #include "absl/strings/numbers.h"
@@ -7,6 +6,7 @@
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/profile.h"
 #include "runtime/sampling/sampler.h"
 #include "runtime/session.h"
 #include "runtime/text/stream_decoder.h"
@@ -32,12 +32,6 @@ struct ProfileArguments {
   bool json = false;
   bool csv = false;
 };
-
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 // Drawn in a timeline; some megabytes of text.
 constexpr size_t kKeptRuns = 32;
