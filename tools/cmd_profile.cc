@@ -95,7 +95,7 @@ absl::Status Generate(const ProfileArguments& arguments, const Engine& engine, E
   const int64_t begin = NowNs();
   WEFT_RETURN_IF_ERROR(session.Prefill(ids));
   recorder->phases().back().wall_ns = NowNs() - begin;
-  return Decode(arguments, engine, ids.back(), &session, recorder);
+  return Decode(arguments, engine, session.Argmax(), &session, recorder);
 }
 
 absl::Status WriteText(const std::string& path, const std::string& text) {
