@@ -25,7 +25,8 @@ absl::Status NoMemory(uint64_t bytes, absl::string_view purpose, uint64_t availa
 
 }  // namespace
 
-absl::StatusOr<AnonymousMemory> AnonymousMemory::Map(uint64_t bytes, absl::string_view purpose) {
+absl::StatusOr<AnonymousMemory> AnonymousMemory::Map(uint64_t bytes, absl::string_view purpose,
+                                                     Pages pages) {
   if (bytes == 0) return AnonymousMemory();
   const uint64_t physical =
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -44,9 +45,20 @@ absl::StatusOr<AnonymousMemory> AnonymousMemory::Map(uint64_t bytes, absl::strin
     const uint64_t used = (bytes + page - 1) / page * page;
     const uint64_t mapped_end = (bytes + slack + page - 1) / page * page - before;
     if (mapped_end > used) munmap(data + used, mapped_end - used);
-    (void)madvise(data, bytes, MADV_HUGEPAGE);  // a hint: some systems have none
   }
-  return AnonymousMemory(data, bytes);
+  AnonymousMemory memory(data, bytes);
+  if (pages == Pages::kHuge) memory.Advise(MADV_HUGEPAGE);
+  return memory;
+}
+
+void AnonymousMemory::UseHugePages() {
+  constexpr int kMadvCollapse = 25;  // MADV_COLLAPSE, Linux 6.1; Debian 12's headers lack it
+  Advise(MADV_HUGEPAGE);
+  Advise(kMadvCollapse);
+}
+
+void AnonymousMemory::Advise(int advice) {
+  if (size_ >= kHugePage) (void)madvise(data_, size_, advice);  // hints: some systems have none
 }
 
 AnonymousMemory::~AnonymousMemory() {

@@ -33,9 +33,15 @@ TEST(AnonymousMemory, ZeroedAlignedAndWritable) {
   }
 }
 
-TEST(AnonymousMemory, LargeOnesGetHugePages) {
+// What this system does with the advice to use pages of 2 MiB: "always [madvise] never".
+std::string HugePagesHere() {
   std::string enabled;
   std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled"), enabled);
+  return enabled;
+}
+
+TEST(AnonymousMemory, LargeOnesGetHugePages) {
+  const std::string enabled = HugePagesHere();
   if (enabled.empty() || enabled.find("[never]") != std::string::npos) {
     GTEST_SKIP() << "this system has no transparent huge pages: '" << enabled << "'";
   }
@@ -45,6 +51,30 @@ TEST(AnonymousMemory, LargeOnesGetHugePages) {
   std::fill(memory->data(), memory->data() + kBytes, uint8_t{7});
   // Memory may be too fragmented for some, hardly for all.
   EXPECT_GT(SmapsKilobytes(memory->data(), "AnonHugePages"), 0);
+}
+
+TEST(AnonymousMemory, SmallPagesUntilToldOtherwise) {
+  const std::string enabled = HugePagesHere();
+  if (enabled.find("[madvise]") == std::string::npos) {
+    GTEST_SKIP() << "this system's huge pages do not depend on advice: '" << enabled << "'";
+  }
+  constexpr uint64_t kHugePage = 2 << 20;
+  constexpr uint64_t kPages = 16;
+  auto memory =
+      AnonymousMemory::Map(kPages * kHugePage, "a test", AnonymousMemory::Pages::kSmallAtFirst);
+  ASSERT_TRUE(memory.ok()) << memory.status();
+  uint8_t* const data = memory->data();
+  for (uint64_t page = 0; page < kPages / 2; ++page) data[page * kHugePage + 5] = 7;
+  EXPECT_EQ(SmapsKilobytes(data, "AnonHugePages"), 0);
+  EXPECT_LT(SmapsKilobytes(data, "Rss"), 1024) << "what is not touched takes no memory";
+
+  memory->UseHugePages();
+  for (uint64_t page = 0; page < kPages; ++page) data[page * kHugePage + 6] = 8;
+  EXPECT_GT(SmapsKilobytes(data, "AnonHugePages"), 0);
+  for (uint64_t page = 0; page < kPages; ++page) {
+    EXPECT_EQ(data[page * kHugePage + 5], page < kPages / 2 ? 7 : 0);
+    EXPECT_EQ(data[page * kHugePage + 6], 8);
+  }
 }
 
 TEST(AnonymousMemory, NothingIsNothing) {

@@ -40,9 +40,11 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
       program.arena_bytes, "activations (a smaller maximum of tokens per run needs less)");
   if (!arena.ok()) return arena.status();
   executor->arena_ = *std::move(arena);
-  absl::StatusOr<AnonymousMemory> kv = AnonymousMemory::Map(
-      program.kv_bytes, absl::StrCat("the KV cache of a context of ", program.context,
-                                     " tokens (ask for a smaller one with -c)"));
+  absl::StatusOr<AnonymousMemory> kv =
+      AnonymousMemory::Map(program.kv_bytes,
+                           absl::StrCat("the KV cache of a context of ", program.context,
+                                        " tokens (ask for a smaller one with -c)"),
+                           AnonymousMemory::Pages::kSmallAtFirst);
   if (!kv.ok()) return kv.status();
   executor->kv_ = *std::move(kv);
 
@@ -123,10 +125,22 @@ absl::Status Executor::CheckRun(absl::Span<const int32_t> ids, int64_t position,
   return CheckContext(position, tokens);
 }
 
+// Each layer and head has its keys and values of the whole context side by side, so that the first
+// token touches all of the cache's 2 MiB pages; to zero them takes longer than to compute it. They
+// pay once attention reads more than the TLB reaches: 2048 pages of 4 KiB.
+void Executor::SizeCachePages(int64_t positions) {
+  constexpr uint64_t kTlbReach = uint64_t{8} << 20;
+  const uint64_t each = program_.kv_bytes / static_cast<uint64_t>(program_.context);
+  if (cache_in_huge_pages_ || each * static_cast<uint64_t>(positions) <= kTlbReach) return;
+  cache_in_huge_pages_ = true;
+  kv_.UseHugePages();
+}
+
 absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) {
   if (absl::Status status = CheckRun(ids, position, logit_rows); !status.ok()) return status;
   const KernelContext context = {static_cast<int64_t>(ids.size()), logit_rows, position};
   const int64_t begin_ns = profiler_ ? NowNs() : 0;
+  SizeCachePages(position + context.tokens);
   if (poison_.has_value()) poison_->BeginRun(program_);
   std::memcpy(arena_.data() + program_.tokens.offset, ids.data(), ids.size() * sizeof(int32_t));
   auto* positions = reinterpret_cast<int32_t*>(arena_.data() + program_.positions.offset);

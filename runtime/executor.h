@@ -104,6 +104,8 @@ class Executor {
   Executor() = default;
   absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
   bool Cancelled() const;
+  // Before a run that ends at so many positions.
+  void SizeCachePages(int64_t positions);
   int64_t Units(size_t step, const KernelContext& context) const;
   Groups Prepare(const std::vector<StepGroup>& groups) const;
   // For a run of so many tokens.
@@ -124,6 +126,7 @@ class Executor {
   ExecutorOptions options_;
   AnonymousMemory arena_;
   AnonymousMemory kv_;
+  bool cache_in_huge_pages_ = false;
   std::vector<void*> operands_;  // of all steps, one after another
   std::vector<PreparedStep> steps_;
   Groups one_row_;                       // for runs of one token
