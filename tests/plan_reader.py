@@ -8,6 +8,7 @@ from tokenizer_section import read_tokenizer
 XXHASH = ctypes.CDLL(ctypes.util.find_library("xxhash") or "libxxhash.so.0")
 XXHASH.XXH3_64bits.argtypes, XXHASH.XXH3_64bits.restype = (ctypes.c_char_p, ctypes.c_size_t), ctypes.c_uint64
 
+FORMAT_VERSION = 4
 KINDS = {1: "program", 2: "metadata", 3: "IR", 4: "tokenizer", 5: "chat template", 6: "machine code", 7: "weights", 8: "side files"}
 PROGRAM = {"arena_bytes": int, "weight_bytes": int, "kv_bytes": int, "max_tokens": int, "max_logit_rows": int, "context": int, "vocab": int,
            "tokens": dict, "positions": dict, "logits": dict, "argmax": dict, "logits_stride": int, "steps": list}
@@ -37,7 +38,7 @@ def read_table(data):
     check(data[:8] == b"WEFTPLAN", "no plan: the magic is missing")
     check(len(data) >= 32, "shorter than a header")
     version, count, size, checksum = struct.unpack_from("<IIQQ", data, 8)
-    check(version == 4, f"format version {version}, not 4")
+    check(version == FORMAT_VERSION, f"format version {version}, not {FORMAT_VERSION}")
     check(size == len(data), f"{len(data)} bytes, its header says {size}")
     check(count <= 127 and 32 + 32 * count <= size, f"{count} sections")
     table = data[32 : 32 + 32 * count]

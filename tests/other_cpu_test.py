@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Plans on CPUs of another maker, as an emulator has them: QEMU computes with arithmetic of its own and reports its own CPUID, so that
+libraries choose what they would choose there. Usage: other_cpu_test.py path/to/weft [unittest arguments]
+
+Runs from the source folder, on the models of tests/oracle/tiny and the plans of tests/frozen."""
+import pathlib, subprocess, unittest
+
+from cli_test import ENVIRONMENT, TINY, WEFT, CommandTest
+from plan_reader import FORMAT_VERSION
+
+IDS = ",".join(str(7 * i % 61) for i in range(40))
+
+
+class OtherCpus(CommandTest):
+    def emulated(self, cpu, *arguments):
+        result = subprocess.run(["qemu-x86_64", "-cpu", cpu, *map(str, arguments)], capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+        result.stderr = "".join(line for line in result.stderr.splitlines(keepends=True) if not line.startswith("qemu-x86_64: warning"))
+        return result
+
+    def logits_are_the_same(self, plan, cpus):
+        here, there = self.folder / "here", self.folder / "there"
+        self.succeeds("logits", plan, "--ids", IDS, "-o", here)
+        for cpu in cpus:
+            result = self.emulated(cpu, WEFT, "logits", plan, "--ids", IDS, "-o", there)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertTrue(here.read_bytes() == there.read_bytes(), f"{plan} on {cpu}")
+
+    def test_a_plan_gives_the_same_bits(self):
+        for model in sorted(TINY.iterdir()):
+            with self.subTest(model=model.name):
+                plan = self.folder / "plan.weft"
+                self.succeeds("compile", model, "--target", "x86-64-v3", "--weights", "q8_0", "-o", plan)
+                self.logits_are_the_same(plan, ["Haswell"])
+
+    def test_a_frozen_plan_gives_the_same_bits(self):
+        plans = sorted(pathlib.Path(f"tests/frozen/v{FORMAT_VERSION}").glob("*.weft"))
+        self.assertTrue(plans)
+        for plan in plans:
+            self.logits_are_the_same(plan, ["Haswell", "Skylake-Client", "EPYC"])
+
+    def test_compiling_gives_the_same_plan(self):
+        here, there = self.folder / "here.weft", self.folder / "there.weft"
+        options = [TINY / "gpt2", "--target", "x86-64-v3", "-o"]
+        self.succeeds("compile", *options, here)
+        result = self.emulated("Haswell", WEFT, "compile", *options, there)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertTrue(here.read_bytes() == there.read_bytes())
+
+    def test_a_cpu_without_avx_is_told_what_it_lacks(self):
+        plan = self.folder / "plan.weft"
+        self.succeeds("compile", TINY / "gpt2", "--target", "x86-64-v3", "-o", plan)
+        for command in ([WEFT, "run"], [WEFT + "-run"]):
+            result = self.emulated("Nehalem", *command, plan, "-p", "It was", "-n", "3")
+            self.assertEqual((result.returncode, result.stdout), (1, ""))
+            self.assertRegex(result.stderr, r"lacks.*\bavx2\b.*\bfma\b")
+
+
+if __name__ == "__main__":
+    unittest.main()
