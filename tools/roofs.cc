@@ -7,6 +7,7 @@
 #include "codegen/arithmetic_peak.h"
 #include "codegen/jit.h"
 #include "runtime/base/status_macros.h"
+#include "tools/peak_cache.h"
 
 namespace weft::tools {
 namespace {
@@ -35,6 +36,23 @@ double PeakOf(WorkerPool& pool, KernelFn kernel) {
   return best;
 }
 
+absl::StatusOr<ArithmeticPeaks> MeasurePeaks(const codegen::Target& target, WorkerPool& pool) {
+  const std::vector<codegen::NamedEmission> emissions = {codegen::ArithmeticPeak(DataType::kQ8_0),
+                                                         codegen::ArithmeticPeak(DataType::kF32)};
+  WEFT_ASSIGN_OR_RETURN(const std::vector<uint8_t> object,
+                        codegen::CompileToObject(absl::MakeConstSpan(emissions), target));
+  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<codegen::Jit> jit, codegen::Jit::Load(object));
+  ArithmeticPeaks peaks;
+  // Tiles multiply faster than what is known here.
+  if (target.tier != codegen::Tier::kAmxInt8) {
+    WEFT_ASSIGN_OR_RETURN(KernelFn kernel, jit->Lookup(emissions[0].name));
+    peaks.q8_0 = PeakOf(pool, kernel);
+  }
+  WEFT_ASSIGN_OR_RETURN(KernelFn kernel, jit->Lookup(emissions[1].name));
+  peaks.f32 = PeakOf(pool, kernel);
+  return peaks;
+}
+
 }  // namespace
 
 absl::StatusOr<Roofs> MeasureRoofs(const uint8_t* weights, int64_t bytes,
@@ -47,18 +65,15 @@ absl::StatusOr<Roofs> MeasureRoofs(const uint8_t* weights, int64_t bytes,
     roofs.gb_per_s = std::max(roofs.gb_per_s, RoofMeter::BestRate(before, after, bytes));
     before = std::move(after);
   }
-  const std::vector<codegen::NamedEmission> peaks = {codegen::ArithmeticPeak(DataType::kQ8_0),
-                                                     codegen::ArithmeticPeak(DataType::kF32)};
-  WEFT_ASSIGN_OR_RETURN(const std::vector<uint8_t> object,
-                        codegen::CompileToObject(absl::MakeConstSpan(peaks), target));
-  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<codegen::Jit> jit, codegen::Jit::Load(object));
-  // Tiles multiply faster than what is known here.
-  if (target.tier != codegen::Tier::kAmxInt8) {
-    WEFT_ASSIGN_OR_RETURN(KernelFn kernel, jit->Lookup(peaks[0].name));
-    roofs.gmac_per_s_q8_0 = PeakOf(meter->pool(), kernel);
+  PeakCache cache;
+  const std::string key = PeakCache::MachineKey(target.name, threads);
+  std::optional<ArithmeticPeaks> peaks = cache.Find(key);
+  if (!peaks.has_value()) {
+    WEFT_ASSIGN_OR_RETURN(peaks, MeasurePeaks(target, meter->pool()));
+    cache.Add(key, *peaks);
   }
-  WEFT_ASSIGN_OR_RETURN(KernelFn kernel, jit->Lookup(peaks[1].name));
-  roofs.gmac_per_s_f32 = PeakOf(meter->pool(), kernel);
+  roofs.gmac_per_s_q8_0 = peaks->q8_0;
+  roofs.gmac_per_s_f32 = peaks->f32;
   return roofs;
 }
 

@@ -17,7 +17,8 @@ struct Roofs {
   double gmac_per_s_f32 = 0;
 };
 
-// Takes about a second. `bytes` of weights at `weights` are read; kernels are of `target`, which
+// Takes about a second; the arithmetic peaks are those of an earlier process where the user's cache
+// has them (peak_cache.h). `bytes` of weights at `weights` are read; kernels are of `target`, which
 // this machine can execute.
 absl::StatusOr<Roofs> MeasureRoofs(const uint8_t* weights, int64_t bytes,
                                    const codegen::Target& target, int threads);
