@@ -17,6 +17,22 @@ absl::Status OutOfRange(absl::string_view option, double value, absl::string_vie
   return absl::InvalidArgumentError(absl::StrCat(option, " is ", value, ", but must be ", range));
 }
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+absl::Status Infinite(size_t id) {
+  return absl::DataLossError(
+      absl::StrCat("the logit of token ", id, " is infinite: broken weights?"));
+}
+
+// Logits looked at together; compilers make vectors of a loop with a fixed count.
+constexpr size_t kBlock = 32;
+
+bool NoneAbove(const float* logits, float least) {
+  int above = 0;
+  for (size_t i = 0; i < kBlock; ++i) above |= logits[i] > least ? 1 : 0;
+  return above == 0;
+}
+
 // Most likely first, the lower id first among equals.
 template <typename Candidate>
 bool Likelier(const Candidate& a, const Candidate& b) {
@@ -60,25 +76,23 @@ absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits) {
   if (logits.size() > size_t{std::numeric_limits<int32_t>::max()}) {
     return absl::InvalidArgumentError("there are more logits than token ids");
   }
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] == std::numeric_limits<float>::infinity()) {
-      return absl::DataLossError(
-          absl::StrCat("the logit of token ", i, " is infinite: broken weights?"));
-    }
+  if (!accepted_.empty()) {
+    // Penalties bring infinite logits back into the range.
+    const auto infinite = std::find(logits.begin(), logits.end(), kInfinity);
+    if (infinite != logits.end()) return Infinite(size_t(infinite - logits.begin()));
+    logits_.assign(logits.begin(), logits.end());
+    Penalize();
+    logits = logits_;
   }
-  logits_.assign(logits.begin(), logits.end());
-  Penalize();
-  CollectCandidates();
+  const size_t keep = options_.temperature == 0.0f ? 1 : size_t(options_.top_k);
+  if (absl::Status status = Collect(logits, keep == 0 ? logits.size() : keep); !status.ok())
+    return status;
   if (candidates_.empty()) {
     return absl::DataLossError(
         absl::StrCat("every one of ", logits.size(), " logits is NaN: broken weights?"));
   }
-  if (options_.temperature == 0.0f) {
-    return std::min_element(candidates_.begin(), candidates_.end(), Likelier<Candidate>)->id;
-  }
-  SelectTopK();
-  // Equal weights of zero; there is nothing to choose by.
-  if (std::isinf(candidates_[0].logit)) return candidates_[0].id;
+  // At temperature 0; or equal weights of zero, with nothing to choose by.
+  if (options_.temperature == 0.0f || std::isinf(candidates_[0].logit)) return candidates_[0].id;
   CutTopP();
   CutMinP();
   return Draw();
@@ -98,19 +112,38 @@ void Sampler::Penalize() {
   }
 }
 
-void Sampler::CollectCandidates() {
+// Candidates come in order of their ids, so that of equal logits the later ones are never likelier:
+// once there are enough, only what is above the least of them counts, and hardly any is.
+absl::Status Sampler::Collect(absl::Span<const float> logits, size_t keep) {
+  const size_t room = std::max(2 * keep, kBlock);
+  const auto likelier = Likelier<Candidate>;
   candidates_.clear();
-  for (size_t i = 0; i < logits_.size(); ++i) {
-    if (!std::isnan(logits_[i])) candidates_.push_back({logits_[i], int32_t(i)});
+  bool full = false;
+  float least = 0;
+  for (size_t i = 0; i < logits.size();) {
+    const size_t end = std::min(i + kBlock, logits.size());
+    if (full && end - i == kBlock && NoneAbove(&logits[i], least)) {
+      i = end;
+      continue;
+    }
+    for (; i < end; ++i) {
+      const float logit = logits[i];
+      if (full ? !(logit > least) : std::isnan(logit)) continue;
+      if (logit == kInfinity) return Infinite(i);
+      candidates_.push_back({logit, int32_t(i)});
+      if (candidates_.size() < room) continue;
+      const auto last = candidates_.begin() + std::ptrdiff_t(keep) - 1;
+      std::nth_element(candidates_.begin(), last, candidates_.end(), likelier);
+      least = last->logit;
+      full = true;
+      candidates_.resize(keep);
+    }
   }
-}
-
-void Sampler::SelectTopK() {
-  const size_t size = candidates_.size();
-  const size_t keep = options_.top_k == 0 ? size : std::min(size, size_t(options_.top_k));
-  const auto end = candidates_.begin() + std::ptrdiff_t(keep);
-  std::partial_sort(candidates_.begin(), end, candidates_.end(), Likelier<Candidate>);
-  candidates_.resize(keep);
+  const size_t kept = std::min(keep, candidates_.size());
+  const auto end = candidates_.begin() + std::ptrdiff_t(kept);
+  std::partial_sort(candidates_.begin(), end, candidates_.end(), likelier);
+  candidates_.resize(kept);
+  return absl::OkStatus();
 }
 
 void Sampler::ComputeWeights(double temperature) {

@@ -56,8 +56,8 @@ class Sampler {
   // The weights that top-p and min-p compare, at temperature 1, and those of the draw.
   void ComputeWeights(double temperature);
   void Penalize();
-  void CollectCandidates();
-  void SelectTopK();
+  // The `keep` likeliest, in order.
+  absl::Status Collect(absl::Span<const float> logits, size_t keep);
   void CutTopP();
   void CutMinP();
   int32_t Draw();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -113,6 +114,53 @@ TEST(SamplerTruncation, TopKKeepsTheLargestAndTheLowerIdsOfEquals) {
   EXPECT_THAT(Support(options, {0, 0.5f, 0.25f}), ElementsAre(0, 1, 2));
   options.top_k = 1;
   EXPECT_THAT(Support(options, {0, 7, 7}), ElementsAre(1));
+}
+
+// Vocabularies are larger than what a sampler looks at closely: here against sorting all of them.
+TEST(SamplerTruncation, TopKOfManyIsThatOfSortingThemAll) {
+  uint32_t state = 1;
+  const auto next = [&state](uint32_t below) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % below;
+  };
+  for (const uint32_t values : {3U, 50U, 100'000U}) {  // few: most are equal to others
+    for (const size_t size : {1, 31, 32, 33, 100, 5000}) {
+      std::vector<float> logits(size);
+      for (float& logit : logits) {
+        logit = static_cast<float>(next(values)) - static_cast<float>(values);
+        if (next(10) == 0) logit = next(2) == 0 ? kNan : -kInfinity;
+      }
+      logits[next(static_cast<uint32_t>(size))] = 1;  // one at least is finite
+      std::vector<int32_t> sorted;
+      for (size_t i = 0; i < size; ++i)
+        if (!std::isnan(logits[i])) sorted.push_back(static_cast<int32_t>(i));
+      std::ranges::sort(sorted, [&](int32_t a, int32_t b) {
+        const float x = logits[static_cast<size_t>(a)];
+        const float y = logits[static_cast<size_t>(b)];
+        return x != y ? x > y : a < b;
+      });
+      SamplerOptions greedy = Plain();
+      greedy.temperature = 0;
+      EXPECT_EQ(*Make(greedy).Sample(logits), sorted[0]);
+      for (const size_t k : {1, 2, 15, 16, 17, 40, 6000}) {
+        // So hot that all that are kept come alike, but for those without any weight.
+        SamplerOptions hot = Plain();
+        hot.temperature = 1e9F;
+        hot.top_k = static_cast<int>(k);
+        std::set<int32_t> kept;
+        for (size_t i = 0; i < std::min(k, sorted.size()); ++i)
+          if (!std::isinf(logits[static_cast<size_t>(sorted[i])])) kept.insert(sorted[i]);
+        std::set<int32_t> seen;
+        Sampler sampler = Make(hot);
+        for (size_t draw = 0; draw < 20 * kept.size() + 20 && k <= 40; ++draw)
+          seen.insert(*sampler.Sample(logits));
+        if (k <= 40)
+          EXPECT_EQ(seen, kept) << values << " " << size << " " << k;
+        else
+          EXPECT_EQ(kept.count(*sampler.Sample(logits)), 1U);
+      }
+    }
+  }
 }
 
 TEST(SamplerTruncation, TopPKeepsTheFewestThatReachIt) {
