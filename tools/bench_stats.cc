@@ -34,4 +34,31 @@ double Percentile(std::vector<double> values, double share) {
       std::clamp<int64_t>(rank - 1, 0, static_cast<int64_t>(values.size()) - 1))];
 }
 
+MedianInterval IntervalOfMedian(std::vector<double> values, double least_confidence) {
+  if (values.empty()) return {};
+  std::ranges::sort(values);
+  const size_t count = values.size();
+  // Both x(k) and x(n + 1 - k) miss with the probability of fewer than k heads of n fair coins.
+  double heads = std::pow(0.5, static_cast<double>(count));  // probability of just `k - 1` heads
+  double missed = 2 * heads;
+  size_t k = 1;
+  double confidence = 1 - missed;
+  while (2 * (k + 1) <= count) {
+    heads *= static_cast<double>(count - k + 1) / static_cast<double>(k);
+    missed += 2 * heads;
+    if (1 - missed < least_confidence) break;
+    confidence = 1 - missed;
+    ++k;
+  }
+  return {Median(values), values[k - 1], values[count - k], std::max(0.0, confidence)};
+}
+
+std::vector<double> PairedRatios(const std::vector<double>& numerators,
+                                 const std::vector<double>& denominators) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < std::min(numerators.size(), denominators.size()); ++i)
+    ratios.push_back(numerators[i] / denominators[i]);
+  return ratios;
+}
+
 }  // namespace weft::tools

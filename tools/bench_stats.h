@@ -14,4 +14,21 @@ double Median(std::vector<double> values);
 // values is the 99th in order, share 1 the largest.
 double Percentile(std::vector<double> values, double share);
 
+// A median, and what the median of all that could have been measured lies in with at least
+// `confidence`, whatever the distribution, where values are independent: the order statistics
+// x(k), x(n + 1 - k) for the largest k that reaches 95 %, and with fewer than 6 values the least
+// and the largest at what they reach (H. A. David, H. N. Nagaraja, Order Statistics, 3rd ed.,
+// section 7.1).
+struct MedianInterval {
+  double median = 0;
+  double low = 0;
+  double high = 0;
+  double confidence = 0;  // 0 for a single value, which says nothing
+};
+MedianInterval IntervalOfMedian(std::vector<double> values, double least_confidence = 0.95);
+
+// numerators[i] / denominators[i], as many as there are pairs.
+std::vector<double> PairedRatios(const std::vector<double>& numerators,
+                                 const std::vector<double>& denominators);
+
 }  // namespace weft::tools

@@ -1,19 +1,19 @@
+#include <algorithm>
 #include <iostream>
+#include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "codegen/target.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/profile.h"
-#include "runtime/sampling/sampler.h"
-#include "runtime/session.h"
-#include "runtime/text/stream_decoder.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
+#include "tools/profile_compare.h"
+#include "tools/profile_generation.h"
 #include "tools/profile_table.h"
+#include "tools/progress.h"
 #include "tools/report_html.h"
 #include "tools/trace_events.h"
 
@@ -22,8 +22,9 @@ namespace {
 
 struct ProfileArguments {
   ModelArguments model;
-  std::string prompt = "512";
-  int64_t count = 64;
+  ProfiledGeneration generation;
+  std::vector<std::string> compared;  // two, or none
+  int rounds = 0;                     // 0: not given
   int threads = 0;
   std::string by = "op";
   std::string trace_out;
@@ -36,67 +37,8 @@ struct ProfileArguments {
 // Drawn in a timeline; some megabytes of text.
 constexpr size_t kKeptRuns = 32;
 
-// A number stands for so many tokens, whichever they are; everything else is text.
-absl::StatusOr<std::vector<int32_t>> PromptIds(const std::string& prompt, const Engine& engine) {
-  int64_t count = 0;
-  if (!absl::SimpleAtoi(prompt, &count)) {
-    WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> tokenizer, engine.tokenizer());
-    return tokenizer->Encode(prompt);
-  }
-  if (count < 1 || count > engine.program().context) {
-    return absl::InvalidArgumentError(absl::StrCat("-p ", count, ": takes 1 to ",
-                                                   engine.program().context,
-                                                   " tokens (the context; ask for more with -c)"));
-  }
-  std::vector<int32_t> ids;
-  for (int64_t i = 0; i < count; ++i)
-    ids.push_back(static_cast<int32_t>((i * 7919 + 11) % engine.program().vocab));
-  return ids;
-}
-
-// One token at a time, the likeliest, with the time of each part on its phase.
-absl::Status Decode(const ProfileArguments& arguments, const Engine& engine, int32_t last,
-                    Session* session, ProfileRecorder* recorder) {
-  WEFT_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create({.temperature = 0}));
-  std::optional<StreamDecoder> decoder;
-  if (auto tokenizer = engine.tokenizer(); tokenizer.ok())
-    decoder.emplace(**tokenizer, /*skip_special=*/true);
-  const int64_t start = NowNs();
-  int64_t choosing_ns = 0;
-  int64_t text_ns = 0;
-  for (int64_t i = 0; i < arguments.count && session->position() < session->context(); ++i) {
-    WEFT_RETURN_IF_ERROR(session->Decode(last));
-    int64_t begin = NowNs();
-    WEFT_ASSIGN_OR_RETURN(last, sampler.Sample(session->Logits()));
-    choosing_ns += NowNs() - begin;
-    begin = NowNs();
-    if (decoder) decoder->Add(last);
-    text_ns += NowNs() - begin;
-  }
-  if (recorder->phases().back().name != "decode") return absl::OkStatus();
-  PhaseProfile& phase = recorder->phases().back();
-  phase.wall_ns = NowNs() - start;
-  phase.choosing_ns = choosing_ns;
-  phase.text_ns = text_ns;
-  return absl::OkStatus();
-}
-
-absl::Status Generate(const ProfileArguments& arguments, const Engine& engine, Executor* executor,
-                      ProfileRecorder* recorder) {
-  WEFT_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, PromptIds(arguments.prompt, engine));
-  if (ids.empty()) return absl::InvalidArgumentError("the prompt holds no token");
-  Session session(executor);
-  recorder->Begin("cold");
-  WEFT_RETURN_IF_ERROR(session.Decode(ids[0]));
-  // What follows is not to share the memory with the copy of a plan's weights.
-  (void)engine.SettledWeights();
-  session.Reset();
-  recorder->Begin("prefill", static_cast<int64_t>(ids.size()));
-  const int64_t begin = NowNs();
-  WEFT_RETURN_IF_ERROR(session.Prefill(ids));
-  recorder->phases().back().wall_ns = NowNs() - begin;
-  return Decode(arguments, engine, session.Argmax(), &session, recorder);
-}
+// The fewest whose interval of 95 % leaves out one stray round on either side.
+constexpr int kComparedRounds = 9;
 
 absl::Status WriteText(const std::string& path, const std::string& text) {
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<AtomicFileWriter> file,
@@ -124,40 +66,146 @@ absl::Status WriteReport(const std::string& path, const Engine& engine,
   return WriteText(path, HtmlOf(report));
 }
 
-absl::Status RunProfile(const ProfileArguments& arguments) {
-  const bool draws = !arguments.trace_out.empty() || !arguments.report.empty();
-  ProfileRecorder recorder(draws ? kKeptRuns : 0);
-  ExecutorOptions options{.on_run = recorder.OnRun(), .cancel = InterruptFlag()};
-  if (arguments.threads > 0) options.threads = arguments.threads;
-  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
-                        OpenEngine(arguments.model, 1, options));
-  recorder.SetExecutor(&engine->executor());
-  WEFT_RETURN_IF_ERROR(Generate(arguments, *engine, &engine->executor(), &recorder));
+ProfileBy ByOf(const ProfileArguments& arguments) {
+  return arguments.by == "layer"    ? ProfileBy::kLayer
+         : arguments.by == "weight" ? ProfileBy::kWeight
+                                    : ProfileBy::kOp;
+}
 
-  ProfileReport report = ReportFor(*engine, engine->executor());
+// An engine whose runs are recorded, a round at a time.
+struct Measured {
+  ProfileRecorder recorder;  // before the engine, which calls it
+  std::unique_ptr<Engine> engine;
+  ProfileReport report;  // with the phases of one round at a time
+  std::vector<std::vector<PhaseProfile>> rounds;
+};
+
+absl::StatusOr<std::unique_ptr<Measured>> Open(const ProfileArguments& arguments,
+                                               const std::string& model) {
+  const bool draws = !arguments.trace_out.empty() || !arguments.report.empty();
+  auto measured = std::make_unique<Measured>(ProfileRecorder(draws ? kKeptRuns : 0));
+  ExecutorOptions options{.on_run = measured->recorder.OnRun(), .cancel = InterruptFlag()};
+  if (arguments.threads > 0) options.threads = arguments.threads;
+  ModelArguments opened = arguments.model;
+  opened.model = model;
+  WEFT_ASSIGN_OR_RETURN(measured->engine, OpenEngine(opened, 1, options));
+  measured->recorder.SetExecutor(&measured->engine->executor());
+  measured->report = ReportFor(*measured->engine, measured->engine->executor());
+  return measured;
+}
+
+// The first is cold.
+absl::Status AddRound(const ProfileArguments& arguments, Measured* measured) {
+  WEFT_RETURN_IF_ERROR(ProfileGeneration(arguments.generation, measured->rounds.empty(),
+                                         measured->engine.get(), &measured->recorder));
+  measured->rounds.push_back(std::exchange(measured->recorder.phases(), {}));
+  return absl::OkStatus();
+}
+
+std::vector<nlohmann::ordered_json> RoundsJson(const ProfileArguments& arguments,
+                                               Measured* measured) {
+  std::vector<nlohmann::ordered_json> rounds;
+  for (std::vector<PhaseProfile>& phases : measured->rounds) {
+    measured->report.phases = std::move(phases);
+    rounds.push_back(ProfileJson(measured->report, ByOf(arguments)));
+  }
+  return rounds;
+}
+
+// Who begins a round ended the one before. The first run of each is no part of any: those of two
+// engines are not alike, since the second shares the memory with what the first left to do.
+absl::Status MeasureInTurns(const ProfileArguments& arguments, ComparedSide (&sides)[2]) {
+  std::unique_ptr<Measured> measured[2];
+  for (int side = 0; side < 2; ++side) {
+    WEFT_ASSIGN_OR_RETURN(measured[side], Open(arguments, sides[side].name));
+  }
+  const int rounds = arguments.rounds > 0 ? arguments.rounds : kComparedRounds;
+  ProgressBar bar;
+  for (int round = 0; round < rounds; ++round) {
+    bar.UpdateCount("rounds", static_cast<uint64_t>(round), static_cast<uint64_t>(rounds));
+    for (int turn = 0; turn < 2; ++turn)
+      WEFT_RETURN_IF_ERROR(AddRound(arguments, measured[(round + turn) % 2].get()));
+  }
+  for (int side = 0; side < 2; ++side) {
+    std::erase_if(measured[side]->rounds[0],
+                  [](const PhaseProfile& phase) { return phase.name == "cold"; });
+    sides[side].rounds = RoundsJson(arguments, measured[side].get());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunCompare(const ProfileArguments& arguments) {
+  ComparedSide sides[2];
+  int recorded = 0;
+  for (int side = 0; side < 2; ++side) {
+    const std::string& name = arguments.compared[static_cast<size_t>(side)];
+    sides[side].name = name;
+    if (!LooksLikeProfile(name)) continue;
+    WEFT_ASSIGN_OR_RETURN(sides[side], ReadProfile(name));
+    ++recorded;
+  }
+  if (recorded == 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--compare ", arguments.compared[0], " ", arguments.compared[1],
+                     ": takes two files of profile --json, or two models or plans; not one of "
+                     "each, which could not be measured in turns"));
+  }
+  if (recorded == 0) WEFT_RETURN_IF_ERROR(MeasureInTurns(arguments, sides));
+  WEFT_ASSIGN_OR_RETURN(const Comparison comparison, Compare(sides[0], sides[1], recorded == 0));
+  if (arguments.json) {
+    std::cout << ComparisonJson(comparison).dump(2) << "\n";
+  } else {
+    std::cout << (arguments.csv ? ComparisonCsv(comparison) : ComparisonText(comparison));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunProfile(const ProfileArguments& arguments) {
+  if (!arguments.compared.empty()) return RunCompare(arguments);
+  WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Measured> measured,
+                        Open(arguments, arguments.model.model));
+  const Engine& engine = *measured->engine;
+  ProfileReport& report = measured->report;
+  for (int round = 0; round < std::max(1, arguments.rounds); ++round)
+    WEFT_RETURN_IF_ERROR(AddRound(arguments, measured.get()));
   if (!arguments.no_roof) {
     WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
-    WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
-                          codegen::ParseTarget(engine->target(), cpu));
+    WEFT_ASSIGN_OR_RETURN(const codegen::Target target, codegen::ParseTarget(engine.target(), cpu));
     WEFT_ASSIGN_OR_RETURN(
         report.roofs,
-        MeasureRoofs(engine->SettledWeights(), static_cast<int64_t>(engine->program().weight_bytes),
+        MeasureRoofs(engine.SettledWeights(), static_cast<int64_t>(engine.program().weight_bytes),
                      target, report.threads));
   }
-  report.phases = std::move(recorder.phases());
+  if (arguments.rounds > 1) {
+    std::cout << nlohmann::ordered_json{{"rounds", RoundsJson(arguments, measured.get())}}.dump(2)
+              << "\n";
+    return absl::OkStatus();
+  }
+  report.phases = std::move(measured->rounds[0]);
   if (!arguments.trace_out.empty())
-    WEFT_RETURN_IF_ERROR(WriteTrace(arguments.trace_out, *engine, recorder));
+    WEFT_RETURN_IF_ERROR(WriteTrace(arguments.trace_out, engine, measured->recorder));
   if (!arguments.report.empty())
-    WEFT_RETURN_IF_ERROR(WriteReport(arguments.report, *engine, report, recorder));
-  const ProfileBy by = arguments.by == "layer"    ? ProfileBy::kLayer
-                       : arguments.by == "weight" ? ProfileBy::kWeight
-                                                  : ProfileBy::kOp;
+    WEFT_RETURN_IF_ERROR(WriteReport(arguments.report, engine, report, measured->recorder));
+  const ProfileBy by = ByOf(arguments);
   if (arguments.json) {
     std::cout << ProfileJson(report, by).dump(2) << "\n";
   } else {
     std::cout << (arguments.csv ? ProfileCsv(report, by) : ProfileText(report, by));
   }
   return absl::OkStatus();
+}
+
+// What CLI11 cannot check option by option.
+void CheckUsage(const ProfileArguments& arguments) {
+  const bool compares = !arguments.compared.empty();
+  if (arguments.model.model.empty() != compares)
+    throw CLI::ValidationError("profile", "takes a MODEL or PLAN, or --compare A B, one of them");
+  if (arguments.rounds > 1 && !compares && !arguments.json)
+    throw CLI::ValidationError("--rounds", "takes --compare, or --json to write them all");
+  if (!arguments.trace_out.empty() || !arguments.report.empty()) {
+    if (compares || arguments.rounds > 1)
+      throw CLI::ValidationError("profile", "--report and --trace-out show one round of one model");
+  }
 }
 
 }  // namespace
@@ -168,11 +216,25 @@ void AddProfile(CLI::App* app, Command* chosen) {
       "profile",
       "where the time of a prompt and of generation goes, beside what this machine can do");
   AddModelArgument(command, "MODEL|PLAN", &arguments->model);
+  command->get_option("model")->required(false);
   command
-      ->add_option("-p,--prompt", arguments->prompt,
+      ->add_option("--compare", arguments->compared,
+                   "instead of one: two models or plans, measured in turns, or two files that "
+                   "profile --json wrote; row by row, with ratios")
+      ->expected(2)
+      ->type_name("A B");
+  command
+      ->add_option("--rounds", arguments->rounds,
+                   absl::StrCat("rounds of prompt and generation: of each with --compare (default ",
+                                kComparedRounds, "), or to write into one file with --json"))
+      ->check(CLI::Range(1, 100))
+      ->type_name("N");
+  command
+      ->add_option("-p,--prompt", arguments->generation.prompt,
                    "text, or how many made-up tokens (default 512)")
       ->type_name("TEXT|N");
-  command->add_option("-n,--predict", arguments->count, "tokens to generate (default 64)")
+  command
+      ->add_option("-n,--predict", arguments->generation.count, "tokens to generate (default 64)")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
       ->type_name("N");
   AddThreadsOption(command, &arguments->threads);
@@ -198,8 +260,10 @@ void AddProfile(CLI::App* app, Command* chosen) {
   command->add_flag("--csv", arguments->csv, "print CSV")->excludes(json);
   AddCompileOptions(command, &arguments->model);
   AddMemoryOptions(command, &arguments->model);
-  command->callback(
-      [arguments, chosen] { *chosen = [arguments] { return RunProfile(*arguments); }; });
+  command->callback([arguments, chosen] {
+    CheckUsage(*arguments);
+    *chosen = [arguments] { return RunProfile(*arguments); };
+  });
 }
 
 }  // namespace weft::tools
