@@ -10,6 +10,7 @@
 #include "runtime/session.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
+#include "tools/evaluate.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
 
@@ -28,106 +29,33 @@ struct EvalArguments {
   int threads = 0;
 };
 
-// Sums over the positions that have a token before them.
-struct Sums {
-  int64_t positions = 0;
-  double nll = 0;
-  double reference_nll = 0;
-  double kl = 0;
-  int64_t same_top = 0;
-};
-
-struct LogSoftmax {
-  double log_sum = 0;  // of exp(logit)
-  size_t top = 0;
-};
-
-LogSoftmax Reduce(absl::Span<const float> logits) {
-  LogSoftmax result;
-  for (size_t i = 1; i < logits.size(); ++i) {
-    if (logits[i] > logits[result.top]) result.top = i;
-  }
-  const double highest = logits[result.top];
-  double sum = 0;
-  for (float logit : logits) sum += std::exp(logit - highest);
-  result.log_sum = highest + std::log(sum);
-  return result;
-}
-
-// KL(reference || model) in nats.
-double Divergence(absl::Span<const float> reference, const LogSoftmax& p,
-                  absl::Span<const float> model, const LogSoftmax& q) {
-  double kl = 0;
-  for (size_t i = 0; i < reference.size(); ++i) {
-    const double log_p = reference[i] - p.log_sum;
-    kl += std::exp(log_p) * (log_p - (model[i] - q.log_sum));
-  }
-  return kl;
-}
-
-// One window of the text, from an empty cache, in blocks so that both models' logits are at hand
-// together.
-absl::Status EvaluateWindow(absl::Span<const int32_t> ids, Session* model, Session* reference,
-                            Sums* sums) {
-  model->Reset();
-  if (reference != nullptr) reference->Reset();
-  for (size_t begin = 0; begin < ids.size(); begin += kLogitRows) {
-    const auto block = ids.subspan(begin, kLogitRows);
-    std::vector<float> expected;
-    if (reference != nullptr) {
-      WEFT_RETURN_IF_ERROR(reference->PrefillWithLogits(
-          block, [&](int64_t /*position*/, absl::Span<const float> logits) {
-            expected.insert(expected.end(), logits.begin(), logits.end());
-            return absl::OkStatus();
-          }));
-    }
-    WEFT_RETURN_IF_ERROR(
-        model->PrefillWithLogits(block, [&](int64_t position, absl::Span<const float> logits) {
-          const size_t next = static_cast<size_t>(position) + 1;
-          if (next >= ids.size()) return absl::OkStatus();
-          const LogSoftmax q = Reduce(logits);
-          ++sums->positions;
-          sums->nll += q.log_sum - logits[ids[next]];
-          if (reference == nullptr) return absl::OkStatus();
-          const auto row = absl::MakeConstSpan(expected).subspan(
-              (static_cast<size_t>(position) - begin) * logits.size(), logits.size());
-          const LogSoftmax p = Reduce(row);
-          sums->reference_nll += p.log_sum - row[ids[next]];
-          sums->kl += Divergence(row, p, logits, q);
-          sums->same_top += p.top == q.top ? 1 : 0;
-          return absl::OkStatus();
-        }));
-  }
-  return absl::OkStatus();
-}
-
-std::string Report(const EvalArguments& arguments, const Sums& sums, int64_t tokens,
+std::string Report(const EvalArguments& arguments, const TextScore& score, int64_t tokens,
                    int64_t windows, bool reference) {
-  const auto count = static_cast<double>(sums.positions);
+  const double nll = score.MeanNll();
+  const double change = reference ? nll / score.MeanReferenceNll() - 1 : 0;
   nlohmann::ordered_json json = {{"tokens", tokens},
                                  {"windows", windows},
-                                 {"positions", sums.positions},
-                                 {"mean_nll", sums.nll / count},
-                                 {"perplexity", std::exp(sums.nll / count)}};
+                                 {"positions", score.positions},
+                                 {"mean_nll", nll},
+                                 {"perplexity", std::exp(nll)}};
   if (reference) {
-    json["reference_mean_nll"] = sums.reference_nll / count;
-    json["nll_change"] = sums.nll / sums.reference_nll - 1;
-    json["mean_kl"] = sums.kl / count;
-    json["top1_agreement"] = static_cast<double>(sums.same_top) / count;
+    json["reference_mean_nll"] = score.MeanReferenceNll();
+    json["nll_change"] = change;
+    json["mean_kl"] = score.MeanKl();
+    json["top1_agreement"] = score.TopAgreement();
   }
   if (arguments.json) return json.dump(2) + "\n";
   std::string text = absl::StrFormat(
       "tokens          %d in %d window%s, %d scored\nmean NLL        %.6f nats\nperplexity      "
       "%.4f\n",
-      tokens, windows, windows == 1 ? "" : "s", sums.positions, sums.nll / count,
-      std::exp(sums.nll / count));
+      tokens, windows, windows == 1 ? "" : "s", score.positions, nll, std::exp(nll));
   if (reference) {
     absl::StrAppend(
         &text,
         absl::StrFormat("F32 mean NLL    %.6f nats (%+.4f %%)\nKL from F32     %.6f nats\nsame "
                         "top-1      %.2f %%\n",
-                        sums.reference_nll / count, 100 * (sums.nll / sums.reference_nll - 1),
-                        sums.kl / count, 100.0 * static_cast<double>(sums.same_top) / count));
+                        score.MeanReferenceNll(), 100 * change, score.MeanKl(),
+                        100 * score.TopAgreement()));
   }
   return text;
 }
@@ -168,18 +96,14 @@ absl::Status RunEval(const EvalArguments& arguments) {
   Session session(&engine->executor());
   std::optional<Session> beside;
   if (reference != nullptr) beside.emplace(&reference->executor());
-  const auto window = static_cast<size_t>(session.context());
-  Sums sums;
-  int64_t windows = 0;
+  TextScores scores;
   {
     ProgressBar bar;
-    for (size_t begin = 0; begin < ids.size(); begin += window, ++windows) {
-      const auto part = absl::MakeConstSpan(ids).subspan(begin, window);
-      WEFT_RETURN_IF_ERROR(EvaluateWindow(part, &session, beside ? &*beside : nullptr, &sums));
-      bar.Update("evaluating", std::min(begin + window, ids.size()), ids.size());
-    }
+    WEFT_ASSIGN_OR_RETURN(
+        scores, EvaluateText(ids, beside ? &*beside : nullptr, {&session},
+                             [&](uint64_t done) { bar.Update("evaluating", done, ids.size()); }));
   }
-  std::cout << Report(arguments, sums, static_cast<int64_t>(ids.size()), windows,
+  std::cout << Report(arguments, scores.models[0], static_cast<int64_t>(ids.size()), scores.windows,
                       reference != nullptr);
   return absl::OkStatus();
 }

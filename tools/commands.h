@@ -25,6 +25,7 @@ void AddSynth(CLI::App* app, Command* chosen);
 void AddVerify(CLI::App* app, Command* chosen);
 void AddDiff(CLI::App* app, Command* chosen);
 void AddProfile(CLI::App* app, Command* chosen);
+void AddExplore(CLI::App* app, Command* chosen);
 void AddBench(CLI::App* app, Command* chosen);
 void AddCache(CLI::App* app, Command* chosen);
 

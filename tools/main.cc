@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   AddTokenize(&app, &chosen);
   AddSynth(&app, &chosen);
   AddProfile(&app, &chosen);
+  AddExplore(&app, &chosen);
   AddBench(&app, &chosen);
   AddCache(&app, &chosen);
   try {

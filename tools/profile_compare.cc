@@ -4,7 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
-#include <map>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -213,12 +213,11 @@ ComparedPhase ComparePhase(const std::string& name, PhaseSeries a, PhaseSeries b
     phase.rows.push_back(RowOf(nullptr, &row, in_turns));
     AddUp(row, &alone[1]);
   }
-  std::ranges::stable_sort(phase.rows, [](const ComparedRow& x, const ComparedRow& y) {
-    const bool x_alone = !x.has[0] || !x.has[1];
-    const bool y_alone = !y.has[0] || !y.has[1];
-    if (x_alone != y_alone) return y_alone;
-    return std::max(x.us[0], x.us[1]) > std::max(y.us[0], y.us[1]);
-  });
+  const auto key = [](const ComparedRow& row) {
+    return std::tuple(row.has[0] && row.has[1] ? 0 : 1, -std::max(row.us[0], row.us[1]), row.op[0],
+                      row.op[1]);
+  };
+  std::ranges::sort(phase.rows, {}, key);
   for (Series& sum : both) sum.op = "rows of both";
   for (Series& sum : alone) sum.op = "rows of one alone";
   if (!both[0].us.empty()) phase.totals.push_back(RowOf(both, both + 1, in_turns));
