@@ -99,7 +99,7 @@ class Judge {
  private:
   double KlOf(size_t i) const { return all_[i].score ? all_[i].score->MeanKl() : 0; }
   std::string Name(size_t i) const {
-    const std::string name = all_[i].name.empty() ? "nothing disabled" : all_[i].name;
+    const std::string name = all_[i].name.empty() ? "as it is" : all_[i].name;
     return i == 0 ? absl::StrCat(name, " (base)") : name;
   }
 
@@ -273,13 +273,12 @@ std::string ExplorationText(const Exploration& exploration) {
   };
   for (size_t i = 0; i < variants.size(); ++i) {
     const ExploredVariant& variant = variants[i];
-    const std::string shown = variant.name.empty() ? "nothing disabled" : variant.name;
+    const std::string shown = variant.name.empty() ? "as it is" : variant.name;
     std::vector<std::string> cells(9);
     cells[0] = i == 0 ? absl::StrCat(shown, " (base)") : shown;
     if (variant.same_as >= 0) {
       const std::string& other = variants[static_cast<size_t>(variant.same_as)].name;
-      cells[0] +=
-          absl::StrCat(": compiles to the same as ", other.empty() ? "nothing disabled" : other);
+      cells[0] += absl::StrCat(": compiles to the same as ", other.empty() ? "as it is" : other);
       table.Add(std::move(cells));
       continue;
     }
