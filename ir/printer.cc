@@ -146,14 +146,15 @@ std::string PrintNode(const Module& module, NodeId id) {
   return NodeText(module, Numbers(module), id);
 }
 
-std::string Print(const Module& module) {
+std::string Print(const Module& module) { return PrintNumbered(module, Numbers(module)); }
+
+std::string PrintNumbered(const Module& module, const std::vector<NodeId>& numbers) {
   std::string text = absl::StrCat("module ", Quote(module.name), " {\n");
   for (const SourceTensor& tensor : module.tensors) {
     absl::StrAppend(&text, "  tensor ", Quote(tensor.name), " : ", Name(tensor.dtype), "[",
                     DimsText(tensor.dims), "] {file=", tensor.file, ", offset=", tensor.offset,
                     "}\n");
   }
-  const std::vector<NodeId> numbers = Numbers(module);
   for (NodeId id : module.order()) {
     absl::StrAppend(&text, "  ", NodeText(module, numbers, id), "\n");
   }

@@ -20,6 +20,8 @@
 namespace weft::ir {
 
 std::string Print(const Module& module);
+// The same with numbers of the caller's choice, which Parse takes as well: by id, no two alike.
+std::string PrintNumbered(const Module& module, const std::vector<NodeId>& numbers);
 // By id: the line of Print, from 1, that the node has to itself; 0 for ids without a node.
 std::vector<int> LinesOf(const Module& module);
 // One node as its line stands in Print, without the newline; O(module).

@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "ir/text.h"
 #include "passes/pipelines.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
@@ -9,6 +12,7 @@
 #include "tools/commands.h"
 #include "tools/dump_plan.h"
 #include "tools/dump_text.h"
+#include "tools/module_diff.h"
 
 namespace weft::tools {
 namespace {
@@ -22,12 +26,44 @@ struct DumpArguments {
   int64_t logit_rows = 1;
   bool sections = false;
   bool memory = false;
+  CLI::Option* diff = nullptr;  // whether it is given
+  std::string previous;         // of --diff; empty: the stage before
 };
+
+// The stage that --diff compares with.
+absl::StatusOr<std::string> PreviousStage(const DumpArguments& arguments) {
+  if (!IsPassStage(arguments.stage)) {
+    return absl::InvalidArgumentError(absl::StrCat("--diff compares stages of the IR, and ",
+                                                   arguments.stage, " comes after these"));
+  }
+  if (!arguments.previous.empty()) return arguments.previous;
+  const std::vector<std::string> stages = passes::StageNames();
+  const auto found = std::ranges::find(stages, arguments.stage);
+  if (found != stages.begin()) return *(found - 1);
+  return absl::InvalidArgumentError(
+      absl::StrCat("--diff: there is no stage before ", arguments.stage));
+}
+
+// Both stages of one run of the passes.
+absl::StatusOr<std::string> DiffModelStages(const std::string& previous, const std::string& stage,
+                                            passes::PipelineOptions pipeline, ir::Module module) {
+  std::optional<absl::StatusOr<ir::Module>> before;
+  std::optional<absl::StatusOr<ir::Module>> after;
+  pipeline.record = [&](absl::string_view name, const std::string& text) {
+    if (name == previous) before = ir::Parse(text);
+    if (name == stage) after = ir::Parse(text);
+  };
+  WEFT_RETURN_IF_ERROR(passes::RunPipeline(passes::DefaultPipeline(), pipeline, &module).status());
+  WEFT_RETURN_IF_ERROR(before->status());
+  WEFT_RETURN_IF_ERROR(after->status());
+  return DiffModules(previous, **before, stage, **after);
+}
 
 absl::Status CheckFormats(const DumpArguments& arguments) {
   const std::string& format = arguments.format;
   if (arguments.sections) return CheckFormat("--sections", format, {"text", "json"});
   if (arguments.memory) return CheckFormat("--memory", format, {"text", "json"});
+  if (arguments.diff->count() > 0) return CheckFormat("--diff", format, {"text"});
   const std::string what = absl::StrCat("stage ", arguments.stage);
   if (arguments.stage == kProgramStage) return CheckFormat(what, format, {"text", "json"});
   if (!IsPassStage(arguments.stage)) return CheckFormat(what, format, {"text"});
@@ -37,6 +73,10 @@ absl::Status CheckFormats(const DumpArguments& arguments) {
 absl::StatusOr<std::string> DumpPlan(const DumpArguments& arguments, const Plan& plan) {
   if (arguments.sections) return DumpSections(plan, arguments.format);
   if (arguments.memory) return DumpPlanMemory(plan, arguments.format);
+  if (arguments.diff->count() > 0) {
+    WEFT_ASSIGN_OR_RETURN(const std::string previous, PreviousStage(arguments));
+    return DiffPlanStages(plan, previous, arguments.stage, arguments.source);
+  }
   return DumpPlanStage(plan, {arguments.stage, arguments.format, arguments.kernel,
                               arguments.model.target, arguments.source});
 }
@@ -56,6 +96,11 @@ absl::StatusOr<std::string> DumpModel(const DumpArguments& arguments) {
   passes::PassOptions& pass = settings.pipeline.pass;
   pass.context = model.context;
   pass.max_logit_rows = arguments.logit_rows;
+  if (arguments.diff->count() > 0) {
+    WEFT_ASSIGN_OR_RETURN(const std::string previous, PreviousStage(arguments));
+    return DiffModelStages(previous, arguments.stage, std::move(settings.pipeline),
+                           std::move(model.module));
+  }
   if (pass_stage) settings.pipeline.stop_after = arguments.stage;
   WEFT_RETURN_IF_ERROR(
       passes::RunPipeline(passes::DefaultPipeline(), settings.pipeline, &model.module).status());
@@ -100,12 +145,24 @@ void AddDump(CLI::App* app, Command* chosen) {
               "print the sections of a plan: which target or stage, offset, bytes, checksum, "
               "share of the file")
           ->excludes(stage);
-  command
-      ->add_flag("--memory", arguments->memory,
-                 "print where everything stands in memory: values of the arena with the steps they "
-                 "live from and to, weights, KV cache")
-      ->excludes(stage)
-      ->excludes(sections);
+  auto* memory =
+      command
+          ->add_flag(
+              "--memory", arguments->memory,
+              "print where everything stands in memory: values of the arena with the steps they "
+              "live from and to, weights, KV cache")
+          ->excludes(stage)
+          ->excludes(sections);
+  arguments->diff =
+      command
+          ->add_option("--diff", arguments->previous,
+                       "print what the passes from stage PREVIOUS to --stage changed, as a unified "
+                       "diff; without PREVIOUS, from the stage before")
+          ->expected(0, 1)
+          ->check(CLI::IsMember(passes::StageNames()))
+          ->excludes(sections)
+          ->excludes(memory)
+          ->type_name("[PREVIOUS]");
   command
       ->add_option("--format", arguments->format,
                    "text, json, or for stages of the IR dot (Graphviz) (default text)")

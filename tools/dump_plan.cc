@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,7 @@
 #include "runtime/version.h"
 #include "tools/arguments.h"
 #include "tools/dump_text.h"
+#include "tools/module_diff.h"
 #include "tools/plan_source.h"
 #include "tools/recorded_options.h"
 #include "tools/table.h"
@@ -42,11 +44,11 @@ absl::StatusOr<size_t> TargetOf(const Plan& plan, const std::string& name) {
   return any && !chosen.ok() ? 0 : chosen;
 }
 
-// A stage compiled again, as its text.
+// A plan compiled again.
 struct Recompiled {
   CompileSettings settings;
-  ir::Module module;  // of the last stage
-  std::string text;
+  ir::Module module;                                    // of the last stage
+  absl::flat_hash_map<std::string, std::string> texts;  // by stage
 };
 
 absl::StatusOr<Recompiled> Recompile(const Plan& plan, const std::string& stage,
@@ -71,8 +73,8 @@ absl::StatusOr<Recompiled> Recompile(const Plan& plan, const std::string& stage,
   result.module = std::move(model.module);
   std::string last;
   pipeline.record = [&](absl::string_view name, std::string text) {
-    if (name == stage) result.text = text;
-    last = std::move(text);
+    last = text;
+    result.texts[name] = std::move(text);
   };
   WEFT_RETURN_IF_ERROR(
       passes::RunPipeline(passes::DefaultPipeline(), pipeline, &result.module).status());
@@ -82,6 +84,26 @@ absl::StatusOr<Recompiled> Recompile(const Plan& plan, const std::string& stage,
               << ", and weft " << kVersion << " compiles the model to something else\n";
   }
   return result;
+}
+
+// The texts of stages of the passes; compiles at most once.
+absl::StatusOr<std::vector<std::string>> StageTexts(const Plan& plan, const std::string& source,
+                                                    const std::vector<std::string>& wanted) {
+  const std::vector<std::string>& stages = plan.metadata().stages;
+  std::optional<Recompiled> recompiled;
+  std::vector<std::string> texts;
+  for (const std::string& stage : wanted) {
+    const auto found = std::ranges::find(stages, stage);
+    if (found != stages.end()) {
+      texts.emplace_back(plan.ir(static_cast<size_t>(found - stages.begin())));
+      continue;
+    }
+    if (!recompiled) {
+      WEFT_ASSIGN_OR_RETURN(recompiled, Recompile(plan, stage, source));
+    }
+    texts.push_back(recompiled->texts[stage]);
+  }
+  return texts;
 }
 
 absl::StatusOr<std::string> Disassembly(const Plan& plan, const PlanDump& dump) {
@@ -124,18 +146,20 @@ absl::StatusOr<std::string> DumpPlanStage(const Plan& plan, const PlanDump& dump
   if (dump.stage == kProgramStage) return FormatProgram(plan.program(), {}, dump.format);
   if (dump.stage == kAsmStage) return Disassembly(plan, dump);
   if (dump.stage == kLlvmStage) return Llvm(plan, dump);
-  const std::vector<std::string>& stages = plan.metadata().stages;
-  const auto found = std::ranges::find(stages, dump.stage);
-  std::string text;
-  if (found != stages.end()) {
-    text = std::string(plan.ir(static_cast<size_t>(found - stages.begin())));
-  } else {
-    WEFT_ASSIGN_OR_RETURN(Recompiled result, Recompile(plan, dump.stage, dump.source));
-    text = std::move(result.text);
-  }
-  if (dump.format == "text") return text;
-  WEFT_ASSIGN_OR_RETURN(const ir::Module module, ParseStage(plan, text));
+  WEFT_ASSIGN_OR_RETURN(const std::vector<std::string> texts,
+                        StageTexts(plan, dump.source, {dump.stage}));
+  if (dump.format == "text") return texts[0];
+  WEFT_ASSIGN_OR_RETURN(const ir::Module module, ParseStage(plan, texts[0]));
   return FormatModule(module, dump.format);
+}
+
+absl::StatusOr<std::string> DiffPlanStages(const Plan& plan, const std::string& previous,
+                                           const std::string& stage, const std::string& source) {
+  WEFT_ASSIGN_OR_RETURN(const std::vector<std::string> texts,
+                        StageTexts(plan, source, {previous, stage}));
+  WEFT_ASSIGN_OR_RETURN(const ir::Module before, ParseStage(plan, texts[0]));
+  WEFT_ASSIGN_OR_RETURN(const ir::Module after, ParseStage(plan, texts[1]));
+  return DiffModules(previous, before, stage, after);
 }
 
 std::string DumpSections(const Plan& plan, const std::string& format) {

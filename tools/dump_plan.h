@@ -21,6 +21,11 @@ struct PlanDump {
 // again from its source, whose files are checked. An error names both ways where neither goes.
 absl::StatusOr<std::string> DumpPlanStage(const Plan& plan, const PlanDump& dump);
 
+// What the passes between two stages of the IR changed (module_diff.h). Stages as for
+// DumpPlanStage.
+absl::StatusOr<std::string> DiffPlanStages(const Plan& plan, const std::string& previous,
+                                           const std::string& stage, const std::string& source);
+
 // A row for each section: of which target or stage, where, how large, what share of the file.
 // `format` is text or json.
 std::string DumpSections(const Plan& plan, const std::string& format);
