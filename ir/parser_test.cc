@@ -307,7 +307,6 @@ void ExpectSound(const std::string& text) {
   EXPECT_EQ(Print(*again), printed);
   const absl::Status status = Verify(*module);
   EXPECT_EQ(Parse(text).ok(), status.ok());
-  EXPECT_FALSE(PrintDot(*module).empty());
   EXPECT_FALSE(PrintJson(*module).empty());
 }
 

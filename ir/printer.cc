@@ -95,16 +95,6 @@ std::string JsonQuote(absl::string_view text) {
   return result + "\"";
 }
 
-// A line of a Graphviz label, which knows no escapes but of quote and backslash.
-std::string DotEscape(absl::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') result.push_back('\\');
-    result.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
-  }
-  return result;
-}
-
 std::string AttrText::operator()(const std::string& value) const {
   return json ? JsonQuote(value) : Quote(value);
 }
@@ -167,23 +157,6 @@ std::vector<int> LinesOf(const Module& module) {
   int next = 2 + static_cast<int>(module.tensors.size());  // behind the module's own line
   for (NodeId id : module.order()) lines[id] = next++;
   return lines;
-}
-
-std::string PrintDot(const Module& module) {
-  const std::vector<NodeId> numbers = Numbers(module);
-  std::string text = absl::StrCat("digraph \"", DotEscape(module.name),
-                                  "\" {\n  node [shape=box, fontname=\"monospace\"];\n");
-  for (NodeId id : module.order()) {
-    const Node& node = module.node(id);
-    std::string label = absl::StrCat(Name(node.op), " %", numbers[id], "\\n", ToString(node.type));
-    if (!node.location.empty()) absl::StrAppend(&label, "\\n", DotEscape(node.location));
-    absl::StrAppend(&text, "  n", numbers[id], " [label=\"", label, "\"",
-                    node.op == Op::kWeight ? ", style=dashed" : "", "];\n");
-    for (NodeId operand : node.operands) {
-      absl::StrAppend(&text, "  n", numbers[operand], " -> n", numbers[id], ";\n");
-    }
-  }
-  return text + "}\n";
 }
 
 std::string PrintJson(const Module& module) {

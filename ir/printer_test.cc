@@ -130,17 +130,13 @@ TEST(PrinterTest, JsonQuotesFloatsThatItHasNoWordFor) {
   EXPECT_EQ(json["nodes"][0]["attributes"]["inv_freq"][1], "nan");
 }
 
-TEST(PrinterTest, DotHasANodePerValueAndAnEdgePerOperand) {
-  Module module = *Parse(ExampleOf(Op::kAdd));
-  module.name = "say \"hi\"\n\\";
-  module.node(6).location = "a\"b";
-  const std::string dot = PrintDot(module);
-  EXPECT_THAT(dot, HasSubstr("digraph \"say \\\"hi\\\" \\\\\" {\n"));
-  EXPECT_THAT(
-      dot, HasSubstr("  n2 [label=\"weight %2\\nbf16[10,64]\\nembed_tokens\", style=dashed];\n"));
-  EXPECT_THAT(
-      dot, HasSubstr("  n6 [label=\"add %6\\nf32[T,64]\\na\\\"b\"];\n  n3 -> n6;\n  n4 -> n6;\n"));
-  EXPECT_EQ(dot.substr(dot.size() - 2), "}\n");
+TEST(PrinterTest, NumbersOfTheCallersChoiceParseToTheSame) {
+  const Module module = *Parse(ExampleOf(Op::kAdd));
+  std::vector<NodeId> numbers(module.id_bound());
+  for (NodeId id = 0; id < module.id_bound(); ++id) numbers[id] = 900 - 7 * id;
+  const std::string text = PrintNumbered(module, numbers);
+  EXPECT_THAT(text, HasSubstr("%858 = add %879, %872"));
+  EXPECT_EQ(Print(*Parse(text)), Print(module));
 }
 
 }  // namespace

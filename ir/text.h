@@ -26,9 +26,8 @@ std::string PrintNumbered(const Module& module, const std::vector<NodeId>& numbe
 std::vector<int> LinesOf(const Module& module);
 // One node as its line stands in Print, without the newline; O(module).
 std::string PrintNode(const Module& module, NodeId id);
-// Graphviz, for `dot -Tsvg`. Of a verified module, as is PrintJson.
-std::string PrintDot(const Module& module);
-// One object: name, tensors, nodes (id, op, operands, attributes, type, location), outputs.
+// One object: name, tensors, nodes (id, op, operands, attributes, type, location), outputs. Of a
+// verified module.
 std::string PrintJson(const Module& module);
 
 // Parses and verifies. Errors start with "line:column: " and say what was expected there.

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <optional>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "ir/text.h"
@@ -24,11 +25,18 @@ struct DumpArguments {
   std::string kernel;
   std::string source;
   int64_t logit_rows = 1;
+  std::string expanded;  // a layer or "all"; empty: the first
   bool sections = false;
   bool memory = false;
   CLI::Option* diff = nullptr;  // whether it is given
   std::string previous;         // of --diff; empty: the stage before
 };
+
+int64_t Expanded(const DumpArguments& arguments) {
+  if (arguments.expanded.empty()) return kFirstLayer;
+  int64_t layer = 0;
+  return absl::SimpleAtoi(arguments.expanded, &layer) ? layer : kAllLayers;
+}
 
 // The stage that --diff compares with.
 absl::StatusOr<std::string> PreviousStage(const DumpArguments& arguments) {
@@ -78,7 +86,7 @@ absl::StatusOr<std::string> DumpPlan(const DumpArguments& arguments, const Plan&
     return DiffPlanStages(plan, previous, arguments.stage, arguments.source);
   }
   return DumpPlanStage(plan, {arguments.stage, arguments.format, arguments.kernel,
-                              arguments.model.target, arguments.source});
+                              arguments.model.target, Expanded(arguments), arguments.source});
 }
 
 absl::StatusOr<std::string> DumpModel(const DumpArguments& arguments) {
@@ -104,7 +112,7 @@ absl::StatusOr<std::string> DumpModel(const DumpArguments& arguments) {
   if (pass_stage) settings.pipeline.stop_after = arguments.stage;
   WEFT_RETURN_IF_ERROR(
       passes::RunPipeline(passes::DefaultPipeline(), settings.pipeline, &model.module).status());
-  if (pass_stage) return FormatModule(model.module, arguments.format);
+  if (pass_stage) return FormatModule(model.module, arguments.format, Expanded(arguments));
   WEFT_ASSIGN_OR_RETURN(
       const codegen::BuiltProgram built,
       codegen::BuildProgram(model.module, target,
@@ -168,6 +176,16 @@ void AddDump(CLI::App* app, Command* chosen) {
                    "text, json, or for stages of the IR dot (Graphviz) (default text)")
       ->check(CLI::IsMember({"text", "dot", "json"}))
       ->type_name("FORMAT");
+  command
+      ->add_option("--expand-layer", arguments->expanded,
+                   "with dot: the layer to show in full, or 'all'; others are a node for each run "
+                   "of layers that are alike (default: the first)")
+      ->check([](const std::string& text) {
+        int64_t layer = -1;
+        const bool known = text == "all" || (absl::SimpleAtoi(text, &layer) && layer >= 0);
+        return known ? std::string() : "is a layer's number or 'all'";
+      })
+      ->type_name("N");
   command
       ->add_option("--kernel", arguments->kernel,
                    "with llvm and asm: only kernels whose names hold this")

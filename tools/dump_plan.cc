@@ -150,7 +150,7 @@ absl::StatusOr<std::string> DumpPlanStage(const Plan& plan, const PlanDump& dump
                         StageTexts(plan, dump.source, {dump.stage}));
   if (dump.format == "text") return texts[0];
   WEFT_ASSIGN_OR_RETURN(const ir::Module module, ParseStage(plan, texts[0]));
-  return FormatModule(module, dump.format);
+  return FormatModule(module, dump.format, dump.expanded);
 }
 
 absl::StatusOr<std::string> DiffPlanStages(const Plan& plan, const std::string& previous,

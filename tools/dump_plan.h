@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/plan/plan.h"
+#include "tools/dot_graph.h"
 
 namespace weft::tools {
 
@@ -14,7 +15,8 @@ struct PlanDump {
   std::string kernel;           // of asm and llvm: part of the names of the kernels wanted
   std::string target = "host";  // of asm and llvm: the name of one of the plan's; "host": the best
                                 // that runs here, else the first
-  std::string source;           // the model that the plan was made from, or empty
+  int64_t expanded = kFirstLayer;  // of dot
+  std::string source;              // the model that the plan was made from, or empty
 };
 
 // The IR of a stage, the program, or code: what the plan holds, and what it does not hold compiled

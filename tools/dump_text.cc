@@ -12,6 +12,7 @@
 #include "passes/pipelines.h"
 #include "runtime/barriers.h"
 #include "runtime/plan/program_json.h"
+#include "tools/dot_graph.h"
 #include "tools/memory_map.h"
 
 namespace weft::tools {
@@ -53,8 +54,9 @@ bool IsPassStage(const std::string& stage) {
   return stage != kProgramStage && stage != kLlvmStage && stage != kAsmStage;
 }
 
-std::string FormatModule(const ir::Module& module, const std::string& format) {
-  if (format == "dot") return ir::PrintDot(module);
+absl::StatusOr<std::string> FormatModule(const ir::Module& module, const std::string& format,
+                                         int64_t expanded) {
+  if (format == "dot") return DotGraph(module, expanded);
   return format == "json" ? ir::PrintJson(module) : ir::Print(module);
 }
 

@@ -21,8 +21,9 @@ inline constexpr char kAsmStage[] = "asm";
 std::vector<std::string> AllStages();
 bool IsPassStage(const std::string& stage);
 
-// "text", "json" or "dot".
-std::string FormatModule(const ir::Module& module, const std::string& format);
+// "text", "json" or "dot", of which `expanded` is a layer (dot_graph.h).
+absl::StatusOr<std::string> FormatModule(const ir::Module& module, const std::string& format,
+                                         int64_t expanded);
 
 // "text" or "json". Text has a line before each group of steps that tells how workers share it, and
 // the kernels' emitters where `kernels` are at hand; JSON is that of plans.

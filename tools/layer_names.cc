@@ -1,5 +1,6 @@
 #include "tools/layer_names.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -25,6 +26,12 @@ std::string WithoutLayer(const std::string& location) {
     if (IsNumber(part)) part = "*";
   }
   return absl::StrJoin(parts, ".");
+}
+
+std::string WithinLayer(const std::string& location) {
+  const std::vector<std::string> parts = absl::StrSplit(location, '.');
+  const auto layer = std::ranges::find_if(parts, IsNumber);
+  return layer == parts.end() ? location : absl::StrJoin(layer + 1, parts.end(), ".");
 }
 
 int64_t LayerOf(const std::string& location) {
