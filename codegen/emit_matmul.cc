@@ -1,6 +1,5 @@
 // y = x · Wᵀ over panels of 16 rows: lanes are rows. Few tokens stream the panels one by one; many
 // tokens go block by block, so that panels and activations come from caches.
-#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -15,11 +14,6 @@ namespace {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
-// Panels that stay in the L2 cache while tokens pass by: under half of the smallest L2 caches of
-// the CPUs in question (1 MiB), as activations and results pass through it too.
-constexpr int64_t kGroupCacheBytes = 384 << 10;
-// Of K at once: activations of a tile of 6 tokens in 16 bits take 18 KiB of the L1 cache.
-constexpr int64_t kMostK = 1536;
 // Tiles of tokens whose sums wait for the next columns of K: with 6 tokens and 7 panels, 105 KiB.
 constexpr int64_t kWaitingTiles = 40;
 
@@ -48,15 +42,17 @@ class MatmulEmitter {
     Value before = k_.I64(part.first_unit);
     Value lo = k_.Max64(b_.CreateSub(k_.begin(), before), k_.I64(0));
     Value hi = k_.Min64(b_.CreateSub(k_.end(), before), k_.I64(units));
-    int fewer = 0;
-    for (const StreamTile& stream : StreamTiles(k_, part)) {
-      Value fits = b_.CreateAnd(b_.CreateICmpSGT(tokens_, k_.I64(fewer)),
-                                b_.CreateICmpSLE(tokens_, k_.I64(stream.most_tokens)));
-      k_.If(fits, [&] { EmitStream(part, stream, lo, hi); });
-      fewer = stream.most_tokens;
+    int64_t fewer = 0;
+    for (const TileChoice& choice : TileChoices(k_.target(), part.quantized)) {
+      Value more = b_.CreateICmpSGT(tokens_, k_.I64(fewer));
+      if (!choice.streams) {
+        k_.If(more, [&] { EmitBlocks(part, choice, lo, hi); });
+        continue;
+      }
+      Value fits = b_.CreateAnd(more, b_.CreateICmpSLE(tokens_, k_.I64(choice.most_tokens)));
+      k_.If(fits, [&] { EmitStream(part, choice, lo, hi); });
+      fewer = choice.most_tokens;
     }
-    k_.If(b_.CreateICmpSGT(tokens_, k_.I64(fewer)),
-          [&] { EmitBlocks(part, *BlockTile(k_, part), lo, hi); });
   }
 
   Value Panel(const MatmulPart& part, Value panel) {
@@ -79,13 +75,14 @@ class MatmulEmitter {
   static int64_t SumsOfPanel(const MatmulTile& tile) { return tile.tokens() * kLanes * 4; }
 
   // Panel by panel, so that each stays in the L1 cache for all tokens.
-  void EmitStream(const MatmulPart& part, const StreamTile& stream, Value lo, Value hi) {
-    MatmulTile& tile = *stream.tile;
+  void EmitStream(const MatmulPart& part, const TileChoice& choice, Value lo, Value hi) {
+    const std::unique_ptr<MatmulTile> made = MakeTile(k_, part, choice);
+    MatmulTile& tile = *made;
     const int64_t panels = epilogue_.unit_panels();
     const int64_t tile_bytes = panels * SumsOfPanel(tile);
     const MatmulTile::Range all = {k_.I64(0), k_.I64(part.k), part.k};
     const Values zeros(tile.tokens(), k_.ZeroF32());
-    Value sums = k_.Scratch(CeilDiv(stream.most_tokens, tile.tokens()) * tile_bytes / 4);
+    Value sums = k_.Scratch(CeilDiv(choice.most_tokens, tile.tokens()) * tile_bytes / 4);
     const auto sums_of = [&](Value token) {
       return k_.Element(sums, b_.CreateUDiv(token, k_.I64(tile.tokens())), tile_bytes);
     };
@@ -102,37 +99,28 @@ class MatmulEmitter {
     });
   }
 
-  // How a matmul is cut for caches. A step is what the epilogue and the tile take at once.
-  struct Blocking {
-    int64_t step_panels;
-    int64_t group_panels;  // whole steps
-    int64_t most_k;
+  // What the cut for caches needs beside its numbers.
+  struct Blocking : BlockCut {
     int64_t panel_bytes, token_bytes;                          // prepared
     Value panels = nullptr, inputs = nullptr, sums = nullptr;  // memory
     Value first = nullptr, end = nullptr;                      // panels of the group
   };
 
-  Blocking BlockingFor(const MatmulPart& part, const MatmulTile& tile) {
-    Blocking cut;
-    const int64_t ranges = CeilDiv(part.k, kMostK);
-    cut.most_k = ranges == 1 ? part.k : CeilDiv(CeilDiv(part.k, ranges), kBlock) * kBlock;
-    cut.panel_bytes = tile.prepared_panel_bytes(cut.most_k);
+  Blocking BlockingFor(const MatmulPart& part, const TileChoice& choice, const MatmulTile& tile) {
+    Blocking cut{CutForCaches(choice, part.rows, part.k, part.quantized, epilogue_.unit_panels())};
+    cut.panel_bytes = PreparedPanelBytes(choice.kind, cut.most_k);
     cut.token_bytes = tile.prepared_token_bytes(cut.most_k);
-    const DataType format = part.quantized ? DataType::kQ8_0 : DataType::kF32;
-    const int64_t bytes = std::max(cut.panel_bytes, PanelBytes(format, cut.most_k));
-    cut.step_panels = std::max(tile.panels(), epilogue_.unit_panels());
-    const int64_t most =
-        std::min(Panels(part.rows), std::max<int64_t>(1, kGroupCacheBytes / bytes));
-    cut.group_panels = CeilDiv(most, cut.step_panels) * cut.step_panels;
     if (cut.panel_bytes > 0) cut.panels = k_.Scratch(cut.group_panels * cut.panel_bytes / 4);
     if (cut.token_bytes > 0) cut.inputs = k_.Scratch(tile.tokens() * cut.token_bytes / 4);
-    const int64_t sums = ranges == 1 ? cut.step_panels : cut.group_panels * kWaitingTiles;
+    const int64_t sums = cut.most_k == part.k ? cut.step_panels : cut.group_panels * kWaitingTiles;
     cut.sums = k_.Scratch(sums * SumsOfPanel(tile) / 4);
     return cut;
   }
 
-  void EmitBlocks(const MatmulPart& part, MatmulTile& tile, Value lo, Value hi) {
-    Blocking cut = BlockingFor(part, tile);
+  void EmitBlocks(const MatmulPart& part, const TileChoice& choice, Value lo, Value hi) {
+    const std::unique_ptr<MatmulTile> made = MakeTile(k_, part, choice);
+    MatmulTile& tile = *made;
+    Blocking cut = BlockingFor(part, choice, tile);
     Value panels = k_.I64(epilogue_.unit_panels());
     Value hi_panel = b_.CreateMul(hi, panels);
     tile.Begin();

@@ -9,6 +9,7 @@
 
 #include "codegen/kernel_builder.h"
 #include "codegen/layout.h"
+#include "codegen/tile_choice.h"
 
 namespace weft::codegen {
 
@@ -47,9 +48,9 @@ class MatmulTile {
   virtual void Begin() {}
   virtual void End() {}
 
-  // What PrepareWeights makes of `k` columns of a panel, and PrepareToken of a row of activations,
-  // in bytes; 0: Sums takes them as they are stored. Worth it where many tiles share them.
-  virtual int64_t prepared_panel_bytes(int64_t /*k*/) const { return 0; }
+  // What PrepareToken makes of a row of activations, in bytes; 0: Sums takes them as they are
+  // stored. What PrepareWeights makes of a panel, PreparedPanelBytes tells. Worth it where many
+  // tiles share them.
   virtual int64_t prepared_token_bytes(int64_t /*k*/) const { return 0; }
   virtual void PrepareWeights(Value /*packed*/, Value /*prepared*/, const Range& /*range*/) {}
   virtual void PrepareToken(Value /*row*/, Value /*prepared*/, const Range& /*range*/) {}
@@ -73,19 +74,9 @@ class MatmulTile {
   const int tokens_;
 };
 
-// A tile for steps of at most `most_tokens` tokens.
-struct StreamTile {
-  int most_tokens;
-  std::unique_ptr<MatmulTile> tile;
-};
-
-// For few tokens: one panel at a time, front to back, so that weights come at the rate of memory.
-// In ascending order of tokens.
-std::vector<StreamTile> StreamTiles(KernelBuilder& k, const MatmulPart& part);
-
-// For more tokens than the last of StreamTiles: as much arithmetic for each load as registers
-// allow.
-std::unique_ptr<MatmulTile> BlockTile(KernelBuilder& k, const MatmulPart& part);
+// The tile of that choice.
+std::unique_ptr<MatmulTile> MakeTile(KernelBuilder& k, const MatmulPart& part,
+                                     const TileChoice& choice);
 
 // The kinds of tiles.
 std::unique_ptr<MatmulTile> FloatTile(KernelBuilder& k, const MatmulPart& part, int panels,

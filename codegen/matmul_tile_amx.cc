@@ -11,7 +11,7 @@ namespace {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
-constexpr int kTokens = 16;
+constexpr int kTokens = kAmxTokens;
 enum TileRegister : uint8_t { kSums, kActivations, kWeights };
 
 // Sums [token][row] of one block: on tiles, or in plain arithmetic where they are emulated.

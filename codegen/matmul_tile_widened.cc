@@ -16,14 +16,12 @@ namespace {
 constexpr int64_t kScales = kPanelRows * 4;
 constexpr int64_t kPairBytes = kPanelRows * 4;  // 16 rows × 2 k of int16
 constexpr int64_t kPairs = kBlock / 2;
-constexpr int64_t kPreparedBlock = kScales + kPairs * kPairBytes;
 
 class Tile final : public MatmulTile {
  public:
   Tile(KernelBuilder& k, const MatmulPart& part, int tokens)
       : MatmulTile(k, part, /*panels=*/1, tokens), b_(k.ir()) {}
 
-  int64_t prepared_panel_bytes(int64_t k) const override { return Blocks(k) * kPreparedBlock; }
   // An odd number of cache lines: rows a multiple of 4 KiB apart would share the sets of L1.
   int64_t prepared_token_bytes(int64_t k) const override {
     return (CeilDiv(ScalesAt(k) + Blocks(k) * 4, 64) | 1) * 64;
@@ -33,7 +31,8 @@ class Tile final : public MatmulTile {
     Value first = FirstBlock(range);
     k_.TightLoop(first, EndBlock(range), 1, [&](Value block) {
       Value from = k_.Element(packed, block, kPanelBlockBytes);
-      Value to = k_.Element(prepared, b_.CreateSub(block, first), kPreparedBlock);
+      Value to = k_.Element(prepared, b_.CreateSub(block, first),
+                            PreparedPanelBytes(TileKind::kWidened, kBlock));
       auto* halves = llvm::FixedVectorType::get(b_.getHalfTy(), kLanes);
       Value scales = b_.CreateAlignedLoad(halves, from, llvm::Align(32));
       k_.Store(b_.CreateFPExt(scales, k_.F32Vector()), to);
@@ -62,7 +61,7 @@ class Tile final : public MatmulTile {
     return k_.TightLoop(
         k_.I64(0), b_.CreateSub(EndBlock(range), FirstBlock(range)), 1, sums,
         [&](Value block, const Values& carried) {
-          Value at = k_.Element(weights[0], block, kPreparedBlock);
+          Value at = k_.Element(weights[0], block, PreparedPanelBytes(TileKind::kWidened, kBlock));
           const Values dots = Dots(block, k_.Offset(at, kScales), inputs);
           Value rows = k_.Load(at);
           Values next;
