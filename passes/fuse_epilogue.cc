@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "passes/layout.h"
+#include "passes/remark.h"
 #include "passes/rewrite.h"
 
 namespace weft::passes {
@@ -58,42 +59,63 @@ void Absorb(Module* module, NodeId matmul, NodeId user, const Step& step) {
   old.operands.clear();
 }
 
-// The matmul of which `gated` takes one half of the columns as gate and the other as up, if nothing
-// else uses it and its weights can be packed panel by panel in turn; else -1.
-NodeId GateAndUp(const Module& module, const Uses& uses,
-                 const absl::flat_hash_map<std::string, int>& weight_uses, NodeId gated) {
+// The matmul of which `gated` takes one half of the columns as gate and the other as up; else -1.
+NodeId GateAndUp(const Module& module, NodeId gated) {
   const Node& gate = module.node(module.node(gated).operands[0]);
   const Node& up = module.node(module.node(gated).operands[1]);
-  if (gate.op != Op::kSlice || up.op != Op::kSlice || gate.operands != up.operands ||
-      gate.Int(Attr::kBegin) == up.Int(Attr::kBegin)) {
-    return -1;
-  }
+  const bool halves = gate.op == Op::kSlice && up.op == Op::kSlice &&
+                      gate.operands == up.operands &&
+                      gate.Int(Attr::kBegin) != up.Int(Attr::kBegin) &&
+                      module.node(gate.operands[0]).op == Op::kMatmul;
+  return halves ? gate.operands[0] : -1;
+}
+
+// Why the matmul cannot take `gated` in, or "": nothing else may use it, and its weights must be
+// such as can be packed panel by panel in turn.
+std::string GateRefusal(const Module& module, const Uses& uses,
+                        const absl::flat_hash_map<std::string, int>& weight_uses, NodeId id,
+                        NodeId gated) {
   for (NodeId slice : module.node(gated).operands) {
-    if (uses.SoleUser(slice) != gated) return -1;
+    if (uses.SoleUser(slice) != gated) return "gate or up is used elsewhere as well";
   }
-  const NodeId id = gate.operands[0];
   const Node& matmul = module.node(id);
   const int64_t width = module.node(gated).type.last().value();
-  if (matmul.op != Op::kMatmul || uses.Count(id) != 2 || matmul.operands.size() != 3 ||
-      matmul.Int(Attr::kWeights, 1) != 2 || matmul.Has(Attr::kEpilogue) ||
-      width % kPanelRows != 0) {
-    return -1;
+  if (uses.Count(id) != 2) return "its result is used beside gate and up";
+  if (matmul.operands.size() != 3 || matmul.Int(Attr::kWeights, 1) != 2 ||
+      matmul.Has(Attr::kEpilogue)) {
+    return "it is more than two weights by one input";
   }
+  if (width % kPanelRows != 0)
+    return absl::StrCat(width, " columns are no whole panels of ", kPanelRows);
   std::string format;
   for (const size_t place : {1, 2}) {
     const Node& half = module.node(matmul.operands[place]);
-    if (!IsConstant(half) || half.type.dims[0] != ir::Dim(width)) return -1;
+    if (!IsConstant(half) || half.type.dims[0] != ir::Dim(width))
+      return "its weights are not the halves";
     for (NodeId source : SourceWeights(module, matmul.operands[place])) {
       const Node& weight = module.node(source);
       const std::string own = weight.Has(Attr::kFormat) ? weight.String(Attr::kFormat) : "";
       if (format.empty()) format = own;
+      if (own != format) return absl::StrCat("gate and up differ in format: ", format, ", ", own);
       // A second user would need the weight in another layout, so a second copy.
-      if (own != format || weight_uses.at(WeightKey(weight)) > 1) return -1;
+      if (weight_uses.at(WeightKey(weight)) > 1) return "another step uses one of its weights too";
     }
   }
   // Two slices that start apart, of half the columns each: both are whole halves.
-  if (gate.Int(Attr::kBegin) % width != 0 || up.Int(Attr::kBegin) % width != 0) return -1;
-  return id;
+  for (NodeId slice : module.node(gated).operands) {
+    if (module.node(slice).Int(Attr::kBegin) % width != 0) return "gate and up are not its halves";
+  }
+  return "";
+}
+
+// On the weights of a matmul or the table of an embedding.
+void SayOf(const PassOptions& options, const Module& module, NodeId id, bool done,
+           absl::string_view text) {
+  if (module.node(id).op == Op::kMatmul) {
+    SayOfMatmul(options, module, id, done, text);
+  } else {
+    Say(options, module, module.node(id).operands[1], done, text);
+  }
 }
 
 // The gated_activate becomes the matmul, which is then dead.
@@ -110,10 +132,16 @@ void AbsorbGate(Module* module, NodeId matmul, NodeId gated) {
   old.operands.clear();
 }
 
-// Returns the node that took in the user of `id`, or -1.
-NodeId FuseOne(Module* module, const std::vector<size_t>& place, NodeId id) {
-  const NodeId user_id = Uses(*module).SoleUser(id);
-  if (user_id < 0) return -1;
+// Returns the node that took in the user of `id`, and in `what` as what; or -1, and in `what` why
+// none did.
+NodeId FuseOne(Module* module, const std::vector<size_t>& place, NodeId id, std::string* what) {
+  const Uses uses(*module);
+  const NodeId user_id = uses.SoleUser(id);
+  if (user_id < 0) {
+    *what = uses.Count(id) == 1 ? "its result is an output of the model"
+                                : absl::StrCat("its result is used ", uses.Count(id), " times");
+    return -1;
+  }
   Node& node = module->node(id);
   Node& user = module->node(user_id);
   if (node.op == Op::kEmbed && user.op == Op::kScale && !node.Has(Attr::kScale)) {
@@ -121,18 +149,28 @@ NodeId FuseOne(Module* module, const std::vector<size_t>& place, NodeId id) {
     user = node;
     user.Set(Attr::kScale, value);
     node.operands.clear();
+    *what = "scale";
     return user_id;
   }
+  *what = absl::StrCat(ir::Name(user.op), ", which uses its result, is no step of an epilogue");
   if (node.op != Op::kMatmul) return -1;
   const Step step = StepFor(*module, place, id, user);
-  if (step.stage <= StageOf(node)) return -1;
+  if (step.stage == Stage::kNone) {
+    if (user.op == Op::kAdd) *what = "what is added to its result is computed later";
+    return -1;
+  }
+  if (step.stage <= StageOf(node)) {
+    *what = absl::StrCat(step.name, " cannot follow ", node.Strings(Attr::kEpilogue).back());
+    return -1;
+  }
+  *what = step.name;
   Absorb(module, id, user_id, step);
   return user_id;
 }
 
 }  // namespace
 
-absl::Status FuseEpilogue(Module* module, const PassOptions& /*options*/, bool* changed) {
+absl::Status FuseEpilogue(Module* module, const PassOptions& options, bool* changed) {
   const std::vector<NodeId> order = module->order();
   std::vector<size_t> place(module->id_bound(), 0);
   for (size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
@@ -140,18 +178,31 @@ absl::Status FuseEpilogue(Module* module, const PassOptions& /*options*/, bool* 
   const auto weight_uses = CountWeightUses(*module);
   for (NodeId id : order) {
     if (module->node(id).op != Op::kGatedActivate) continue;
-    const NodeId matmul = GateAndUp(*module, uses, weight_uses, id);
+    const NodeId matmul = GateAndUp(*module, id);
     if (matmul < 0) continue;
+    const std::string name = absl::StrCat("gated_", module->node(id).String(Attr::kFn));
+    if (const std::string why = GateRefusal(*module, uses, weight_uses, matmul, id); !why.empty()) {
+      SayOfMatmul(options, *module, matmul, /*done=*/false,
+                  absl::StrCat(name, " stays a step: ", why));
+      continue;
+    }
+    SayOfMatmul(options, *module, matmul, /*done=*/true, absl::StrCat("takes in ", name));
     AbsorbGate(module, matmul, id);
     *changed = true;
   }
+  std::vector<bool> done(module->id_bound(), false);
   for (NodeId id : order) {
     // Dead ones have lost their operands.
-    if (module->node(id).operands.empty()) continue;
+    if (done[id] || module->node(id).operands.empty()) continue;
     if (module->node(id).op != Op::kMatmul && module->node(id).op != Op::kEmbed) continue;
-    for (NodeId next = id; next >= 0; next = FuseOne(module, place, next)) {
-      *changed = *changed || next != id;
+    std::string what;
+    NodeId last = id;
+    for (NodeId next = id; (next = FuseOne(module, place, last, &what)) >= 0; last = next) {
+      *changed = true;
+      SayOf(options, *module, next, /*done=*/true, absl::StrCat("takes in ", what));
     }
+    done[last] = true;
+    SayOf(options, *module, last, /*done=*/false, absl::StrCat("takes in nothing more: ", what));
   }
   if (*changed) module->Compact();
   return absl::OkStatus();

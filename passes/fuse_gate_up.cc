@@ -1,6 +1,8 @@
 #include "passes/fuse_gate_up.h"
 
+#include "absl/strings/str_cat.h"
 #include "passes/projections.h"
+#include "passes/remark.h"
 
 namespace weft::passes {
 namespace {
@@ -11,35 +13,62 @@ using ir::Node;
 using ir::NodeId;
 using ir::Op;
 
+void Refuse(const PassOptions& options, const Module& module,
+            absl::Span<const Projection> projections, absl::string_view why) {
+  for (const Projection& projection : projections)
+    SayOfMatmul(options, module, projection.matmul, /*done=*/false,
+                absl::StrCat("not joined: ", why));
+}
+
 // Makes the projections of gate and up one, if they are of one input.
-absl::Status JoinGateUp(NodeId gate, NodeId up, Module* module, bool* joined) {
-  if (CutFusedWeight({gate, up}, {"gate", "up"}, module)) {
+absl::Status JoinGateUp(NodeId gate, NodeId up, const PassOptions& options, Module* module,
+                        bool* joined) {
+  if (const NodeId cut = CutFusedWeight({gate, up}, {"gate", "up"}, module); cut >= 0) {
+    SayOfMatmul(options, *module, cut, /*done=*/true,
+                "arrives as one matrix of gate and up: cut, each judged by itself, and still one "
+                "matmul");
     *joined = true;
     return absl::OkStatus();
   }
   const Uses uses(*module);
   const auto gate_found = FindProjection(*module, uses, gate);
   const auto up_found = FindProjection(*module, uses, up);
-  if (!gate_found || !up_found) return absl::OkStatus();
+  if (!gate_found || !up_found) {
+    if (gate_found) Refuse(options, *module, {*gate_found}, "up is no plain matmul by a weight");
+    if (up_found) Refuse(options, *module, {*up_found}, "gate is no plain matmul by a weight");
+    return absl::OkStatus();
+  }
   const std::vector<Projection> projections = {*gate_found, *up_found};
-  if (!CanJoin(projections, *module)) return absl::OkStatus();
+  if (!CanJoin(projections, *module)) {
+    Refuse(options, *module, projections, "gate and up are not two matmuls of one input");
+    return absl::OkStatus();
+  }
+  for (const Projection& projection : projections) {
+    SayOfMatmul(options, *module, projection.matmul, /*done=*/true,
+                absl::StrCat("one matmul for gate and up: ", LocationsOf(projections, *module)));
+  }
   *joined = true;
   return JoinProjections(projections, module);
 }
 
-absl::Status FuseOne(NodeId product, Module* module, bool* changed) {
+absl::Status FuseOne(NodeId product, const PassOptions& options, Module* module, bool* changed) {
   const Uses uses(*module);
   for (const size_t side : {0, 1}) {
     const Node& mul = module->node(product);
     const NodeId activated = mul.operands[side];
     const NodeId up = mul.operands[1 - side];
     const Node& activate = module->node(activated);
-    if (activate.op != Op::kActivate || uses.SoleUser(activated) != product ||
-        module->node(up).type != mul.type) {
+    if (activate.op != Op::kActivate || module->node(up).type != mul.type) continue;
+    if (uses.SoleUser(activated) != product) {
+      for (const NodeId value : {activate.operands[0], up}) {
+        if (const auto found = FindProjection(*module, uses, value))
+          Refuse(options, *module, {*found}, "the activated gate is used elsewhere as well");
+      }
       continue;
     }
     bool joined = false;
-    if (absl::Status status = JoinGateUp(activate.operands[0], up, module, &joined); !status.ok())
+    if (absl::Status status = JoinGateUp(activate.operands[0], up, options, module, &joined);
+        !status.ok())
       return status;
     if (!joined) continue;
     *changed = true;
@@ -55,11 +84,11 @@ absl::Status FuseOne(NodeId product, Module* module, bool* changed) {
 
 }  // namespace
 
-absl::Status FuseGateUp(Module* module, const PassOptions& /*options*/, bool* changed) {
+absl::Status FuseGateUp(Module* module, const PassOptions& options, bool* changed) {
   const std::vector<NodeId> order = module->order();
   for (NodeId id : order) {
     if (module->node(id).op != Op::kMul) continue;
-    if (absl::Status status = FuseOne(id, module, changed); !status.ok()) return status;
+    if (absl::Status status = FuseOne(id, options, module, changed); !status.ok()) return status;
   }
   if (*changed) SortAndCompact(module);
   return absl::OkStatus();

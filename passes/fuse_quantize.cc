@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "passes/remark.h"
 #include "passes/rewrite.h"
 #include "runtime/abi/q8_0.h"
 
@@ -24,15 +26,22 @@ bool MakesWholeBlocks(const Module& module, const Node& matmul) {
 
 }  // namespace
 
-absl::Status FuseQuantize(Module* module, const PassOptions& /*options*/, bool* changed) {
+absl::Status FuseQuantize(Module* module, const PassOptions& options, bool* changed) {
   const Uses uses(*module);
   for (NodeId id : module->order()) {
     if (module->node(id).op != Op::kQuantize) continue;
     Node& matmul = module->node(module->node(id).operands[0]);
-    if (matmul.op != Op::kMatmul || uses.SoleUser(module->node(id).operands[0]) != id ||
-        !MakesWholeBlocks(*module, matmul)) {
+    if (matmul.op != Op::kMatmul) continue;
+    const NodeId matmul_id = module->node(id).operands[0];
+    const bool alone = uses.SoleUser(matmul_id) == id;
+    if (!alone || !MakesWholeBlocks(*module, matmul)) {
+      SayOfMatmul(options, *module, matmul_id, /*done=*/false,
+                  absl::StrCat("quantising its result stays a step: ",
+                               alone ? "its weights make no whole blocks of 32 outputs"
+                                     : "the result is used in f32 as well"));
       continue;
     }
+    SayOfMatmul(options, *module, matmul_id, /*done=*/true, "quantises its result for the next");
     // The quantize becomes the matmul, which is then dead.
     Node fused = matmul;
     const auto epilogue = matmul.Strings(Attr::kEpilogue);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "passes/remark.h"
 #include "runtime/abi/data_type.h"
 
 namespace weft::passes {
@@ -33,6 +35,8 @@ struct PassOptions {
   int64_t max_tokens = 256;    // the most tokens that one run takes (prefill chunk)
   int64_t max_logit_rows = 1;  // the most logit rows that one run gives
   int64_t context = 0;         // positions of the KV cache; 0: all that the graph allows
+  // Gets what passes say about weights; changes nothing of what they do.
+  std::function<void(Remark)> remark;
 };
 
 absl::Status Validate(const PassOptions& options);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "ir/builder.h"
 #include "passes/layout.h"
+#include "passes/remark.h"
 #include "passes/rewrite.h"
 
 namespace weft::passes {
@@ -20,8 +21,8 @@ using ir::Op;
 
 class Packer {
  public:
-  explicit Packer(Module* module)
-      : module_(*module), builder_(module), uses_(CountWeightUses(*module)) {}
+  Packer(Module* module, const PassOptions& options)
+      : module_(*module), options_(options), builder_(module), uses_(CountWeightUses(*module)) {}
 
   absl::Status Run(bool* changed) {
     const std::vector<NodeId> order = module_.order();
@@ -99,6 +100,7 @@ class Packer {
       packs.push_back(Pack({weights.begin() + static_cast<std::ptrdiff_t>(begin),
                             weights.begin() + static_cast<std::ptrdiff_t>(end)},
                            format, gated ? Layout::kPanels16x2 : Layout::kPanels16));
+      SayPacked(weights, begin, end, packs.back());
       (format == "q8_0" ? any_q8 : any_f32) = true;
     }
     std::vector<NodeId> operands;
@@ -112,6 +114,23 @@ class Packer {
     SetCount(Attr::kWeights, packs.size(), &matmul);
     SetCount(Attr::kInputs, any_f32 && any_q8 ? 2 : 1, &matmul);
     *changed = true;
+  }
+
+  // Weights [begin, end) of a matmul are one pack.
+  void SayPacked(const std::vector<NodeId>& weights, size_t begin, size_t end, NodeId pack) {
+    if (end - begin > 1) {
+      Say(options_, module_, pack, /*done=*/true,
+          absl::StrCat("stacked with others of its matmul: ", module_.node(pack).location));
+    }
+    for (const size_t border : {begin, end}) {
+      if (border == 0 || border == weights.size()) continue;
+      const bool same_format = FormatOf(weights[border - 1]) == FormatOf(weights[border]);
+      const NodeId other = weights[border == begin ? begin - 1 : end];
+      Say(options_, module_, pack, /*done=*/false,
+          absl::StrCat("not stacked with ", module_.node(other).location, ": ",
+                       same_format ? "another step uses one of them too"
+                                   : absl::StrCat("that is ", FormatOf(other))));
+    }
   }
 
   // 1 is what these attributes are by default.
@@ -150,6 +169,7 @@ class Packer {
   }
 
   Module& module_;
+  const PassOptions& options_;
   ir::Builder builder_;
   absl::flat_hash_map<std::string, int> uses_;  // by weight key
   absl::flat_hash_map<std::string, NodeId> packs_;
@@ -158,8 +178,8 @@ class Packer {
 
 }  // namespace
 
-absl::Status PackLayout(Module* module, const PassOptions& /*options*/, bool* changed) {
-  return Packer(module).Run(changed);
+absl::Status PackLayout(Module* module, const PassOptions& options, bool* changed) {
+  return Packer(module, options).Run(changed);
 }
 
 }  // namespace weft::passes

@@ -68,6 +68,11 @@ std::string FirstDifference(absl::string_view before, absl::string_view after) {
   return std::string(after.substr(start, after.find('\n', start) - start));
 }
 
+void SayDisabled(const PipelineOptions& options, absl::string_view pass) {
+  if (!options.pass.remark) return;
+  options.pass.remark({.pass = std::string(pass), .text = "left out by --disable-pass"});
+}
+
 class Runner {
  public:
   Runner(const PipelineOptions& options, absl::Span<const Pass> pipeline, ir::Module* module)
@@ -80,7 +85,7 @@ class Runner {
         options_.check_unchanged || print_before ? ir::Print(module_) : std::string();
     *stats = {.name = std::string(pass.name), .nodes_before = module_.order().size()};
     const auto start = std::chrono::steady_clock::now();
-    const Status status = pass.run(&module_, options_.pass, &stats->changed);
+    const Status status = pass.run(&module_, OptionsFor(pass), &stats->changed);
     const std::chrono::duration<double, std::milli> spent =
         std::chrono::steady_clock::now() - start;
     stats->ms = spent.count();
@@ -98,6 +103,18 @@ class Runner {
   }
 
  private:
+  // With the name of the pass on its remarks.
+  PassOptions OptionsFor(const Pass& pass) const {
+    PassOptions options = options_.pass;
+    if (options.remark) {
+      options.remark = [this, &pass](Remark remark) {
+        remark.pass = std::string(pass.name);
+        options_.pass.remark(std::move(remark));
+      };
+    }
+    return options;
+  }
+
   Status Report(const Pass& pass, const PassStats& stats, const std::string& before) {
     if (!stats.changed) {
       if (!options_.check_unchanged) return absl::OkStatus();
@@ -137,7 +154,9 @@ absl::StatusOr<std::vector<PassStats>> RunPipeline(absl::Span<const Pass> pipeli
   if (options.stop_after == kImportStage) return all;
   Runner runner(options, pipeline, module);
   for (size_t i = 0; i < pipeline.size(); ++i) {
-    if (!Contains(options.disabled, pipeline[i].name)) {
+    if (Contains(options.disabled, pipeline[i].name)) {
+      SayDisabled(options, pipeline[i].name);
+    } else {
       if (Status status = runner.Run(i, &all.emplace_back()); !status.ok()) return status;
     }
     if (options.record) options.record(pipeline[i].name, ir::Print(*module));

@@ -54,18 +54,22 @@ bool CanJoin(absl::Span<const Projection> projections, const Module& module) {
   return true;
 }
 
+std::string LocationsOf(absl::Span<const Projection> projections, const Module& module) {
+  std::vector<std::string> locations;
+  for (const Projection& projection : projections)
+    locations.push_back(module.node(projection.matmul).location);
+  return JoinLocations(locations);
+}
+
 absl::Status JoinProjections(absl::Span<const Projection> projections, Module* module) {
   std::vector<NodeId> operands = {module->node(projections[0].matmul).operands[0]};
   std::vector<NodeId> biases;
-  std::vector<std::string> locations;
   for (const Projection& projection : projections) {
-    const Node& matmul = module->node(projection.matmul);
-    operands.push_back(matmul.operands[1]);
+    operands.push_back(module->node(projection.matmul).operands[1]);
     biases.push_back(projection.bias);
-    locations.push_back(matmul.location);
   }
   const bool with_bias = BiasesStack(projections, *module);
-  const std::string location = JoinLocations(locations);
+  const std::string location = LocationsOf(projections, *module);
   ir::Builder builder(module);
   NodeId joined =
       builder.Add(Op::kMatmul, std::move(operands),
@@ -87,18 +91,18 @@ absl::Status JoinProjections(absl::Span<const Projection> projections, Module* m
   return builder.status();
 }
 
-bool CutFusedWeight(absl::Span<const NodeId> slices, absl::Span<const absl::string_view> names,
-                    Module* module) {
+NodeId CutFusedWeight(absl::Span<const NodeId> slices, absl::Span<const absl::string_view> names,
+                      Module* module) {
   const Uses uses(*module);
   for (NodeId id : slices) {
     const Node& slice = module->node(id);
-    if (slice.op != Op::kSlice || slice.operands != module->node(slices[0]).operands) return false;
+    if (slice.op != Op::kSlice || slice.operands != module->node(slices[0]).operands) return -1;
   }
   const auto projection = FindProjection(*module, uses, module->node(slices[0]).operands[0]);
-  if (!projection) return false;
+  if (!projection) return -1;
   Node& matmul = module->node(projection->matmul);
   const NodeId whole_id = matmul.operands[1];
-  if (module->node(whole_id).op != Op::kWeight || uses.Count(whole_id) != 1) return false;
+  if (module->node(whole_id).op != Op::kWeight || uses.Count(whole_id) != 1) return -1;
 
   // In the order of their columns they must follow each other without a gap.
   std::vector<size_t> by_column(slices.size());
@@ -107,10 +111,10 @@ bool CutFusedWeight(absl::Span<const NodeId> slices, absl::Span<const absl::stri
                     [&](size_t i) { return module->node(slices[i]).Int(Attr::kBegin); });
   int64_t covered = 0;
   for (size_t i : by_column) {
-    if (module->node(slices[i]).Int(Attr::kBegin) != covered) return false;
+    if (module->node(slices[i]).Int(Attr::kBegin) != covered) return -1;
     covered = module->node(slices[i]).Int(Attr::kEnd);
   }
-  if (covered != matmul.type.last().value()) return false;
+  if (covered != matmul.type.last().value()) return -1;
 
   const Node whole = module->node(whole_id);
   const int64_t first_row = whole.Has(Attr::kRows) ? whole.Ints(Attr::kRows)[0] : 0;
@@ -128,7 +132,7 @@ bool CutFusedWeight(absl::Span<const NodeId> slices, absl::Span<const absl::stri
   Node& cut = module->node(projection->matmul);
   cut.operands = std::move(operands);
   cut.Set(Attr::kWeights, static_cast<int64_t>(slices.size()));
-  return true;
+  return projection->matmul;
 }
 
 }  // namespace weft::passes

@@ -30,11 +30,13 @@ std::optional<Projection> FindProjection(const ir::Module& module, const Uses& u
 // the end of the order, for SortAndCompact.
 absl::Status JoinProjections(absl::Span<const Projection> projections, ir::Module* module);
 bool CanJoin(absl::Span<const Projection> projections, const ir::Module& module);
+// "layers.0.{q,k,v}_proj".
+std::string LocationsOf(absl::Span<const Projection> projections, const ir::Module& module);
 
 // Of a graph that arrives fused: `slices` cut all columns of one projection by one `weight` that
 // nothing else uses, which is then cut into one `weight` for each slice. `names` are appended to
-// their locations. False, and nothing changed, if the graph is not so.
-bool CutFusedWeight(absl::Span<const ir::NodeId> slices, absl::Span<const absl::string_view> names,
-                    ir::Module* module);
+// their locations. Returns the matmul; -1, and nothing changed, if the graph is not so.
+ir::NodeId CutFusedWeight(absl::Span<const ir::NodeId> slices,
+                          absl::Span<const absl::string_view> names, ir::Module* module);
 
 }  // namespace weft::passes
