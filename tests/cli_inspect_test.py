@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Commands that show what the compiler made of a model, as a user types them: what a pass changed, the graph.
+"""Commands that show what the compiler made of a model, as a user types them: what a pass changed, the graph,
+what was decided about a weight.
 Usage: cli_inspect_test.py path/to/weft [unittest arguments]. Runs from the source folder."""
-import json, re, unittest
+import json, re, struct, unittest
 
-from cli_test import TINY, CommandTest
+from cli_test import ENVIRONMENT, TINY, CommandTest, read_safetensors
 
 STAGES = ["import", "canonicalise", "fuse-qkv", "fuse-gate-up", "select-weight-format", "select-kv-format", "fuse-epilogue", "pack-layout",
           "fuse-quantize", "schedule", "plan-memory"]
@@ -167,6 +168,152 @@ class Dot(CommandTest):
         plan = self.folder / "m.weft"
         self.succeeds("compile", TINY / "gemma3", "--logit-rows", 1, "-o", plan)
         self.assertEqual(read_dot(self.succeeds("dump", plan, "--format", "dot", "--expand-layer", 1)), self.graph("--expand-layer", 1))
+
+
+class Why(CommandTest):
+    """Truth is computed here from the shapes in the files' headers and the options."""
+
+    def why(self, model, weight, *options):
+        return json.loads(self.succeeds("why", model, weight, "--json", "--no-measure", *options))
+
+    def shapes(self, name):
+        """Of the tensors in the file, as it holds them."""
+        return {tensor: entry["shape"] for tensor, (entry, _) in read_safetensors(TINY / name / "model.safetensors").items()}
+
+    def test_the_threshold_decides_by_the_shape(self):
+        shapes = {name: dims for name, dims in self.shapes("llama-gqa").items() if len(dims) == 2}
+        edges = sorted({max(dims) for dims in shapes.values()})
+        for threshold in (edges[0], edges[-1], edges[-1] + 1, 2048):
+            seen = {}
+            for weight in self.why(TINY / "llama-gqa", "*", "--q8-threshold", threshold)["weights"]:
+                if len(weight["source"]["weight_dims"]) == 2:
+                    seen[weight["source"]["tensor"]] = weight["format"]
+            self.assertEqual(set(seen), set(shapes))
+            for name, dims in shapes.items():
+                self.assertEqual(seen[name]["format"], "q8_0" if max(dims) >= threshold else "f32", (name, threshold))
+                self.assertRegex(seen[name]["why"], rf"^max\({dims[1]}, {dims[0]}\) (>=|<) {threshold}$")
+
+    def test_other_rules_are_named(self):
+        name = "model.layers.0.mlp.down_proj"
+        rules = {("--weights", "f32"): ("f32", "--weights f32"), ("--weights", "q8_0"): ("q8_0", "--weights q8_0"),
+                 ("--weights", "f32", "--weight-format", "*.down_proj.weight=q8_0"): ("q8_0", "--weight-format *.down_proj.weight")}
+        for options, (form, why) in rules.items():
+            weight, = self.why(TINY / "llama-gqa", name, *options)["weights"]
+            self.assertEqual((weight["format"]["format"], weight["format"]["why"]), (form, why))
+            self.assertTrue(weight["packed"][0]["type"].startswith(form + "["))
+            self.assertIn(f"matmul_{form}_", weight["steps"][0]["kernel"])
+        norm, = self.why(TINY / "llama-gqa", "model.layers.0.input_layernorm", "--weights", "q8_0")["weights"]
+        self.assertEqual((norm["format"]["format"], norm["format"]["why"]), ("f32", "vector"))
+
+    def test_where_it_comes_from_and_where_it_is_packed(self):
+        data = (TINY / "llama-gqa" / "model.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", data[:8])
+        header = json.loads(data[8 : 8 + length])
+        for weight in self.why(TINY / "llama-gqa", "*", "--weights", "q8_0")["weights"]:
+            source, entry = weight["source"], header[weight["source"]["tensor"]]
+            self.assertEqual(source["file"], "model.safetensors")
+            self.assertEqual(source["dims"], entry["shape"])
+            self.assertEqual(source["offset"], 8 + length + entry["data_offsets"][0])
+            self.assertEqual(source["bytes"], entry["data_offsets"][1] - entry["data_offsets"][0])
+            for pack in weight["packed"]:
+                if not pack["type"].startswith("q8_0"):
+                    continue
+                rows, columns = map(int, re.match(r"q8_0\[(\d+),(\d+)\]", pack["type"]).groups())
+                self.assertEqual(pack["rows"][1] - pack["rows"][0], entry["shape"][0])
+                self.assertEqual(pack["panels"], -(-rows // 16))
+                self.assertEqual(pack["padding_rows"], -rows % 16)
+                self.assertEqual(pack["padding_columns"], -columns % 32)
+                self.assertEqual(pack["bytes"], -(-rows // 16) * -(-columns // 32) * 544)  # 16 rows of 34 bytes a block
+
+    def said(self, document, passed):
+        weight, = document["weights"]
+        return [(remark["done"], remark["text"]) for remark in weight["passes"] if remark["pass"] == passed]
+
+    def test_fusions_and_why_not(self):
+        model, k = TINY / "llama-gqa", "model.layers.1.self_attn.k_proj"
+        joined = self.why(model, k)
+        self.assertEqual(self.said(joined, "fuse-qkv"), [(True, "one matmul for q, k and v: model.layers.1.self_attn.{q,k,v}_proj")])
+        self.assertEqual(joined["weights"][0]["steps"][0]["step"], "model.layers.1.self_attn.{q,k,v}_proj")
+        rows = {name: self.shapes("llama-gqa")[f"model.layers.1.self_attn.{name}_proj.weight"][0] for name in "qkv"}
+        self.assertEqual(joined["weights"][0]["packed"][0]["rows"], [rows["q"], rows["q"] + rows["k"]])
+        apart = self.why(model, k, "--disable-pass", "fuse-qkv")
+        self.assertEqual(self.said(apart, "fuse-qkv"), [(False, "left out by --disable-pass")])
+        self.assertEqual(apart["weights"][0]["steps"][0]["step"], k)
+        self.assertEqual(apart["weights"][0]["packed"][0]["with"], [])
+        mixed = self.why(model, k, "--weights", "f32", "--weight-format", "*.k_proj.weight=q8_0")
+        self.assertIn((False, "not stacked with model.layers.1.self_attn.q_proj.weight: that is f32"), self.said(mixed, "pack-layout"))
+        gate = self.why(model, "model.layers.0.mlp.gate_proj", "--weights", "f32", "--weight-format", "*.up_proj.weight=q8_0")
+        self.assertEqual([text for done, text in self.said(gate, "fuse-epilogue") if "gated" in text],
+                         ["gated_silu stays a step: gate and up differ in format: f32, q8_0"])
+        down = self.why(model, "model.layers.0.mlp.down_proj")
+        self.assertEqual(self.said(down, "fuse-epilogue")[0], (True, "takes in residual"))
+        self.assertIn("residual", down["weights"][0]["steps"][0]["kind"])
+
+    def test_what_runs_is_what_the_program_says(self):
+        document = self.why(TINY / "llama-gqa", "*", "-t", 3)
+        program = json.loads(self.succeeds("dump", TINY / "llama-gqa", "--stage", "program", "--format", "json"))
+        steps = {step["name"] + step["kind"]: step for step in program["steps"]}
+        told = {}
+        for weight in document["weights"]:
+            for step in weight["steps"]:
+                told[step["step"] + step["kind"]] = step
+        for name, step in told.items():
+            self.assertEqual((step["kernel"], step["partition_units"], step["units_at_once"]),
+                             (steps[name]["kernel"], steps[name]["units"], steps[name]["grain"]), name)
+            if "units_per_thread" in step:
+                self.assertAlmostEqual(step["units_per_thread"], steps[name]["units"] / 3)
+        self.assertEqual({name for name, step in steps.items() if step["macs_per_row"] > 0}, {name for name, step in told.items() if "macs_per_token" in step})
+
+    def test_targets_and_loops(self):
+        less = {**ENVIRONMENT, "WEFT_DISABLE_CPU": "avx512f,avxvnni"}
+        document = json.loads(self.succeeds("why", TINY / "llama-gqa", "*0.mlp.up_proj*", "--json", "--no-measure", "--weights", "q8_0", env=less))
+        targets = {target["target"]: target for target in document["targets"]}
+        self.assertTrue(targets["x86-64-v3"]["chosen"])
+        self.assertRegex(targets["avx512-vnni"]["why"], "lacks:.*avx512f")
+        self.assertRegex(targets["avx-vnni"]["why"], "lacks: avxvnni")
+        for target, last in (("x86-64-v3", "widened"), ("avx-vnni", "int8"), ("amx-int8", "amx")):
+            document = self.why(TINY / "llama-gqa", "*0.mlp.up_proj*", "--weights", "q8_0", "--target", target)
+            loops = document["weights"][0]["steps"][0]["code"][0]["loops"]
+            self.assertEqual((loops[0]["from_tokens"], loops[0]["to_tokens"], loops[-1]["loop"]), (1, 1, last))
+            for before, after in zip(loops, loops[1:]):
+                self.assertEqual(after["from_tokens"], before["to_tokens"] + 1)
+
+    def test_plans_tell_the_same(self):
+        options = ["--weights", "q8_0", "--disable-pass", "fuse-gate-up"]
+        model = self.why(TINY / "llama-gqa", "*1.self_attn.k_proj*", *options)
+        for record in (False, True):
+            plan = self.folder / f"{record}.weft"
+            self.succeeds("compile", TINY / "llama-gqa", "--logit-rows", 1, *options, "-o", plan, *(["--record-stages"] if record else []))
+            told = self.why(plan, "*1.self_attn.k_proj*")
+            if record:
+                self.assertEqual(told, model)
+                continue
+            self.assertFalse(told["remarks"])
+            self.assertNotIn("passes", told["weights"][0])
+            self.assertEqual(told["weights"][0]["format"], model["weights"][0]["format"])
+            self.assertIn("--source MODEL", self.succeeds("why", plan, "*1.self_attn.k_proj*", "--no-measure"))
+            self.assertEqual(self.why(plan, "*1.self_attn.k_proj*", "--source", TINY / "llama-gqa"), model)
+            self.fails("why", plan, "*", "--source", TINY / "phi3", "--no-measure", message="was compiled from")
+
+    def test_measured(self):
+        text = self.succeeds("why", TINY / "llama-gqa", "model.layers.0.mlp.down_proj", "--no-cache", "-t", 2)
+        for line in (r"one token +expected .* at the memory roof", r"measured .* of the roof", r"measured .* of the peak", r"roof +\d.* GB/s of weights"):
+            self.assertRegex(text, line)
+        document = json.loads(self.succeeds("why", TINY / "llama-gqa", "model.layers.0.mlp.down_proj", "--no-cache", "--json", "-t", 2))
+        step = document["weights"][0]["steps"][0]
+        one = step["one_token"]
+        self.assertEqual((document["threads"], one["calls"]), (2, 32))
+        self.assertAlmostEqual(one["gb_per_s"], one["bytes"] / (one["mean_us"] * 1e3), delta=1e-3 * one["gb_per_s"])
+        self.assertAlmostEqual(one["expected_us"], one["bytes"] / (document["roof"]["gb_per_s"] * 1e3), delta=1e-6 * one["expected_us"])
+        prompt = step["prompt"]
+        self.assertEqual(prompt["macs"], step["macs_per_token"] * prompt["tokens"])
+
+    def test_names(self):
+        self.fails("why", TINY / "llama-gqa", "model.layers.0.down_proj", "--no-measure", message=r"no weight is called.*model\.layers\.\*\.mlp\.down_proj\.weight")
+        self.assertEqual(len(self.why(TINY / "llama-gqa", "model.layers.*.mlp.down_proj")["weights"]),
+                         json.loads((TINY / "llama-gqa" / "config.json").read_text())["num_hidden_layers"])
+        self.fails("why", TINY / "llama-gqa", message="weight", code=2)
+        self.fails("why", TINY / "llama-gqa", "*", "--source", TINY / "gpt2", message="--source is for plans")
 
 
 if __name__ == "__main__":

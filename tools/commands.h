@@ -27,6 +27,7 @@ void AddDiff(CLI::App* app, Command* chosen);
 void AddProfile(CLI::App* app, Command* chosen);
 void AddExplore(CLI::App* app, Command* chosen);
 void AddBench(CLI::App* app, Command* chosen);
+void AddWhy(CLI::App* app, Command* chosen);
 void AddCache(CLI::App* app, Command* chosen);
 
 }  // namespace weft::tools

@@ -1,38 +1,24 @@
 #include "tools/dump_plan.h"
 
 #include <algorithm>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "codegen/disassemble.h"
-#include "ir/text.h"
-#include "passes/pipelines.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/choose_target.h"
-#include "runtime/version.h"
-#include "tools/arguments.h"
 #include "tools/dump_text.h"
 #include "tools/module_diff.h"
-#include "tools/plan_source.h"
-#include "tools/recorded_options.h"
+#include "tools/recompile_plan.h"
 #include "tools/table.h"
 
 namespace weft::tools {
 namespace {
-
-absl::StatusOr<ir::Module> ParseStage(const Plan& plan, const std::string& text) {
-  absl::StatusOr<ir::Module> module = ir::Parse(text);
-  if (module.ok()) return module;
-  return absl::Status(module.status().code(),
-                      absl::StrCat(plan.path(), ": IR: ", module.status().message()));
-}
 
 // The target whose code is looked at: none needs to run here for that.
 absl::StatusOr<size_t> TargetOf(const Plan& plan, const std::string& name) {
@@ -44,53 +30,23 @@ absl::StatusOr<size_t> TargetOf(const Plan& plan, const std::string& name) {
   return any && !chosen.ok() ? 0 : chosen;
 }
 
-// A plan compiled again.
-struct Recompiled {
-  CompileSettings settings;
-  ir::Module module;                                    // of the last stage
-  absl::flat_hash_map<std::string, std::string> texts;  // by stage
-};
-
-absl::StatusOr<Recompiled> Recompile(const Plan& plan, const std::string& stage,
-                                     const std::string& source) {
+absl::StatusOr<RecompiledPlan> Recompile(const Plan& plan, const std::string& stage,
+                                         const std::string& source) {
   if (source.empty()) {
     return absl::NotFoundError(absl::StrCat(
         plan.path(), ": the plan does not hold stage ", stage,
         "; name the model that it was compiled from with --source MODEL, or compile it with "
         "--record-stages, which keeps the IR of every stage"));
   }
-  Recompiled result;
-  const auto read = ReadOptions(plan.metadata().options);
-  if (!read.ok())
-    return absl::Status(read.status().code(),
-                        absl::StrCat(plan.path(), ": ", read.status().message()));
-  result.settings = *read;
-  passes::PipelineOptions& pipeline = result.settings.pipeline;
-  WEFT_ASSIGN_OR_RETURN(const std::string path, ResolvePath(source));
-  WEFT_ASSIGN_OR_RETURN(Model model,
-                        LoadModel(path, {.context = pipeline.pass.context, .tokenizer = false}));
-  WEFT_RETURN_IF_ERROR(CheckSource(plan, model));
-  result.module = std::move(model.module);
-  std::string last;
-  pipeline.record = [&](absl::string_view name, std::string text) {
-    last = text;
-    result.texts[name] = std::move(text);
-  };
-  WEFT_RETURN_IF_ERROR(
-      passes::RunPipeline(passes::DefaultPipeline(), pipeline, &result.module).status());
-  pipeline.record = nullptr;
-  if (last != plan.ir()) {
-    std::cerr << "weft: note: weft " << plan.metadata().weft_version << " made " << plan.path()
-              << ", and weft " << kVersion << " compiles the model to something else\n";
-  }
-  return result;
+  WEFT_ASSIGN_OR_RETURN(ir::Module imported, ImportSource(plan, source));
+  return RecompilePlan(plan, std::move(imported));
 }
 
 // The texts of stages of the passes; compiles at most once.
 absl::StatusOr<std::vector<std::string>> StageTexts(const Plan& plan, const std::string& source,
                                                     const std::vector<std::string>& wanted) {
   const std::vector<std::string>& stages = plan.metadata().stages;
-  std::optional<Recompiled> recompiled;
+  std::optional<RecompiledPlan> recompiled;
   std::vector<std::string> texts;
   for (const std::string& stage : wanted) {
     const auto found = std::ranges::find(stages, stage);
@@ -128,7 +84,7 @@ absl::StatusOr<std::string> Disassembly(const Plan& plan, const PlanDump& dump) 
 
 absl::StatusOr<std::string> Llvm(const Plan& plan, const PlanDump& dump) {
   WEFT_ASSIGN_OR_RETURN(const size_t index, TargetOf(plan, dump.target));
-  WEFT_ASSIGN_OR_RETURN(const Recompiled result, Recompile(plan, dump.stage, dump.source));
+  WEFT_ASSIGN_OR_RETURN(const RecompiledPlan result, Recompile(plan, dump.stage, dump.source));
   WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_ASSIGN_OR_RETURN(const codegen::Target target,
                         codegen::ParseTarget(plan.metadata().targets[index].name, cpu));

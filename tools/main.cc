@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   AddPull(&app, &chosen);
   AddInfo(&app, &chosen);
   AddDump(&app, &chosen);
+  AddWhy(&app, &chosen);
   AddCompile(&app, &chosen);
   AddRun(&app, &chosen);
   AddVerify(&app, &chosen);
