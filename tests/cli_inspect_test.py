@@ -295,6 +295,15 @@ class Why(CommandTest):
             self.assertEqual(self.why(plan, "*1.self_attn.k_proj*", "--source", TINY / "llama-gqa"), model)
             self.fails("why", plan, "*", "--source", TINY / "phi3", "--no-measure", message="was compiled from")
 
+    def test_a_plan_for_another_machine(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "llama-gqa", "--target", "amx-int8", "-o", plan)
+        less = {**ENVIRONMENT, "WEFT_DISABLE_CPU": "amx-tile"}
+        text = self.succeeds("why", plan, "*0.mlp.up_proj*", "--no-measure", env=less)
+        self.assertRegex(text, "amx-int8: by emitter")
+        self.assertRegex(text, "amx-int8, chosen: needs CPU features that this machine lacks:.*amx-tile")
+        self.fails("why", plan, "*0.mlp.up_proj*", message="amx-tile", env=less)
+
     def test_measured(self):
         text = self.succeeds("why", TINY / "llama-gqa", "model.layers.0.mlp.down_proj", "--no-cache", "-t", 2)
         for line in (r"one token +expected .* at the memory roof", r"measured .* of the roof", r"measured .* of the peak", r"roof +\d.* GB/s of weights"):

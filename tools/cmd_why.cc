@@ -70,8 +70,12 @@ absl::StatusOr<WhyFacts> FactsOfPlan(const WhyArguments& arguments, const Plan& 
     WEFT_ASSIGN_OR_RETURN(facts.targets.emplace_back(),
                           codegen::ParseTarget(target.name, facts.cpu));
   }
-  WEFT_ASSIGN_OR_RETURN(
-      facts.chosen, ChooseTarget(plan.metadata(), arguments.model.target, facts.cpu, plan.path()));
+  const absl::StatusOr<size_t> runs_here =
+      ChooseTarget(plan.metadata(), arguments.model.target, facts.cpu, plan.path());
+  // Looking at a plan needs no machine that can run it.
+  if (!runs_here.ok() && !(arguments.no_measure && arguments.model.target == "host"))
+    return runs_here.status();
+  facts.chosen = runs_here.value_or(0);
   for (const PlanMetadata::SourceFile& file : plan.metadata().source)
     facts.files.push_back(file.name);
   std::optional<ir::Module> imported;

@@ -18,9 +18,9 @@ using ir::NodeId;
 // Equal texts, equal numbers.
 class Numbering {
  public:
-  int Of(std::string text) {
+  int Of(const std::string& text) {
     const int next = static_cast<int>(numbers_.size());
-    return numbers_.try_emplace(std::move(text), next).first->second;
+    return numbers_.try_emplace(text, next).first->second;
   }
 
  private:
