@@ -247,8 +247,7 @@ class Results(CommandTest):
         self.assertLess(abs(result["nll_change"]), 0.05)
 
     def test_help_of_every_command(self):
-        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench", "profile", "explore", "verify", "diff", "cache"):
-        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench", "profile", "verify", "diff", "cache", "why"):
+        for command in ("pull", "info", "dump", "compile", "run", "eval", "logits", "tokenize", "synth", "bench", "profile", "explore", "verify", "diff", "cache", "why"):
             self.assertIn("--help", self.succeeds(command, "--help"))
         self.assertIn("weft ", self.succeeds("--version"))
 

@@ -100,11 +100,9 @@ absl::StatusOr<WhyTimes> Measure(const WhyArguments& arguments, WhyFacts* facts)
   if (arguments.threads > 0) options.threads = arguments.threads;
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                         OpenEngine(arguments.model, 1, options));
-  if (!(engine->program() == facts->program)) {
-    return absl::InternalError(
-        "what runs is not what was compiled to be told about; --no-measure "
-        "tells all but the times");
-  }
+  // A plan of the compile cache may give more rows of logits than were asked for.
+  WEFT_ASSIGN_OR_RETURN(facts->module, engine->Module());
+  facts->program = engine->program();
   recorder.SetExecutor(&engine->executor());
   facts->threads = engine->executor().threads();
   Session session(&engine->executor());
