@@ -317,6 +317,11 @@ class Why(CommandTest):
         prompt = step["prompt"]
         self.assertEqual(prompt["macs"], step["macs_per_token"] * prompt["tokens"])
 
+    def test_measured_with_the_cache(self):
+        cached = {**ENVIRONMENT, "WEFT_CACHE_SIZE": "1GB", "XDG_CACHE_HOME": str(self.folder)}
+        for _ in range(2):  # compiled into it, then found there
+            self.assertRegex(self.succeeds("why", TINY / "llama-gqa", "lm_head", env=cached), "measured .* of the roof")
+
     def test_names(self):
         self.fails("why", TINY / "llama-gqa", "model.layers.0.down_proj", "--no-measure", message=r"no weight is called.*model\.layers\.\*\.mlp\.down_proj\.weight")
         self.assertEqual(len(self.why(TINY / "llama-gqa", "model.layers.*.mlp.down_proj")["weights"]),
