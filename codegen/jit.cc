@@ -1,8 +1,12 @@
 #include "codegen/jit.h"
 
+#include <mutex>
+
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "llvm/ExecutionEngine/JITLink/JITLink.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
 #include "llvm/Object/Archive.h"
 #include "llvm/Support/TargetSelect.h"
 
@@ -34,7 +38,43 @@ llvm::Error AddObjects(llvm::MemoryBufferRef file, llvm::orc::LLJIT* jit) {
 
 }  // namespace
 
-Jit::Jit(std::unique_ptr<llvm::orc::LLJIT> jit) : jit_(std::move(jit)) {}
+class Jit::SymbolList : public llvm::orc::ObjectLinkingLayer::Plugin {
+ public:
+  void modifyPassConfig(llvm::orc::MaterializationResponsibility& /*responsibility*/,
+                        llvm::jitlink::LinkGraph& /*graph*/,
+                        llvm::jitlink::PassConfiguration& config) override {
+    config.PostFixupPasses.emplace_back([this](llvm::jitlink::LinkGraph& graph) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      for (const llvm::jitlink::Symbol* symbol : graph.defined_symbols()) {
+        if (!symbol->hasName() || !symbol->isCallable()) continue;
+        symbols_.push_back(
+            {symbol->getName().str(), symbol->getAddress().getValue(), symbol->getSize()});
+      }
+      return llvm::Error::success();
+    });
+  }
+  llvm::Error notifyFailed(llvm::orc::MaterializationResponsibility& /*r*/) override {
+    return llvm::Error::success();
+  }
+  llvm::Error notifyRemovingResources(llvm::orc::JITDylib& /*dylib*/,
+                                      llvm::orc::ResourceKey /*key*/) override {
+    return llvm::Error::success();
+  }
+  void notifyTransferringResources(llvm::orc::JITDylib& /*dylib*/, llvm::orc::ResourceKey /*to*/,
+                                   llvm::orc::ResourceKey /*from*/) override {}
+
+  std::vector<JitSymbol> All() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return symbols_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<JitSymbol> symbols_;
+};
+
+Jit::Jit(std::unique_ptr<llvm::orc::LLJIT> jit, std::shared_ptr<SymbolList> symbols)
+    : symbols_(std::move(symbols)), jit_(std::move(jit)) {}
 Jit::~Jit() = default;
 
 absl::StatusOr<std::unique_ptr<Jit>> Jit::Load(absl::Span<const uint8_t> object) {
@@ -48,10 +88,13 @@ absl::StatusOr<std::unique_ptr<Jit>> Jit::Load(absl::Span<const uint8_t> object)
       (*jit)->getDataLayout().getGlobalPrefix());
   if (!symbols) return ToStatus(symbols.takeError(), "cannot see this process's symbols");
   (*jit)->getMainJITDylib().addGenerator(std::move(*symbols));
+  auto list = std::make_shared<SymbolList>();
+  if (auto* layer = llvm::dyn_cast<llvm::orc::ObjectLinkingLayer>(&(*jit)->getObjLinkingLayer()))
+    layer->addPlugin(list);
   const llvm::StringRef bytes(reinterpret_cast<const char*>(object.data()), object.size());
   if (llvm::Error error = AddObjects({bytes, "weft-kernels"}, jit->get()))
     return ToStatus(std::move(error), "cannot load kernels");
-  return std::unique_ptr<Jit>(new Jit(std::move(*jit)));
+  return std::unique_ptr<Jit>(new Jit(std::move(*jit), std::move(list)));
 }
 
 absl::StatusOr<KernelFn> Jit::Lookup(const std::string& name) const {
@@ -60,6 +103,8 @@ absl::StatusOr<KernelFn> Jit::Lookup(const std::string& name) const {
     return ToStatus(address.takeError(), absl::StrCat("cannot link kernel '", name, "'"));
   return address->toPtr<KernelFn>();
 }
+
+std::vector<JitSymbol> Jit::Symbols() const { return symbols_->All(); }
 
 absl::StatusOr<std::vector<KernelFn>> Jit::KernelsOf(const Program& program) const {
   absl::flat_hash_map<std::string, KernelFn> found;

@@ -16,6 +16,13 @@ class LLJIT;
 
 namespace weft::codegen {
 
+// Where a function of the code lies.
+struct JitSymbol {
+  std::string name;
+  uint64_t address = 0;
+  uint64_t bytes = 0;
+};
+
 // Owns the code: functions live as long as this object.
 class Jit {
  public:
@@ -24,11 +31,17 @@ class Jit {
   ~Jit();
 
   absl::StatusOr<KernelFn> Lookup(const std::string& name) const;
+  // The functions that were looked up so far, and those that were linked with them. Profilers know
+  // nothing of code that comes from no file.
+  std::vector<JitSymbol> Symbols() const;
   // One function per step of the program.
   absl::StatusOr<std::vector<KernelFn>> KernelsOf(const Program& program) const;
 
  private:
-  explicit Jit(std::unique_ptr<llvm::orc::LLJIT> jit);
+  class SymbolList;  // told by the linker
+
+  Jit(std::unique_ptr<llvm::orc::LLJIT> jit, std::shared_ptr<SymbolList> symbols);
+  std::shared_ptr<SymbolList> symbols_;
   std::unique_ptr<llvm::orc::LLJIT> jit_;
 };
 

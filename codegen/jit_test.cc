@@ -72,6 +72,20 @@ TEST(Jit, KernelsOfAnArchiveAreAllThere) {
   }
 }
 
+TEST(Jit, SymbolsTellWhereFunctionsLie) {
+  const auto jit = Jit::Load(ObjectOf("f", 1));
+  ASSERT_TRUE(jit.ok());
+  EXPECT_TRUE((*jit)->Symbols().empty()) << "nothing is linked yet";
+  const auto function = (*jit)->Lookup("f");
+  ASSERT_TRUE(function.ok());
+  const std::vector<JitSymbol> symbols = (*jit)->Symbols();
+  ASSERT_EQ(symbols.size(), 1U);
+  EXPECT_EQ(symbols[0].name, "f");
+  EXPECT_EQ(symbols[0].address, reinterpret_cast<uint64_t>(*function));
+  EXPECT_GT(symbols[0].bytes, 4U);
+  EXPECT_LT(symbols[0].bytes, 1000U);
+}
+
 TEST(Jit, MissingKernelsAreNamed) {
   const auto jit = Jit::Load(ObjectOf("f", 1));
   ASSERT_TRUE(jit.ok());

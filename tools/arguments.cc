@@ -87,6 +87,9 @@ void AddMemoryOptions(CLI::App* command, ModelArguments* arguments) {
                     "moving them to 2 MiB pages in the background, which is faster");
   command->add_flag("--mlock", arguments->mlock,
                     "keep the weights in memory: they cannot be swapped or dropped");
+  command->add_flag("--perf-map", arguments->perf_map,
+                    "tell perf the names of code compiled in this process, in /tmp/perf-<pid>.map "
+                    "(a plan's code bears its names)");
 }
 
 void AddThreadsOption(CLI::App* command, int* threads) {
@@ -173,7 +176,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
   const EngineOptions options{
       executor,
       [&bar](uint64_t done, uint64_t total) { bar.Update("packing weights", done, total); },
-      {.huge_pages = !arguments.no_hugepages, .lock = arguments.mlock, .target = arguments.target}};
+      {.huge_pages = !arguments.no_hugepages, .lock = arguments.mlock, .target = arguments.target},
+      arguments.perf_map};
   if (plan != nullptr) {
     if (arguments.context > plan->program().context) {
       return absl::InvalidArgumentError(

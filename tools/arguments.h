@@ -29,6 +29,7 @@ struct ModelArguments {
   bool time_passes = false;
   bool no_hugepages = false;
   bool mlock = false;
+  bool perf_map = false;
   bool cache = false;  // look for the compiled model in the cache, and keep it there
 };
 
@@ -40,7 +41,8 @@ inline constexpr int64_t kLogitRows = 16;
 void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments* arguments);
 void AddCompileOptions(CLI::App* command, ModelArguments* arguments);
 
-// Of commands that run what they compile or open: where weights lie in memory.
+// Of commands that run what they compile or open: where weights lie in memory, and whether
+// profilers know the code.
 void AddMemoryOptions(CLI::App* command, ModelArguments* arguments);
 
 // -t; 0 stays where it is not given: the CPUs this process may use.

@@ -18,6 +18,7 @@
 #include "runtime/plan/program_json.h"
 #include "runtime/plan/weight_pages.h"
 #include "runtime/version.h"
+#include "tools/perf_map.h"
 #include "tools/plan_source.h"
 
 namespace weft::tools {
@@ -105,6 +106,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
   }
   WEFT_ASSIGN_OR_RETURN(engine->jit_, codegen::Jit::Load(code.object));
   WEFT_ASSIGN_OR_RETURN(engine->kernels_, engine->jit_->KernelsOf(compiled.program));
+  if (options.perf_map)
+    WEFT_RETURN_IF_ERROR(WritePerfMap(compiled.program, engine->jit_->Symbols()));
   engine->metadata_ = Describe(model, compiled);
   engine->compiled_ = std::move(compiled);
   engine->tokenizer_ = model.tokenizer;

@@ -29,6 +29,7 @@ struct EngineOptions {
   ExecutorOptions executor;
   PackProgress progress;  // while packing weights
   PlanLoadOptions plan;   // where it is one; of a model, `lock` alone
+  bool perf_map = false;  // of a model: WritePerfMap (perf_map.h)
 };
 
 class Engine {
