@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <tuple>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -73,6 +76,40 @@ void SayDisabled(const PipelineOptions& options, absl::string_view pass) {
   options.pass.remark({.pass = std::string(pass), .text = "left out by --disable-pass"});
 }
 
+// Ids change from pass to pass; ops of one kind and location are told apart by their order.
+using Nodes = std::map<std::tuple<ir::Op, std::string, int>, const ir::Node*>;
+Nodes NodesOf(const ir::Module& module) {
+  Nodes nodes;
+  std::map<std::pair<ir::Op, std::string>, int> seen;
+  for (const ir::NodeId id : module.order()) {
+    const ir::Node& node = module.node(id);
+    nodes[{node.op, node.location, seen[{node.op, node.location}]++}] = &node;
+  }
+  return nodes;
+}
+
+// What became of `before`.
+void Compare(const ir::Module& before, const ir::Module& after, PassStats* stats) {
+  const Nodes old = NodesOf(before);
+  for (const auto& [key, node] : old) --stats->ops[std::string(ir::Name(node->op))];
+  for (const auto& [key, node] : NodesOf(after)) {
+    ++stats->ops[std::string(ir::Name(node->op))];
+    const auto same = old.find(key);
+    if (same == old.end()) continue;
+    const ir::Node& was = *same->second;
+    if (!(node->type == was.type)) ++stats->types;
+    for (const auto& [attr, value] : node->attrs) {
+      const ir::AttrValue* earlier = was.Find(attr);
+      if (earlier == nullptr || !(*earlier == value))
+        ++stats->attributes[std::string(ir::Name(attr))];
+    }
+    for (const auto& [attr, value] : was.attrs) {
+      if (!node->Has(attr)) ++stats->attributes[std::string(ir::Name(attr))];
+    }
+  }
+  std::erase_if(stats->ops, [](const auto& op) { return op.second == 0; });
+}
+
 class Runner {
  public:
   Runner(const PipelineOptions& options, absl::Span<const Pass> pipeline, ir::Module* module)
@@ -84,6 +121,7 @@ class Runner {
     const std::string before =
         options_.check_unchanged || print_before ? ir::Print(module_) : std::string();
     *stats = {.name = std::string(pass.name), .nodes_before = module_.order().size()};
+    const ir::Module copy = module_;
     const auto start = std::chrono::steady_clock::now();
     const Status status = pass.run(&module_, OptionsFor(pass), &stats->changed);
     const std::chrono::duration<double, std::milli> spent =
@@ -93,6 +131,7 @@ class Runner {
     if (!status.ok()) return Blame(pass, "", status);
     if (Status legal = ir::Verify(module_); !legal.ok())
       return Blame(pass, " left an illegal module", legal);
+    if (stats->changed) Compare(copy, module_, stats);
     // A lowering once done must stay done.
     for (size_t i = 0; i <= index; ++i) {
       if (pipeline_[i].check == nullptr) continue;

@@ -3,7 +3,9 @@
 // and stops.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,11 @@ struct PassStats {
   bool changed = false;
   size_t nodes_before = 0;
   size_t nodes_after = 0;
+  // What it did: by op, how many nodes more or fewer there are; by attribute, on how many nodes
+  // that stayed it is another; and how many of those have another type.
+  std::map<std::string, int64_t> ops;
+  std::map<std::string, int64_t> attributes;
+  int64_t types = 0;
 };
 
 // Statistics of the passes that ran. Names that the pipeline does not know, and attempts to disable

@@ -63,6 +63,23 @@ absl::Status Try(const std::vector<Pass>& pipeline, PipelineOptions options = {}
   return RunPipeline(pipeline, options, &module).status();
 }
 
+TEST(PassManagerTest, TellsWhatAPassChanged) {
+  const Pass relabel = {.name = "relabel",
+                        .run = [](ir::Module* module, const PassOptions&, bool* changed) {
+                          module->node(1).Set(ir::Attr::kWhy, std::string("a reason"));
+                          *changed = true;
+                          return absl::OkStatus();
+                        }};
+  ir::Module module = ParseOrDie(kText);
+  const auto stats = RunPipeline({relabel, kNothing, kRename}, {}, &module);
+  ASSERT_TRUE(stats.ok()) << stats.status();
+  EXPECT_THAT((*stats)[0].attributes, testing::ElementsAre(testing::Pair("why", 1)));
+  EXPECT_TRUE((*stats)[0].ops.empty());
+  EXPECT_EQ((*stats)[0].types, 0);
+  EXPECT_TRUE((*stats)[1].attributes.empty());
+  EXPECT_TRUE((*stats)[2].attributes.empty());
+}
+
 TEST(PassManagerTest, NamesTheCulprit) {
   const absl::Status broken = Try({kNothing, kBreak, kRename});
   EXPECT_EQ(broken.code(), absl::StatusCode::kInvalidArgument);

@@ -18,6 +18,25 @@ TEST(PipelinesTest, StagesAreImportAndThePasses) {
   EXPECT_EQ(FindPass("import"), nullptr);
 }
 
+TEST(PipelinesTest, ChangesOfOpsAreThoseOfTheirNumber) {
+  for (Family family : kFamilies) {
+    ir::Module module = ParseOrDie(RandomModel(family, 1, 2));
+    const auto stats = RunPipeline(DefaultPipeline(), {}, &module);
+    ASSERT_TRUE(stats.ok()) << stats.status();
+    for (const PassStats& pass : *stats) {
+      int64_t more = 0;
+      for (const auto& [op, nodes] : pass.ops) more += nodes;
+      EXPECT_EQ(more,
+                static_cast<int64_t>(pass.nodes_after) - static_cast<int64_t>(pass.nodes_before))
+          << pass.name;
+      if (pass.name == "fuse-gate-up" && family == Family::kLlama) {
+        EXPECT_EQ(pass.ops.at("matmul"), -2) << "gate and up of two layers";
+      }
+      EXPECT_TRUE(pass.name != "plan-memory" || !pass.attributes.empty());
+    }
+  }
+}
+
 // With all passes, and without each of those that can be left out: the same bits in F32.
 TEST(PipelinesTest, OptionalPassesDoNotMoveTheNumbers) {
   std::vector<std::vector<std::string>> choices = {{}};
