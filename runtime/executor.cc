@@ -10,6 +10,7 @@
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/plan/validate_program.h"
+#include "runtime/step_timer.h"
 
 namespace weft {
 
@@ -81,12 +82,39 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
     if (!poison.ok()) return poison.status();
     executor->poison_ = *std::move(poison);
   }
-  if (options.profile || options.on_run) {
-    executor->intervals_.resize(program.steps.size() * static_cast<size_t>(executor->threads()));
-    executor->profiler_.emplace(executor->program_, executor->groups(1), executor->groups(2));
-    executor->ResetProfile();
-  }
+  if (options.profile || options.on_run) executor->StartTiming();
   return executor;
+}
+
+void Executor::StartTiming() {
+  constexpr size_t kMostRuns = 32;
+  constexpr size_t kMostIntervals = (1 << 20) / sizeof(StepInterval);
+  run_intervals_ = steps_.size() * static_cast<size_t>(threads());
+  const size_t runs =
+      std::clamp<size_t>(kMostIntervals / std::max<size_t>(1, run_intervals_), 1, kMostRuns);
+  intervals_.resize(runs * run_intervals_);
+  measured_.reserve(runs);
+  profiler_.emplace(program_, groups(1), groups(2));
+  clock_ = StepClock(CounterIsClock());
+  if (options_.count) {
+    std::vector<std::optional<PerfCounters>> opened(static_cast<size_t>(threads()));
+    pool_->Run(
+        [&](int worker) { opened[static_cast<size_t>(worker)].emplace(PerfCounters::Open()); });
+    for (std::optional<PerfCounters>& counters : opened) counters_.push_back(*std::move(counters));
+    counts_.resize(intervals_.size());
+  }
+  TimeSteps(true);
+  ResetProfile();
+}
+
+std::vector<Counter> Executor::counted() const {
+  std::vector<Counter> counted;
+  for (size_t i = 0; i < kCounters && !counters_.empty(); ++i) {
+    const auto counter = static_cast<Counter>(i);
+    const auto has = [counter](const PerfCounters& counters) { return counters.Has(counter); };
+    if (std::all_of(counters_.begin(), counters_.end(), has)) counted.push_back(counter);
+  }
+  return counted;
 }
 
 absl::Status Executor::CheckIds(absl::Span<const int32_t> ids, int64_t position) const {
@@ -139,7 +167,7 @@ void Executor::SizeCachePages(int64_t positions) {
 absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) {
   if (absl::Status status = CheckRun(ids, position, logit_rows); !status.ok()) return status;
   const KernelContext context = {static_cast<int64_t>(ids.size()), logit_rows, position};
-  const int64_t begin_ns = profiler_ ? NowNs() : 0;
+  const Moment begin = timed_ ? clock_.Now() : Moment();
   SizeCachePages(position + context.tokens);
   if (poison_.has_value()) poison_->BeginRun(program_);
   std::memcpy(arena_.data() + program_.tokens.offset, ids.data(), ids.size() * sizeof(int32_t));
@@ -156,16 +184,21 @@ absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int6
     status = RunPoisoned(context);
   } else {
     OpenShares(GroupsOf(context.tokens), 0, context);
-    pool_->Run([&](int worker) { RunWorker(worker, context); });
+    pool_->Run([&](int worker) {
+      if (timed_) {
+        RunTimedWorker(worker, context);
+      } else {
+        RunWorker(worker, context, NoTimer());
+      }
+    });
   }
   if (moves) options_.weight_copy->Pause(false);
   if (status.ok() && options_.weight_block != nullptr) status = options_.weight_block->CheckWhole();
   if (!status.ok()) return status;
   if (skipped_.load(std::memory_order_relaxed)) return absl::CancelledError("cancelled");
-  if (profiler_) {
-    const RunTrace run = {context, begin_ns, NowNs(), intervals_};
-    if (options_.profile) profiler_->Add(run, &profile_);
-    if (options_.on_run) options_.on_run(run);
+  if (timed_) {
+    measured_.push_back({context, begin, clock_.Now()});
+    if (measured_.size() == measured_.capacity()) FlushRuns();
   }
   logit_rows_ = logit_rows;
   return absl::OkStatus();
@@ -211,31 +244,28 @@ int64_t Executor::RowsAtOnce(const PreparedGroup& group, int64_t rows) const {
   return std::max<int64_t>(1, std::min(fitting, rows / (kBlocksPerWorker * threads())));
 }
 
-void Executor::Call(int worker, size_t index, const KernelContext& context, int64_t begin,
-                    int64_t end) {
+void Executor::Call(size_t index, const KernelContext& context, int64_t begin, int64_t end) const {
   const PreparedStep& step = steps_[index];
-  if (!profiler_) {
-    step.kernel(&context, step.operands, begin, end);
-    return;
-  }
-  StepInterval& interval = intervals_[static_cast<size_t>(worker) * steps_.size() + index];
-  const int64_t begin_ns = NowNs();
   step.kernel(&context, step.operands, begin, end);
-  if (interval.end_ns == 0) interval.begin_ns = begin_ns;
-  interval.end_ns = NowNs();
-  interval.busy_ns += interval.end_ns - begin_ns;
 }
 
-void Executor::RunRows(int worker, const StepGroup& group, const KernelContext& context,
-                       int64_t begin, int64_t end) {
+template <typename Timer>
+void Executor::RunRows(const StepGroup& group, const KernelContext& context, int64_t begin,
+                       int64_t end, Timer& timer) const {
   for (size_t i = group.begin; i < group.end; ++i) {
     const int64_t units = program_.steps[i].units;
-    Call(worker, i, context, begin * units, end * units);
+    Call(i, context, begin * units, end * units);
+    timer.Done(i);
   }
 }
 
-void Executor::RunInOrder(int worker, const StepGroup& group, const KernelContext& context) {
-  for (size_t i = group.begin; i < group.end; ++i) Call(worker, i, context, 0, Units(i, context));
+template <typename Timer>
+void Executor::RunInOrder(const StepGroup& group, const KernelContext& context,
+                          Timer& timer) const {
+  for (size_t i = group.begin; i < group.end; ++i) {
+    Call(i, context, 0, Units(i, context));
+    timer.Done(i);
+  }
 }
 
 absl::Span<UnitShare> Executor::SharesOf(const PreparedGroup& group) const {
@@ -267,30 +297,31 @@ int64_t Executor::GrainOf(const Step& step, int64_t units, const KernelContext& 
 }
 
 // Takes units of a group until none is left: the worker's own, then the others'.
-void Executor::TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context) {
+template <typename Timer>
+void Executor::TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context,
+                         Timer& timer) const {
   const size_t first = group.steps.begin;
   const Step& step = program_.steps[first];
-  const bool by_rows = group.steps.kind == StepGroup::Kind::kRows;
   const int64_t all = Units(first, context);
-  const int64_t rows = all / step.units;
-  const int64_t at_once = by_rows ? RowsAtOnce(group, rows) : 1;
-  const int64_t grain = by_rows          ? 1
-                        : threads() == 1 ? all
-                                         : std::min(GrainOf(step, all, context), all);
+  if (group.steps.kind == StepGroup::Kind::kRows) {
+    const int64_t rows = all / step.units;
+    const int64_t at_once = RowsAtOnce(group, rows);
+    TakeShares(SharesOf(group), worker, 1, [&](int64_t begin, int64_t end) {
+      RunRows(group.steps, context, begin * at_once, std::min(end * at_once, rows), timer);
+    });
+    return;
+  }
+  const int64_t grain = threads() == 1 ? all : std::min(GrainOf(step, all, context), all);
+  bool took = false;
   TakeShares(SharesOf(group), worker, grain, [&](int64_t begin, int64_t end) {
-    if (by_rows) {
-      RunRows(worker, group.steps, context, begin * at_once, std::min(end * at_once, rows));
-    } else {
-      Call(worker, first, context, begin, end);
-    }
+    Call(first, context, begin, end);
+    took = true;
   });
+  if (took) timer.Done(first);
 }
 
-void Executor::RunWorker(int worker, const KernelContext& context) {
-  if (profiler_) {
-    const auto own = intervals_.begin() + static_cast<int64_t>(worker * steps_.size());
-    std::fill_n(own, steps_.size(), StepInterval{});
-  }
+template <typename Timer>
+void Executor::RunWorker(int worker, const KernelContext& context, Timer timer) {
   const Groups& groups = GroupsOf(context.tokens);
   for (size_t g = 0; g < groups.size(); ++g) {
     const StepGroup& steps = groups[g].steps;
@@ -300,19 +331,54 @@ void Executor::RunWorker(int worker, const KernelContext& context) {
     const bool serial = steps.kind == StepGroup::Kind::kSerial;
     const auto meet = [&] {
       if (skipped_.load(std::memory_order_relaxed)) return;
-      if (serial) RunInOrder(worker, steps, context);
+      if (serial) RunInOrder(steps, context, timer);
       OpenShares(groups, g + (serial ? 1 : 0), context);
     };
     if (serial && g == 0) {
       // The others are still waking up.
       if (worker == 0) meet();
       pool_->Barrier();
+      timer.Resume();
     } else if (steps.barrier) {
       pool_->Barrier(meet);
+      timer.Resume();
     }
     if (serial || skipped_.load(std::memory_order_relaxed)) continue;
-    TakeUnits(worker, groups[g], context);
+    TakeUnits(worker, groups[g], context, timer);
   }
+}
+
+void Executor::RunTimedWorker(int worker, const KernelContext& context) {
+  const size_t first =
+      measured_.size() * run_intervals_ + static_cast<size_t>(worker) * steps_.size();
+  StepInterval* const own = intervals_.data() + first;
+  std::fill_n(own, steps_.size(), StepInterval{});
+  const StepTimer timer(clock_, own);
+  if (counters_.empty()) {
+    RunWorker(worker, context, timer);
+    return;
+  }
+  CounterValues* const counts = counts_.data() + first;
+  std::fill_n(counts, steps_.size(), CounterValues{});
+  RunWorker(worker, context, CountingTimer(timer, &counters_[static_cast<size_t>(worker)], counts));
+}
+
+void Executor::FlushRuns() {
+  for (size_t i = 0; i < measured_.size(); ++i) {
+    const MeasuredRun& run = measured_[i];
+    const TickScale scale(run.begin, run.end);
+    const absl::Span<StepInterval> intervals(IntervalsOf(i), run_intervals_);
+    for (StepInterval& interval : intervals) {
+      if (interval.end_ns == 0) continue;
+      interval = {scale.At(interval.begin_ns), scale.At(interval.end_ns),
+                  scale.Length(interval.busy_ns)};
+    }
+    RunTrace trace = {run.context, run.begin.ns, run.end.ns, intervals, {}};
+    if (!counts_.empty()) trace.counts = {counts_.data() + i * run_intervals_, run_intervals_};
+    if (options_.profile) profiler_->Add(trace, &profile_);
+    if (options_.on_run) options_.on_run(trace);
+  }
+  measured_.clear();
 }
 
 absl::Status Executor::RunPoisoned(const KernelContext& context) {
@@ -326,18 +392,24 @@ absl::Status Executor::RunPoisoned(const KernelContext& context) {
       }
       const PreparedStep& step = steps_[i];
       const int64_t units = Units(i, context);
-      const int64_t begin_ns = NowNs();
+      const int64_t begin = clock_.Ticks();
       status = poison_->RunStep(
           program_.steps[i], units / program_.steps[i].units,
           [&](int64_t begin, int64_t end) { step.kernel(&context, step.operands, begin, end); });
-      const int64_t end_ns = NowNs();
-      if (profiler_) intervals_[i] = {begin_ns, end_ns, end_ns - begin_ns};
+      const int64_t end = clock_.Ticks();
+      if (timed_) IntervalsOf(measured_.size())[i] = {begin, end, end - begin};
     }
   });
   return status;
 }
 
+const Profile& Executor::profile() {
+  FlushRuns();
+  return profile_;
+}
+
 void Executor::ResetProfile() {
+  FlushRuns();
   profile_ = Profile();
   if (options_.profile) profile_.steps.resize(steps_.size());
 }

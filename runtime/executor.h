@@ -15,8 +15,10 @@
 #include "runtime/abi/program.h"
 #include "runtime/anonymous_memory.h"
 #include "runtime/barriers.h"
+#include "runtime/perf_counters.h"
 #include "runtime/poison.h"
 #include "runtime/profile.h"
+#include "runtime/step_clock.h"
 #include "runtime/unit_shares.h"
 #include "runtime/weight_copy.h"
 #include "runtime/worker_pool.h"
@@ -28,11 +30,14 @@ struct ExecutorOptions {
   std::optional<int> threads;
   // Check that every step touches only what it declares (poison.h). Very slow; for tests.
   bool debug_poison = false;
-  // Time every step, for profile(). Costs two readings of the clock per step and worker.
+  // Time every step, for profile().
   bool profile = false;
-  // Where set, steps are timed as well, and this is called after each run that succeeded, on the
-  // thread that ran it.
+  // Where set, steps are timed as well, and this is called for each run that succeeded, in order:
+  // some runs later, or in FlushRuns(), on the thread that calls Run().
   std::function<void(const RunTrace&)> on_run;
+  // Where steps are timed: count as well what PerfCounters can, which takes about a microsecond per
+  // step and worker.
+  bool count = false;
   // Where set: what moves the weights to other pages. It begins after the first run, and pauses
   // while several tokens are computed.
   // Must outlive the executor; may be null.
@@ -84,10 +89,19 @@ class Executor {
   std::vector<StepGroup> groups(int64_t tokens) const;
 
   // Totals over the runs since creation or ResetProfile(); empty steps without options.profile.
-  const Profile& profile() const { return profile_; }
+  const Profile& profile();
   // Adds up what on_run is called with. Only of an executor that times steps.
   const Profiler& profiler() const { return *profiler_; }
   void ResetProfile();
+  // Evaluates the times of runs that wait for it. They wait because what evaluating touches is not
+  // in the caches between two runs that stream weights: for many runs at once it costs a few
+  // microseconds a run, for each on its own a hundred.
+  void FlushRuns();
+  // What is counted of every worker; none without options.count.
+  std::vector<Counter> counted() const;
+  // Whether runs from here on are timed, of an executor that was created to. For measuring what
+  // that costs.
+  void TimeSteps(bool on) { timed_ = on && profiler_.has_value(); }
 
  private:
   struct PreparedStep {
@@ -100,6 +114,11 @@ class Executor {
     uint64_t bytes_per_row;  // that a kRows group touches
   };
   using Groups = std::vector<PreparedGroup>;
+  struct MeasuredRun {
+    KernelContext context;
+    Moment begin;
+    Moment end;
+  };
 
   Executor() = default;
   absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
@@ -111,15 +130,23 @@ class Executor {
   // For a run of so many tokens.
   const Groups& GroupsOf(int64_t tokens) const { return tokens == 1 ? one_row_ : many_rows_; }
   int64_t RowsAtOnce(const PreparedGroup& group, int64_t rows) const;
-  void Call(int worker, size_t step, const KernelContext& context, int64_t begin, int64_t end);
-  void RunRows(int worker, const StepGroup& group, const KernelContext& context, int64_t begin,
-               int64_t end);
-  void RunInOrder(int worker, const StepGroup& group, const KernelContext& context);
+  void Call(size_t step, const KernelContext& context, int64_t begin, int64_t end) const;
+  template <typename Timer>
+  void RunRows(const StepGroup& group, const KernelContext& context, int64_t begin, int64_t end,
+               Timer& timer) const;
+  template <typename Timer>
+  void RunInOrder(const StepGroup& group, const KernelContext& context, Timer& timer) const;
   absl::Span<UnitShare> SharesOf(const PreparedGroup& group) const;
   void OpenShares(const Groups& groups, size_t first, const KernelContext& context);
   int64_t GrainOf(const Step& step, int64_t units, const KernelContext& context) const;
-  void TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context);
-  void RunWorker(int worker, const KernelContext& context);
+  template <typename Timer>
+  void TakeUnits(int worker, const PreparedGroup& group, const KernelContext& context,
+                 Timer& timer) const;
+  template <typename Timer>
+  void RunWorker(int worker, const KernelContext& context, Timer timer);
+  void RunTimedWorker(int worker, const KernelContext& context);
+  void StartTiming();
+  StepInterval* IntervalsOf(size_t run) { return intervals_.data() + run * run_intervals_; }
   absl::Status RunPoisoned(const KernelContext& context);
 
   Program program_;
@@ -133,7 +160,13 @@ class Executor {
   Groups many_rows_;                     // for others
   std::unique_ptr<UnitShare[]> shares_;  // [slot][worker]
   std::optional<Profiler> profiler_;     // where steps are timed
-  std::vector<StepInterval> intervals_;  // [worker][step], where steps are timed
+  StepClock clock_{false};
+  bool timed_ = false;                   // the next run
+  size_t run_intervals_ = 0;             // of one run: a step each of every worker
+  std::vector<StepInterval> intervals_;  // [run][worker][step], where steps are timed; in ticks
+  std::vector<PerfCounters> counters_;   // [worker], where steps are counted
+  std::vector<CounterValues> counts_;    // as intervals_, where steps are counted
+  std::vector<MeasuredRun> measured_;    // wait for FlushRuns(); never more than fit intervals_
   std::atomic<bool> skipped_ = false;    // a worker saw the cancel flag in this run
   std::optional<PoisonChecker> poison_;
   Profile profile_;

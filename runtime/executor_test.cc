@@ -381,47 +381,6 @@ TEST_P(ExecutorTest, CancelledFromAnotherThreadItNeverHangs) {
   other.join();
 }
 
-TEST_P(ExecutorTest, ProfileAccountsForTheRuns) {
-  TestModel model = CountingModel();
-  const KernelFn slow = [](const KernelContext*, void* const*, int64_t, int64_t) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(3));
-  };
-  model.Add("slow", slow, Extent::kOne, 1, 1, {TestModel::Writes(model.program.argmax)});
-  model.program.weight_bytes = 0;
-  model.program.steps.back().weight_bytes = 1000;
-  model.program.steps.back().macs_per_row = 10;
-  ExecutorOptions options = Threads(GetParam());
-  options.profile = true;
-  const auto executor = Make(model, options);
-  ASSERT_NE(executor, nullptr);
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(executor->Run({1, 2}, 0, 1).ok());
-  const Profile& profile = executor->profile();
-  EXPECT_EQ(profile.runs, 3);
-  ASSERT_EQ(profile.steps.size(), 4u);
-  const StepProfile& step = profile.steps[3];
-  EXPECT_EQ(step.time.count(), 3);
-  EXPECT_GE(step.time.min_ns(), 3'000'000);
-  EXPECT_LE(step.time.min_ns(), step.time.max_ns());
-  EXPECT_LE(3 * step.time.min_ns(), step.time.total_ns());
-  EXPECT_LE(step.time.total_ns(), profile.total_ns);
-  EXPECT_EQ(step.weight_bytes, 3000);
-  EXPECT_EQ(step.macs, 3 * 10 * 2) << "two rows each";
-  EXPECT_EQ(profile.steps[0].time.count(), 3);
-  EXPECT_LT(profile.steps[0].time.min_ns(), 3'000'000);
-  executor->ResetProfile();
-  EXPECT_EQ(executor->profile().runs, 0);
-  ASSERT_TRUE(executor->Run({1}, 0, 1).ok());
-  EXPECT_EQ(executor->profile().steps[3].time.count(), 1);
-}
-
-TEST(Executor, WithoutProfileThereIsNone) {
-  const auto executor = Make(CountingModel(), Threads(1));
-  ASSERT_NE(executor, nullptr);
-  ASSERT_TRUE(executor->Run({1}, 0, 1).ok());
-  EXPECT_EQ(executor->profile().runs, 0);
-  EXPECT_TRUE(executor->profile().steps.empty());
-}
-
 TEST(Executor, DefaultIsEveryCpuThatMayBeUsed) {
   const auto executor = Make(CountingModel(), ExecutorOptions());
   ASSERT_NE(executor, nullptr);

@@ -1,7 +1,6 @@
 #include "runtime/profile.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "runtime/plan/validate_program.h"
 
@@ -24,20 +23,18 @@ bool Writes(const Step& step, const OperandRef& bytes) {
 
 }  // namespace
 
-int64_t NowNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 void StepProfile::Merge(const StepProfile& other) {
   time.Merge(other.time);
   busy_ns += other.busy_ns;
   weight_bytes += other.weight_bytes;
+  cache_bytes += other.cache_bytes;
   macs += other.macs;
+  weft::Add(other.counts, &counts);
 }
 
-double StepProfile::GigabytesPerSecond() const { return Ratio(weight_bytes, time.total_ns()); }
+double StepProfile::GigabytesPerSecond() const {
+  return Ratio(weight_bytes + cache_bytes, time.total_ns());
+}
 double StepProfile::GigamacsPerSecond() const { return Ratio(macs, time.total_ns()); }
 
 StepTimes TimesOf(absl::Span<const StepInterval> intervals, size_t steps, size_t step) {
@@ -67,6 +64,12 @@ Profiler::Profiler(const Program& program, absl::Span<const StepGroup> one_row,
   }
 }
 
+int64_t Profiler::TimeNs(const RunTrace& run, size_t step) const {
+  const StepTimes times = TimesOf(run.intervals, program_.steps.size(), step);
+  const bool by_rows = by_rows_[run.context.tokens == 1 ? 0 : 1][step];
+  return by_rows ? times.most_busy_ns : times.end_ns - times.begin_ns;
+}
+
 void Profiler::Add(const RunTrace& run, Profile* profile) const {
   ++profile->runs;
   profile->total_ns += run.end_ns - run.begin_ns;
@@ -82,6 +85,8 @@ void Profiler::Add(const RunTrace& run, Profile* profile) const {
     sum.macs +=
         step.macs_per_row * RowsOf(mac_rows_[i], run.context.tokens, run.context.logit_rows);
   }
+  for (size_t i = 0; i < run.counts.size(); ++i)
+    weft::Add(run.counts[i], &profile->steps[i % profile->steps.size()].counts);
 }
 
 std::vector<Extent> MacRows(const Program& program) {

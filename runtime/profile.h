@@ -8,24 +8,26 @@
 
 #include "runtime/abi/program.h"
 #include "runtime/barriers.h"
+#include "runtime/perf_counters.h"
+#include "runtime/step_clock.h"
 #include "runtime/time_histogram.h"
 
 namespace weft {
-
-// The steady clock, which all times here are of.
-int64_t NowNs();
 
 // Totals of one step over runs. A step's time in a run is the wall time from the first worker's
 // begin to the last worker's end; for steps that take turns on the same rows (StepGroup::kRows),
 // the time of the worker that was busy with it longest.
 struct StepProfile {
-  TimeHistogram time;        // of calls
-  int64_t busy_ns = 0;       // in kernels, of all workers together
-  int64_t weight_bytes = 0;  // streamed in all calls
-  int64_t macs = 0;          // done in all calls
+  TimeHistogram time;         // of calls
+  int64_t busy_ns = 0;        // in kernels, of all workers together
+  int64_t weight_bytes = 0;   // streamed in all calls
+  int64_t cache_bytes = 0;    // keys and values read in all calls; 0 where nobody said
+  int64_t macs = 0;           // done in all calls
+  CounterValues counts = {};  // in kernels, of all workers together
 
   void Merge(const StepProfile& other);
-  // Total over total time; 0 where no time was measured. Bytes per ns is 10^9 bytes per second.
+  // Total over total time, of weights and cache; 0 where no time was measured. Bytes per ns is 10^9
+  // bytes per second.
   double GigabytesPerSecond() const;
   double GigamacsPerSecond() const;
 };
@@ -53,6 +55,7 @@ struct RunTrace {
   int64_t begin_ns = 0;
   int64_t end_ns = 0;
   absl::Span<const StepInterval> intervals;  // [worker][step]
+  absl::Span<const CounterValues> counts;    // likewise; empty where nothing was counted
 };
 
 struct Profile {
@@ -69,6 +72,8 @@ class Profiler {
            absl::Span<const StepGroup> many_rows);
 
   void Add(const RunTrace& run, Profile* profile) const;
+  // What the run adds to a step's time (StepProfile).
+  int64_t TimeNs(const RunTrace& run, size_t step) const;
 
  private:
   const Program& program_;

@@ -163,6 +163,24 @@ TEST_P(GoldenTest, StepsTouchOnlyWhatTheyDeclare) {
   }
 }
 
+TEST_P(GoldenTest, TimingTheStepsChangesNoBit) {
+  auto harness = Make(TestSettings("host", WeightsMode::kQ8_0));
+  ASSERT_NE(harness, nullptr);
+  for (int threads : {1, 2, 3}) {
+    auto plain = harness->MakeExecutor(threads);
+    auto timed = harness->MakeExecutor(threads, /*debug_poison=*/false, /*profile=*/true);
+    ASSERT_TRUE(plain.ok() && timed.ok()) << timed.status();
+    for (int64_t chunk : {64, 5, 1}) {
+      auto expected = Harness::Logits(plain->get(), golden_.input_ids, chunk);
+      auto logits = Harness::Logits(timed->get(), golden_.input_ids, chunk);
+      ASSERT_TRUE(expected.ok() && logits.ok()) << logits.status();
+      EXPECT_TRUE(SameBits(*expected, *logits)) << threads << " threads, chunks of " << chunk;
+    }
+    EXPECT_GT((*timed)->profile().steps.at(0).busy_ns, 0);
+    EXPECT_TRUE((*plain)->profile().steps.empty());
+  }
+}
+
 // Quantised, the oracle is the reference evaluator over the same planned module: it quantises
 // weights and activations alike and sums in double. Sums in F32 can only turn an activation that
 // lies within about 1e-6 of half a quant, which moves it by a quant, 1/127 of its block's largest

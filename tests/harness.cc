@@ -85,12 +85,12 @@ absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path
   return harness;
 }
 
-absl::StatusOr<std::unique_ptr<Executor>> Harness::MakeExecutor(int threads,
-                                                                bool debug_poison) const {
+absl::StatusOr<std::unique_ptr<Executor>> Harness::MakeExecutor(int threads, bool debug_poison,
+                                                                bool profile) const {
   const Program& program = compiled_.program;
   WEFT_ASSIGN_OR_RETURN(std::vector<KernelFn> kernels, jit_->KernelsOf(program));
   return Executor::Create(program, std::move(kernels), weights_.data(),
-                          {.threads = threads, .debug_poison = debug_poison});
+                          {.threads = threads, .debug_poison = debug_poison, .profile = profile});
 }
 
 absl::StatusOr<std::vector<float>> Harness::Logits(Executor* executor,

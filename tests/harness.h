@@ -40,8 +40,8 @@ class Harness {
   const Model& model() const { return model_; }
   const tools::CompiledModel& compiled() const { return compiled_; }
 
-  absl::StatusOr<std::unique_ptr<Executor>> MakeExecutor(int threads,
-                                                         bool debug_poison = false) const;
+  absl::StatusOr<std::unique_ptr<Executor>> MakeExecutor(int threads, bool debug_poison = false,
+                                                         bool profile = false) const;
   // Logits of all positions, in chunks of `chunk` tokens.
   static absl::StatusOr<std::vector<float>> Logits(Executor* executor,
                                                    absl::Span<const int32_t> ids, int64_t chunk);

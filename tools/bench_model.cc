@@ -11,6 +11,7 @@
 #include "runtime/sampling/random.h"
 #include "tools/bench_roof.h"
 #include "tools/bench_stats.h"
+#include "tools/cache_traffic.h"
 #include "tools/interrupt.h"
 #include "tools/profile_table.h"
 
@@ -21,48 +22,22 @@ namespace {
 // short as what else the machine does.
 constexpr int64_t kStepsAtOnce = 8;
 
-// What a run reads of one layer's cache.
-struct CachedLayer {
-  double bytes_per_position = 0;
-  int64_t window = 0;  // 0: all positions
-};
-
 struct Traffic {
   double weight_bytes = 0;  // of a run, whatever its tokens
   std::vector<CachedLayer> layers;
 
-  // Of a run over `tokens` positions from `position` on: each position that any of them sees is
-  // read once.
   double CacheBytes(int64_t position, int64_t tokens) const {
     double bytes = 0;
-    for (const CachedLayer& layer : layers) {
-      int64_t seen = position + tokens;
-      if (layer.window > 0) seen = std::min(seen, layer.window - 1 + tokens);
-      bytes += layer.bytes_per_position * static_cast<double>(seen);
-    }
+    for (const CachedLayer& layer : layers) bytes += layer.BytesRead(position, tokens);
     return bytes;
   }
 };
-
-double BytesOf(const ir::Type& type) {
-  const DataTypeInfo& info = GetInfo(type.dtype);
-  double bytes = static_cast<double>(info.block_bytes) / info.block_values;
-  for (const ir::Dim& dim : type.dims) {
-    if (!dim.is_symbol()) bytes *= static_cast<double>(dim.value());
-  }
-  return bytes;
-}
 
 Traffic TrafficOf(const ir::Module& module, const Program& program) {
   Traffic traffic;
   for (const Step& step : program.steps)
     traffic.weight_bytes += static_cast<double>(step.weight_bytes);
-  for (ir::NodeId id : module.order()) {
-    const ir::Node& node = module.node(id);
-    if (node.op != ir::Op::kAttention) continue;
-    traffic.layers.push_back(
-        {BytesOf(module.node(node.operands[1]).type), node.Int(ir::Attr::kWindow, 0)});
-  }
+  traffic.layers = CachedLayersOf(module);
   return traffic;
 }
 

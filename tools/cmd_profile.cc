@@ -30,6 +30,7 @@ struct ProfileArguments {
   std::string trace_out;
   std::string report;
   bool no_roof = false;
+  bool counters = false;
   bool json = false;
   bool csv = false;
 };
@@ -86,11 +87,15 @@ absl::StatusOr<std::unique_ptr<Measured>> Open(const ProfileArguments& arguments
   auto measured = std::make_unique<Measured>(ProfileRecorder(draws ? kKeptRuns : 0));
   ExecutorOptions options{.on_run = measured->recorder.OnRun(), .cancel = InterruptFlag()};
   if (arguments.threads > 0) options.threads = arguments.threads;
+  options.count = arguments.counters;
   ModelArguments opened = arguments.model;
   opened.model = model;
   WEFT_ASSIGN_OR_RETURN(measured->engine, OpenEngine(opened, 1, options));
   measured->recorder.SetExecutor(&measured->engine->executor());
+  WEFT_ASSIGN_OR_RETURN(const ir::Module module, measured->engine->Module());
+  measured->recorder.SetCache(CachedLayersOf(module));
   measured->report = ReportFor(*measured->engine, measured->engine->executor());
+  measured->report.counts = arguments.counters;
   return measured;
 }
 
@@ -256,6 +261,9 @@ void AddProfile(CLI::App* app, Command* chosen) {
       ->type_name("FILE.html");
   command->add_flag("--no-roof", arguments->no_roof,
                     "do not measure what this machine can do at most, which takes a second or two");
+  command->add_flag("--counters", arguments->counters,
+                    "also count cycles, instructions, cache and TLB misses, page faults and "
+                    "context switches of each op, as far as this machine permits");
   auto* json = command->add_flag("--json", arguments->json, "print JSON");
   command->add_flag("--csv", arguments->csv, "print CSV")->excludes(json);
   AddCompileOptions(command, &arguments->model);

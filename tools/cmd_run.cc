@@ -153,6 +153,10 @@ absl::Status RunRun(const RunArguments& arguments) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   recorder.SetExecutor(&engine->executor());
+  if (arguments.trace) {
+    WEFT_ASSIGN_OR_RETURN(const ir::Module module, engine->Module());
+    recorder.SetCache(CachedLayersOf(module));
+  }
   recorder.Begin("prefill", static_cast<int64_t>(prompt.size()));
   Session session(&engine->executor());
   StreamDecoder decoder(*tokenizer, /*skip_special=*/true);

@@ -23,6 +23,9 @@ struct ProfileRow {
   std::string format;  // of a matmul's weights: "q8_0"
   int64_t calls = 0;   // in all runs of the phase
   StepProfile sum;
+  // Of its time: in matmuls and in attention.
+  int64_t matmul_ns = 0;
+  int64_t attention_ns = 0;
 };
 
 // Most time first; by layer, in order.
@@ -38,6 +41,9 @@ struct ProfileReport {
   std::string cpu;
   int threads = 0;
   Roofs roofs;
+  // What was counted, and whether that was asked for.
+  std::vector<Counter> counted;
+  bool counts = false;
   const Program* program = nullptr;  // not owned
   std::vector<PhaseProfile> phases;
 };
@@ -45,7 +51,8 @@ struct ProfileReport {
 // A report without roofs and phases, of what `executor` runs; it must outlive the report.
 ProfileReport ReportFor(const Engine& engine, const Executor& executor);
 
-// A table per phase: its rows, then what no step accounts for, down to the phase's wall time.
+// A table per phase: its rows, then what no step accounts for, down to the phase's wall time; then
+// attention by context, the workers, and what was counted.
 std::string ProfileText(const ProfileReport& report, ProfileBy by);
 nlohmann::ordered_json ProfileJson(const ProfileReport& report, ProfileBy by);
 // One table of all phases' rows.

@@ -85,6 +85,14 @@ Json TimelinesJson(const Program& program, const ProfileRecorder& recorder) {
   return timelines;
 }
 
+// Means of as many tokens as a point has.
+Json TokenMs(const TokenTimes& times) {
+  Json means = Json::array();
+  for (const TokenTimes::Point& point : times.points())
+    means.push_back(point.sum_ms / static_cast<double>(point.tokens));
+  return means;
+}
+
 Json GraphJson(const ir::Module& module, const std::string& name) {
   Json ops = Json::array();
   for (const ir::NodeId id : module.order()) {
@@ -186,7 +194,7 @@ std::string HtmlOf(const HtmlReport& report) {
                      {"summary", SummaryOf(profile)},
                      {"profile", ProfileJson(profile, ProfileBy::kOp)},
                      {"steps", StepsJson(program, PhaseOf(profile, "decode"))},
-                     {"token_ms", report.recorder->decode_ms()},
+                     {"token_ms", TokenMs(report.recorder->token_times())},
                      {"timelines", TimelinesJson(program, *report.recorder)},
                      {"memory", MemoryJson(program)},
                      {"passes", passes},
