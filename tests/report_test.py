@@ -11,7 +11,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 BEFORE = """<script>window.problems = []; window.onerror = message => { window.problems.push(message); };</script>"""
 # Runs after it. Sorts by the column 'total ms', both ways, and leaves what it saw in the document.
 AFTER = """<script>
-const seen = { problems: window.problems, orders: [] };
+const seen = { problems: window.problems, orders: [], width: innerWidth, overflow: document.documentElement.scrollWidth - innerWidth };
 const column = () => [...document.querySelectorAll('#table th')].findIndex(cell => cell.textContent === 'total ms');
 const at = column();
 for (let i = 0; i < 2; ++i) {
@@ -64,10 +64,10 @@ class ReportTest(unittest.TestCase):
                        env={**os.environ, "HF_HUB_OFFLINE": "1"})
         return path
 
-    def dom(self, path):
+    def dom(self, path, width=1200):
         text = path.read_text()
         path.write_text(text.replace("<head>", "<head>" + BEFORE, 1).replace("</body>", AFTER + "</body>", 1))
-        result = subprocess.run([BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={self.folder / 'browser'}",
+        result = subprocess.run([BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={self.folder / 'browser'}", f"--window-size={width},900",
                                  "--virtual-time-budget=2000", "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120)
         self.assertEqual(result.returncode, 0, result.stderr)
         return Dom(result.stdout)
@@ -89,16 +89,24 @@ class ReportTest(unittest.TestCase):
         self.assertNotRegex(text, r"(src|href)\s*=\s*[\"']?http", "the page needs no network")
         dom = self.dom(path)
         self.check(dom, [("roofline", "circle", "point", 8), ("layers", "rect", "bar", 12), ("latency", "circle", "point", 12),
-                         ("timeline", "rect", "bar", 20), ("memory", "rect", "bar", 20), ("passes", "tr", None, 8), ("graphs", "li", None, 20)])
+                         ("timeline", "rect", "bar", 20), ("memory", "rect", "bar", 20), ("passes", "tr", None, 8), ("graphs", "g", "node", 20), ("growth", "path", "area", 3),
+                         ("attention", "tr", None, 2), ("workers", "tr", None, 3), ("latency", "circle", "cold", 1)])
         self.assertIn("llama-gqa", dom.text["title"])
         self.assertRegex(dom.text["summary"], r"decode: [0-9.]+ tokens a second")
-        self.assertEqual(len(re.findall("ops", dom.text["graphs"])), 2)
+        self.assertEqual(len(re.findall(" ops", dom.text["graphs"])), 2)
+        self.assertIn("−3 matmul", dom.text["passes"], "gate and up of three layers became one")
+
+    def test_a_phone_scrolls_the_page_one_way_only(self):
+        dom = self.dom(self.page(TINY / "llama-gqa", "-p", 40, "-n", 3, "--no-roof"), width=390)
+        seen = json.loads(dom.text["seen"])
+        self.assertLessEqual(seen["width"], 500, "as narrow as the browser's window gets")
+        self.assertLessEqual(seen["overflow"], 0)
 
     def test_page_of_a_plan(self):
         plan = self.folder / "m.weft"
         subprocess.run([WEFT, "compile", TINY / "gpt2", "-o", plan], check=True, capture_output=True)
         dom = self.dom(self.page(plan, "-p", 10, "-n", 3, "--no-roof"))
-        self.check(dom, [("layers", "rect", "bar", 4), ("latency", "circle", "point", 3), ("timeline", "rect", "bar", 10), ("graphs", "li", None, 10)])
+        self.check(dom, [("layers", "rect", "bar", 4), ("latency", "circle", "point", 3), ("timeline", "rect", "bar", 10), ("graphs", "g", "node", 6)])
         self.assertIn("its passes ran when it was compiled", dom.text["passes"])
 
 

@@ -1,6 +1,7 @@
 #include "tools/report_html.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -34,20 +35,28 @@ Json StepsJson(const Program& program, const PhaseProfile* decode) {
   return steps;
 }
 
-Json MemoryJson(const Program& program) {
-  const MemoryMap map = MapMemory(program, nullptr);
-  const size_t end = program.steps.empty() ? 0 : program.steps.size() - 1;
-  Json values = Json::array();
-  for (const MemoryValue& value : map.arena) {
-    values.push_back({{"first", value.first_step.value_or(0)},
-                      {"last", value.last_step.value_or(end)},
-                      {"offset", value.offset},
-                      {"bytes", value.bytes}});
+Json ValuesJson(const std::vector<MemoryValue>& values, size_t end) {
+  Json json = Json::array();
+  for (const MemoryValue& value : values) {
+    json.push_back({{"first", value.first_step.value_or(0)},
+                    {"last", value.last_step.value_or(end)},
+                    {"offset", value.offset},
+                    {"bytes", value.bytes},
+                    {"name", value.name}});
   }
+  return json;
+}
+
+Json MemoryJson(const Program& program, const ir::Module* module) {
+  const MemoryMap map = MapMemory(program, module);
+  const size_t end = program.steps.empty() ? 0 : program.steps.size() - 1;
   return {{"arena_bytes", map.arena_bytes},
           {"weight_bytes", map.weight_bytes},
           {"kv_bytes", map.kv_bytes},
-          {"values", values}};
+          {"context", program.context},
+          {"values", ValuesJson(map.arena, end)},
+          {"weights", ValuesJson(map.weights, end)},
+          {"kv", ValuesJson(map.kv_cache, end)}};
 }
 
 // Spans of each worker: step, begin and length in microseconds.
@@ -85,22 +94,43 @@ Json TimelinesJson(const Program& program, const ProfileRecorder& recorder) {
   return timelines;
 }
 
-// Means of as many tokens as a point has.
-Json TokenMs(const TokenTimes& times) {
-  Json means = Json::array();
-  for (const TokenTimes::Point& point : times.points())
-    means.push_back(point.sum_ms / static_cast<double>(point.tokens));
-  return means;
+// First token, how many, their mean and longest time.
+Json TokensJson(const TokenTimes& times) {
+  Json points = Json::array();
+  int64_t first = 0;
+  for (const TokenTimes::Point& point : times.points()) {
+    points.push_back(
+        {first, point.tokens, point.sum_ms / static_cast<double>(point.tokens), point.max_ms});
+    first += point.tokens;
+  }
+  return points;
 }
 
+// The ops of the first layer, each with the places of those that it reads; views are what they
+// show.
 Json GraphJson(const ir::Module& module, const std::string& name) {
   Json ops = Json::array();
+  std::map<ir::NodeId, size_t> places;
   for (const ir::NodeId id : module.order()) {
     const ir::Node& node = module.node(id);
-    if (LayerOf(node.location) != 0 || node.op == ir::Op::kWeight) continue;
+    if (LayerOf(node.location) != 0) continue;
+    // Neither computes anything when the model runs.
+    if (node.op == ir::Op::kWeight || node.op == ir::Op::kPack) continue;
+    if (node.Bool(ir::Attr::kView)) {
+      if (const auto place = places.find(node.operands[0]); place != places.end())
+        places.emplace(id, place->second);
+      continue;
+    }
+    Json from = Json::array();
+    for (const ir::NodeId operand : node.operands) {
+      if (const auto place = places.find(operand); place != places.end())
+        from.push_back(place->second);
+    }
+    places.emplace(id, ops.size());
     ops.push_back({{"op", ir::Name(node.op)},
                    {"location", node.location},
-                   {"type", ir::ToString(node.type)}});
+                   {"type", ir::ToString(node.type)},
+                   {"from", from}});
   }
   return {{"name", name}, {"ops", ops}};
 }
@@ -185,6 +215,9 @@ std::string HtmlOf(const HtmlReport& report) {
                       {"changed", pass.changed},
                       {"nodes_before", pass.nodes_before},
                       {"nodes_after", pass.nodes_after},
+                      {"ops", pass.ops},
+                      {"attributes", pass.attributes},
+                      {"types", pass.types},
                       {"ms", pass.ms}});
   }
   Json graphs = Json::array();
@@ -194,9 +227,9 @@ std::string HtmlOf(const HtmlReport& report) {
                      {"summary", SummaryOf(profile)},
                      {"profile", ProfileJson(profile, ProfileBy::kOp)},
                      {"steps", StepsJson(program, PhaseOf(profile, "decode"))},
-                     {"token_ms", TokenMs(report.recorder->token_times())},
+                     {"tokens", TokensJson(report.recorder->token_times())},
                      {"timelines", TimelinesJson(program, *report.recorder)},
-                     {"memory", MemoryJson(program)},
+                     {"memory", MemoryJson(program, report.compiled)},
                      {"passes", passes},
                      {"graphs", graphs}};
   // "</script>" in a name would end the script that holds the data.
