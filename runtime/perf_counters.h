@@ -37,7 +37,7 @@ class PerfCounters {
   ~PerfCounters();
 
   bool Has(Counter counter) const { return place_[static_cast<size_t>(counter)] >= 0; }
-  // On the thread that opened it. A system call: about 0.5 µs.
+  // On the thread that opened it. A system call: about a microsecond.
   CounterValues Read() const;
 
  private:
