@@ -7,6 +7,10 @@ target_compile_options(weft_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wno-missing-field-initializers
   # The reproducibility rules (docs/numerics.md): a product and a sum are fused only where the code says std::fma.
   -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # The C++ library's own stable_sort uses what it deprecates, which GCC knows to be silent about.
+  target_compile_options(weft_options INTERFACE -Wno-deprecated-declarations)
+endif()
 if(WEFT_SANITIZE)
   target_compile_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(weft_options INTERFACE -fsanitize=${WEFT_SANITIZE})

@@ -52,8 +52,10 @@ void AppendQuoted(absl::string_view text, std::string& out) {
       absl::StrAppend(&out, text.substr(i, c.bytes));
     } else if (c.value < 0x100) {
       absl::StrAppendFormat(&out, "\\x%02x", c.value);
+    } else if (c.value < 0x10000) {
+      absl::StrAppendFormat(&out, "\\u%04x", c.value);
     } else {
-      absl::StrAppendFormat(&out, c.value < 0x10000 ? "\\u%04x" : "\\U%08x", c.value);
+      absl::StrAppendFormat(&out, "\\U%08x", c.value);
     }
     i += c.bytes;
   }

@@ -1,0 +1,43 @@
+// The JSON files of a Hugging Face model folder. The first byte chooses which: config.json,
+// generation_config.json, tokenizer_config.json or model.safetensors.index.json, and beside which
+// family's weights.
+#include <filesystem>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/model_use.h"
+
+namespace {
+
+constexpr const char* kFamilies[] = {"gemma2",      "gemma3", "gpt2",  "llama-gqa", "llama3-rope",
+                                     "mistral-swa", "phi3",   "qwen2", "qwen3"};
+constexpr const char* kFiles[] = {"config.json", "generation_config.json", "tokenizer_config.json",
+                                  "model.safetensors.index.json"};
+
+// A folder whose file is the fuzzer's, and whose others are links to the family's own.
+std::string FolderOf(const std::string& family, const std::string& file) {
+  const std::string folder = absl::StrCat(weft::fuzz::ScratchFolder(), "/", family, "-", file);
+  if (!std::filesystem::create_directory(folder)) return folder;
+  const std::filesystem::path source =
+      std::filesystem::absolute(weft::fuzz::OraclePath("tiny/" + family));
+  for (const auto& entry : std::filesystem::directory_iterator(source)) {
+    const std::string name = entry.path().filename().string();
+    if (name != file && name != "golden.safetensors")
+      std::filesystem::create_symlink(entry.path(), folder + "/" + name);
+  }
+  return folder;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const std::string family = kFamilies[data[0] % std::size(kFamilies)];
+  const std::string file = kFiles[data[0] / std::size(kFamilies) % std::size(kFiles)];
+  const std::string folder = FolderOf(family, file);
+  weft::fuzz::WriteScratch(family + "-" + file + "/" + file, weft::fuzz::Text(data + 1, size - 1));
+  const auto model = weft::LoadModel(folder, {.tokenizer = false});
+  if (model.ok()) weft::fuzz::UseModel(*model);
+  return 0;
+}

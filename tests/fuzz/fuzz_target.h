@@ -1,0 +1,28 @@
+// What every fuzz target is made of. A target is one function that takes any bytes as a file from a
+// stranger: it may give errors, and must neither crash, nor hang, nor take memory out of
+// proportion. libFuzzer calls it (scripts/fuzz), and so does replay.cc with what was found before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+namespace weft::fuzz {
+
+inline absl::string_view Text(const uint8_t* data, size_t size) {
+  return {reinterpret_cast<const char*>(data), size};
+}
+
+// A folder of this process, in memory where the system has such a place; gone at exit.
+const std::string& ScratchFolder();
+// Writes a file there and returns its path.
+std::string WriteScratch(const std::string& name, absl::string_view bytes);
+
+// The path of a folder or file of tests/oracle, from the source folder.
+std::string OraclePath(absl::string_view path);
+
+}  // namespace weft::fuzz

@@ -1,0 +1,11 @@
+// A .gguf file: header, config, tokenizer, chat template, weights of every block format.
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/model_use.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string path = weft::fuzz::WriteScratch("model.gguf", weft::fuzz::Text(data, size));
+  if (const auto model = weft::LoadModel(path); model.ok()) weft::fuzz::UseModel(*model);
+  if (const auto tokenizer = weft::LoadTokenizer(path); tokenizer.ok())
+    weft::fuzz::UseTokenizer(**tokenizer);
+  return 0;
+}

@@ -1,0 +1,18 @@
+// The text form of the IR: what is accepted prints, and what is printed is accepted and prints the
+// same.
+#include "ir/text.h"
+#include "runtime/abi/check.h"
+#include "tests/fuzz/fuzz_target.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view text = weft::fuzz::Text(data, size);
+  (void)weft::ir::ParseWithoutVerifying(text);
+  const auto module = weft::ir::Parse(text);
+  if (!module.ok()) return 0;
+  const std::string printed = weft::ir::Print(*module);
+  const auto again = weft::ir::Parse(printed);
+  WEFT_CHECK(again.ok());
+  WEFT_CHECK(weft::ir::Print(*again) == printed);
+  (void)weft::ir::PrintJson(*module);
+  return 0;
+}

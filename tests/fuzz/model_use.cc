@@ -1,0 +1,55 @@
+#include "tests/fuzz/model_use.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "ir/text.h"
+#include "runtime/abi/check.h"
+#include "runtime/text/chat_template.h"
+#include "runtime/text/stream_decoder.h"
+
+namespace weft::fuzz {
+
+void UseTokenizer(const Tokenizer& tokenizer) {
+  for (const std::string_view text :
+       {"Hello, World! 12345  \n\t<s>[INST]<|im_end|>",
+        "\xc3\xa9\xe2\x96\x81\xf0\x9f\x98\x80\xff\xc3", "", "the the the the"}) {
+    const auto ids = tokenizer.Encode(text);
+    if (!ids.ok()) continue;
+    for (const int32_t id : *ids) WEFT_CHECK(id >= 0 && id < tokenizer.vocab_size());
+    (void)tokenizer.Decode(*ids, /*skip_special=*/false);
+    StreamDecoder stream(tokenizer, /*skip_special=*/true);
+    for (const int32_t id : *ids) (void)stream.Add(id);
+    (void)stream.Flush();
+  }
+  for (const int32_t id : {-1, 0, 1, tokenizer.vocab_size() - 1, tokenizer.vocab_size()}) {
+    (void)tokenizer.TokenBytes(id);
+    (void)tokenizer.TokenText(id);
+    (void)tokenizer.IsSpecial(id);
+  }
+}
+
+void UseChatTemplate(absl::string_view source) {
+  const auto parsed = ChatTemplate::Create(source, "<s>", "</s>");
+  if (!parsed.ok()) return;
+  const std::tm now = {};
+  (void)parsed->Render({{"system", "be brief"}, {"user", "2 + 2?"}}, true,
+                       nlohmann::ordered_json::object(), now);
+}
+
+void UseModel(const Model& model) {
+  (void)ir::Print(model.module);
+  for (const ir::SourceTensor& tensor : model.module.tensors) {
+    int64_t values = 1;
+    for (const int64_t dim : tensor.dims) values *= dim;
+    const int64_t block = GetInfo(tensor.dtype).block_values;
+    const int64_t count = std::min<int64_t>(values, 4 * block);
+    std::vector<float> out(static_cast<size_t>(count));
+    (void)model.weights->Read(tensor, 0, absl::MakeSpan(out));
+    (void)model.weights->Read(tensor, values - count, absl::MakeSpan(out));
+  }
+  if (model.tokenizer.ok()) UseTokenizer(**model.tokenizer);
+  if (!model.text.chat_template.empty()) UseChatTemplate(model.text.chat_template);
+}
+
+}  // namespace weft::fuzz
