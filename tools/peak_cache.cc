@@ -1,5 +1,6 @@
 #include "tools/peak_cache.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -21,30 +22,26 @@ nlohmann::json Read(const std::string& path) {
   return all.is_object() ? all : nlohmann::json::object();
 }
 
-double Positive(const nlohmann::json& entry, const char* name) {
-  const auto field = entry.find(name);
-  return field != entry.end() && field->is_number() ? field->get<double>() : 0;
+// 0 where there is none.
+double NumberOf(const nlohmann::json& entry, const char* name) {
+  return entry.is_object() && entry.contains(name) && entry[name].is_number()
+             ? entry[name].get<double>()
+             : 0;
 }
 
 }  // namespace
 
-std::optional<ArithmeticPeaks> PeakCache::Find(const std::string& key) const {
-  if (path_.empty()) return std::nullopt;
-  const nlohmann::json all = Read(path_);
-  const auto entry = all.find(key);
-  if (entry == all.end() || !entry->is_object()) return std::nullopt;
-  const ArithmeticPeaks peaks = {Positive(*entry, "q8_0"), Positive(*entry, "f32")};
-  if (peaks.f32 <= 0) return std::nullopt;
-  return peaks;
-}
-
-void PeakCache::Add(const std::string& key, const ArithmeticPeaks& peaks) {
-  if (path_.empty()) return;
-  const std::string folder = std::filesystem::path(path_).parent_path().string();
-  if (!MakePrivateFolder(folder).ok()) return;
+ArithmeticPeaks PeakCache::Best(const std::string& key, const ArithmeticPeaks& measured) {
+  if (path_.empty()) return measured;
   nlohmann::json all = Read(path_);
-  all[key] = {{"q8_0", peaks.q8_0}, {"f32", peaks.f32}};
-  (void)WriteFileByRename(path_, all.dump(1) + "\n");
+  const nlohmann::json known = all.contains(key) ? all[key] : nlohmann::json();
+  const ArithmeticPeaks best = {std::max(measured.q8_0, NumberOf(known, "q8_0")),
+                                std::max(measured.f32, NumberOf(known, "f32"))};
+  all[key] = {{"q8_0", best.q8_0}, {"f32", best.f32}};
+  const std::string folder = std::filesystem::path(path_).parent_path().string();
+  if (all[key] != known && MakePrivateFolder(folder).ok())
+    (void)WriteFileByRename(path_, all.dump(1) + "\n");
+  return best;
 }
 
 std::string PeakCache::MachineKey(absl::string_view target, int threads) {

@@ -1,10 +1,10 @@
-// The arithmetic peaks of this machine, remembered between processes: they stay what they are,
-// while the memory roof of a shared machine changes from minute to minute and is measured each
-// time.
+// The best arithmetic peaks that were seen on this machine, remembered between processes: what is
+// measured while others use the CPUs is less than what these can do. The memory roof of a shared
+// machine in contrast changes from minute to minute, and is that of the process.
 #pragma once
 
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 
@@ -17,15 +17,15 @@ struct ArithmeticPeaks {
 };
 
 // A JSON file in the user's cache. What cannot be read counts as empty, and what cannot be written
-// is measured again next time.
+// is forgotten.
 class PeakCache {
  public:
   // An empty path remembers nothing.
   explicit PeakCache(std::string path = DefaultPath()) : path_(std::move(path)) {}
 
-  // Of a machine, as MachineKey() names it.
-  std::optional<ArithmeticPeaks> Find(const std::string& key) const;
-  void Add(const std::string& key, const ArithmeticPeaks& peaks);
+  // The larger of what is measured and what is remembered of the machine, as MachineKey() names it;
+  // remembered from now on.
+  ArithmeticPeaks Best(const std::string& key, const ArithmeticPeaks& measured);
 
   // CPU, its features in use, target, threads and the version of Weft.
   static std::string MachineKey(absl::string_view target, int threads);

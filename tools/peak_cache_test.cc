@@ -17,18 +17,17 @@ class PeakCacheTest : public testing::Test {
   const std::string path_ = folder_ + "/peaks.json";
 };
 
-TEST_F(PeakCacheTest, RemembersMachinesApart) {
-  PeakCache cache(path_);
-  EXPECT_FALSE(cache.Find("a").has_value());
-  cache.Add("a", {.q8_0 = 180.5, .f32 = 91});
-  cache.Add("b", {.q8_0 = 0, .f32 = 50});
-  cache.Add("a", {.q8_0 = 182, .f32 = 92});
-  const auto a = PeakCache(path_).Find("a");
-  ASSERT_TRUE(a.has_value());
-  EXPECT_EQ(a->q8_0, 182);
-  EXPECT_EQ(a->f32, 92);
-  EXPECT_EQ(cache.Find("b")->f32, 50);
-  EXPECT_FALSE(cache.Find("c").has_value());
+void ExpectPeaks(const ArithmeticPeaks& peaks, double q8_0, double f32) {
+  EXPECT_EQ(peaks.q8_0, q8_0);
+  EXPECT_EQ(peaks.f32, f32);
+}
+
+TEST_F(PeakCacheTest, RemembersTheBestOfEachMachine) {
+  ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 180.5, .f32 = 91}), 180.5, 91);
+  ExpectPeaks(PeakCache(path_).Best("b", {.q8_0 = 0, .f32 = 50}), 0, 50);
+  ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 49, .f32 = 92}), 180.5, 92);
+  ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 182, .f32 = 20}), 182, 92);
+  ExpectPeaks(PeakCache(path_).Best("b", {.q8_0 = 1, .f32 = 49}), 1, 50);
 }
 
 TEST_F(PeakCacheTest, WhatIsDamagedIsForgotten) {
@@ -36,20 +35,16 @@ TEST_F(PeakCacheTest, WhatIsDamagedIsForgotten) {
                            "{\"a\": {\"f32\": -1}}", "{\"a\": {\"f32\": 9"}) {
     std::filesystem::create_directories(folder_);
     std::ofstream(path_) << text;
-    PeakCache cache(path_);
-    EXPECT_FALSE(cache.Find("a").has_value()) << text;
-    cache.Add("a", {.q8_0 = 1, .f32 = 2});
-    EXPECT_TRUE(cache.Find("a").has_value()) << text;
+    ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 1, .f32 = 2}), 1, 2);
+    ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 0, .f32 = 0}), 1, 2);
   }
 }
 
 TEST_F(PeakCacheTest, NoFolderIsNoError) {
-  PeakCache nowhere("");
-  nowhere.Add("a", {.q8_0 = 1, .f32 = 2});
-  EXPECT_FALSE(nowhere.Find("a").has_value());
-  PeakCache refused("/proc/none/peaks.json");
-  refused.Add("a", {.q8_0 = 1, .f32 = 2});
-  EXPECT_FALSE(refused.Find("a").has_value());
+  for (const char* path : {"", "/proc/none/peaks.json"}) {
+    ExpectPeaks(PeakCache(path).Best("a", {.q8_0 = 1, .f32 = 2}), 1, 2);
+    ExpectPeaks(PeakCache(path).Best("a", {.q8_0 = 0, .f32 = 0}), 0, 0);
+  }
 }
 
 TEST_F(PeakCacheTest, KeysTellTargetsAndThreadsApart) {

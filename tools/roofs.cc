@@ -67,13 +67,10 @@ absl::StatusOr<Roofs> MeasureRoofs(const uint8_t* weights, int64_t bytes,
   }
   PeakCache cache;
   const std::string key = PeakCache::MachineKey(target.name, threads);
-  std::optional<ArithmeticPeaks> peaks = cache.Find(key);
-  if (!peaks.has_value()) {
-    WEFT_ASSIGN_OR_RETURN(peaks, MeasurePeaks(target, meter->pool()));
-    cache.Add(key, *peaks);
-  }
-  roofs.gmac_per_s_q8_0 = peaks->q8_0;
-  roofs.gmac_per_s_f32 = peaks->f32;
+  WEFT_ASSIGN_OR_RETURN(ArithmeticPeaks peaks, MeasurePeaks(target, meter->pool()));
+  peaks = cache.Best(key, peaks);
+  roofs.gmac_per_s_q8_0 = peaks.q8_0;
+  roofs.gmac_per_s_f32 = peaks.f32;
   return roofs;
 }
 

@@ -17,9 +17,9 @@ struct Roofs {
   double gmac_per_s_f32 = 0;
 };
 
-// Takes about a second; the arithmetic peaks are those of an earlier process where the user's cache
-// has them (peak_cache.h). `bytes` of weights at `weights` are read; kernels are of `target`, which
-// this machine can execute.
+// Takes about a second. The arithmetic peaks are the best that processes of this user have seen
+// (peak_cache.h). `bytes` of weights at `weights` are read; kernels are of `target`, which this
+// machine can execute.
 absl::StatusOr<Roofs> MeasureRoofs(const uint8_t* weights, int64_t bytes,
                                    const codegen::Target& target, int threads);
 
