@@ -15,7 +15,7 @@ class ProfileTest(unittest.TestCase):
 
     def weft(self, *arguments):
         result = subprocess.run([WEFT, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=120,
-                                env={**os.environ, "HF_HUB_OFFLINE": "1", "HOME": str(self.folder)})
+                                env={**os.environ, "HF_HUB_OFFLINE": "1", "WEFT_CACHE_SIZE": "0", "HOME": str(self.folder)})
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
 
@@ -110,7 +110,7 @@ class ProfileTest(unittest.TestCase):
 
     def test_perf_map_names_ops(self):
         process = subprocess.Popen([WEFT, "profile", TINY / "llama-gqa", "-p", "4", "-n", "2", "--no-roof", "--perf-map"], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+                                   stderr=subprocess.PIPE, env={**os.environ, "HF_HUB_OFFLINE": "1", "WEFT_CACHE_SIZE": "0"})
         path = pathlib.Path(f"/tmp/perf-{process.pid}.map")
         self.addCleanup(lambda: path.unlink(missing_ok=True))
         _, errors = process.communicate(timeout=120)

@@ -61,7 +61,7 @@ class ReportTest(unittest.TestCase):
     def page(self, *arguments):
         path = self.folder / "report.html"
         subprocess.run([WEFT, "profile", *map(str, arguments), "-t", "2", "--report", path], check=True, capture_output=True, timeout=120,
-                       env={**os.environ, "HF_HUB_OFFLINE": "1"})
+                       env={**os.environ, "HF_HUB_OFFLINE": "1", "WEFT_CACHE_SIZE": "0"})
         return path
 
     def dom(self, path, width=1200):
