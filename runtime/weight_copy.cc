@@ -60,15 +60,19 @@ absl::StatusOr<std::unique_ptr<WeightCopy>> WeightCopy::Start(
 
 WeightCopy::~WeightCopy() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stop_ = true;
   }
+  decided_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
 void WeightCopy::Pause(bool paused) {
-  const absl::MutexLock lock(&mutex_);
-  paused_ = paused;
+  {
+    const std::lock_guard lock(mutex_);
+    paused_ = paused;
+  }
+  decided_.notify_all();
 }
 
 void WeightCopy::Wait() {
@@ -77,8 +81,8 @@ void WeightCopy::Wait() {
 }
 
 bool WeightCopy::MayGoOn() {
-  const auto decided = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || !paused_; };
-  const absl::MutexLock lock(&mutex_, absl::Condition(&decided));
+  std::unique_lock lock(mutex_);
+  decided_.wait(lock, [this] { return stop_ || !paused_; });
   return !stop_;
 }
 

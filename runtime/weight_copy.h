@@ -1,13 +1,13 @@
 // A plan's weights move to 2 MiB pages in the background, while they are read.
 #pragma once
 
-#include <absl/base/thread_annotations.h>
 #include <absl/status/statusor.h>
-#include <absl/synchronization/mutex.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "runtime/base/mapped_block.h"
@@ -57,9 +57,10 @@ class WeightCopy {
   const bool lock_;
   std::atomic<uint64_t> moved_ = 0;
   std::atomic<bool> ended_ = false;
-  absl::Mutex mutex_;
-  bool paused_ ABSL_GUARDED_BY(mutex_) = true;
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  std::mutex mutex_;  // which the thread sanitizer sees through, unlike that of a packaged Abseil
+  std::condition_variable decided_;
+  bool paused_ = true;  // under mutex_, as stop_
+  bool stop_ = false;
   std::thread thread_;
 };
 
