@@ -7,6 +7,13 @@ target_compile_options(weft_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wno-missing-field-initializers
   # The reproducibility rules (docs/numerics.md): a product and a sum are fused only where the code says std::fma.
   -ffp-contract=off)
+# SECURITY.md: what is left of a mistake in reading a stranger's file should be an abort, not a foothold.
+target_link_options(weft_options INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
+if(NOT WEFT_SANITIZE)
+  target_compile_options(weft_options INTERFACE
+    -fstack-protector-strong -fstack-clash-protection -D_GLIBCXX_ASSERTIONS
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>)  # takes an optimiser
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # The C++ library's own stable_sort uses what it deprecates, which GCC knows to be silent about.
   target_compile_options(weft_options INTERFACE -Wno-deprecated-declarations)
