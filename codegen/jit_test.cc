@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
 #include "codegen/compiler.h"
 #include "codegen/kernel_builder.h"
 #include "codegen/kernel_harness.h"
@@ -84,6 +89,28 @@ TEST(Jit, SymbolsTellWhereFunctionsLie) {
   EXPECT_EQ(symbols[0].address, reinterpret_cast<uint64_t>(*function));
   EXPECT_GT(symbols[0].bytes, 4U);
   EXPECT_LT(symbols[0].bytes, 1000U);
+}
+
+// What the kernel says of each mapping, such as "r-xp" (proc(5)), asked while code is loaded: none
+// may be written and executed, and the code itself is of those that cannot be written.
+TEST(Jit, NoPageIsWritableAndExecutable) {
+  const auto jit = Jit::Load(ObjectOf("f", 1));
+  ASSERT_TRUE(jit.ok());
+  const auto function = (*jit)->Lookup("f");
+  ASSERT_TRUE(function.ok());
+  const auto code = reinterpret_cast<uintptr_t>(*function);
+  std::string of_code;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0;
+    uintptr_t end = 0;
+    char access[5] = {};
+    ASSERT_EQ(std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, access), 3) << line;
+    EXPECT_FALSE(access[1] == 'w' && access[2] == 'x') << line;
+    if (begin <= code && code < end) of_code = access;
+  }
+  EXPECT_EQ(of_code, "r-xp");
+  EXPECT_EQ(Call(*function), 1);
 }
 
 TEST(Jit, MissingKernelsAreNamed) {

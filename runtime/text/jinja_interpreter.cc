@@ -408,7 +408,7 @@ absl::StatusOr<Value> Interpreter::CallMacro(const MacroDefinition& macro, Scope
     auto it = std::find_if(named.begin(), named.end(),
                            [&](const auto& entry) { return entry.first == name; });
     if (it == named.end()) return std::nullopt;
-    Value value = std::move(it->second);
+    std::optional<Value> value(std::move(it->second));
     named.erase(it);
     return value;
   };

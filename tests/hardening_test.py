@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""hardening_test.py BUILD: what SECURITY.md says of the programs themselves: how they are linked, and that no page of theirs is ever
+writable and executable at once. Runs from the source folder."""
+import ctypes
+import mmap
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+TINY = pathlib.Path("tests/oracle/tiny/llama-gqa")
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+SIGSYS = 31
+
+
+def refuse_writable_code():
+    """The kernel ends this process and what it executes at the first call of mmap, mprotect or pkey_mprotect that asks for PROT_WRITE and
+    PROT_EXEC at once: a filter as seccomp(2) describes it, over struct seccomp_data."""
+    LOAD, EQUAL, AND, RETURN = 0x20, 0x15, 0x54, 0x06
+    KILL_PROCESS, ALLOW = 0x80000000, 0x7FFF0000
+    X86_64, NUMBER, ARCHITECTURE, THIRD_ARGUMENT = 0xC000003E, 0, 4, 16 + 8 * 2
+    filters = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, X86_64), (RETURN, 0, 0, KILL_PROCESS), (LOAD, 0, 0, NUMBER),
+               (EQUAL, 3, 0, 9), (EQUAL, 2, 0, 10), (EQUAL, 1, 0, 329), (RETURN, 0, 0, ALLOW),  # mmap, mprotect, pkey_mprotect
+               (LOAD, 0, 0, THIRD_ARGUMENT), (AND, 0, 0, mmap.PROT_WRITE | mmap.PROT_EXEC),
+               (EQUAL, 0, 1, mmap.PROT_WRITE | mmap.PROT_EXEC), (RETURN, 0, 0, KILL_PROCESS), (RETURN, 0, 0, ALLOW)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *entry) for entry in filters))
+    program = ctypes.create_string_buffer(struct.pack("<H6xQ", len(filters), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    zero = ctypes.c_ulong(0)
+    for call in [(PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), zero), (PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), program)]:
+        if libc.prctl(*call, zero, zero) != 0:
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+class Hardening(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(temporary.cleanup)
+        cls.folder = pathlib.Path(temporary.name)
+        cls.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(cls.folder / "cache")}
+        cls.plan = cls.folder / "m.weft"
+        cls.command("weft", "compile", TINY, "-o", cls.plan)
+        cls.expected = cls.command("weft", "run", cls.plan, "-p", "It was", "-n", 12, "--temp", 0)
+
+    @classmethod
+    def command(cls, program, *arguments):
+        result = subprocess.run([str(BUILD / program), *map(str, arguments)], capture_output=True, env=cls.environment, timeout=300, preexec_fn=refuse_writable_code)
+        if result.returncode != 0:
+            raise AssertionError(f"{program} {arguments}: exit {result.returncode} {result.stderr}")
+        return result.stdout
+
+    def test_the_filter_ends_who_asks_for_such_a_page(self):
+        request = "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC | {})"
+        for extra, code in (("0", 0), ("mmap.PROT_WRITE", -SIGSYS)):
+            result = subprocess.run([sys.executable, "-c", request.format(extra)], preexec_fn=refuse_writable_code, timeout=60)
+            self.assertEqual(result.returncode, code)
+
+    def test_every_command_runs_under_it(self):
+        # Compiled in this process, compiled for the cache and loaded from it, from plans, with and without the compiler.
+        run = ["-p", "It was", "-n", 12, "--temp", 0]
+        for program, *arguments in [("weft", "run", TINY, *run, "--no-cache"), ("weft", "run", TINY, *run), ("weft", "run", TINY, *run),
+                                    ("weft", "run", self.plan, *run), ("weft-run", self.plan, *run)]:
+            self.assertEqual(self.command(program, *arguments), self.expected, (program, arguments))
+        for arguments in (["dump", TINY, "--stage", "asm"], ["profile", TINY, "-p", 8, "-n", 2], ["verify", self.plan], ["tokenize", TINY, "-p", "It was"]):
+            self.assertNotEqual(self.command("weft", *arguments), b"", arguments)
+
+    def images(self):
+        code = list((self.folder / "cache" / "weft" / "code").glob("*.so"))
+        self.assertEqual(len(code), 1)
+        library = next(BUILD.glob("runtime/c/libweft-runtime.so"))
+        return [BUILD / "weft", BUILD / "weft-run", library], code[0]
+
+    def readelf(self, *arguments):
+        return subprocess.run(["readelf", "-W", *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+    def test_how_programs_and_plans_are_linked(self):
+        ours, code = self.images()
+        for path in [*ours, code]:
+            with self.subTest(path=path.name):
+                self.assertIn("Type:                              DYN", self.readelf("-h", path))
+                segments = re.findall(r"^  (\w+) +0x\w+ 0x\w+ 0x\w+ 0x\w+ 0x\w+ ([R ])([W ])([E ]) ", self.readelf("-l", path), re.MULTILINE)
+                kinds = {kind: (write, execute) for kind, _, write, execute in segments}
+                self.assertIn("GNU_RELRO", kinds)
+                self.assertEqual(kinds.get("GNU_STACK"), ("W", " "))
+                self.assertNotIn(("W", "E"), [(write, execute) for _, _, write, execute in segments])
+                dynamic = self.readelf("-d", path)
+                self.assertRegex(dynamic, r"\(FLAGS\).*BIND_NOW|\(BIND_NOW\)|\(FLAGS_1\).*NOW")
+                self.assertNotIn("TEXTREL", dynamic)
+        for path in ours[:2]:
+            self.assertRegex(self.readelf("-d", path), r"\(FLAGS_1\).*PIE")
+
+    def test_how_programs_are_compiled(self):
+        for path in self.images()[0]:
+            with self.subTest(path=path.name):
+                symbols = self.readelf("--dyn-syms", path)
+                self.assertIn("__stack_chk_fail", symbols)
+                self.assertRegex(symbols, r"__\w+_chk@")  # what fortified calls become
+
+
+if __name__ == "__main__":
+    unittest.main()
