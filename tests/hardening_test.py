@@ -67,7 +67,7 @@ class Hardening(unittest.TestCase):
         for program, *arguments in [("weft", "run", TINY, *run, "--no-cache"), ("weft", "run", TINY, *run), ("weft", "run", TINY, *run),
                                     ("weft", "run", self.plan, *run), ("weft-run", self.plan, *run)]:
             self.assertEqual(self.command(program, *arguments), self.expected, (program, arguments))
-        for arguments in (["dump", TINY, "--stage", "asm"], ["profile", TINY, "-p", 8, "-n", 2], ["verify", self.plan], ["tokenize", TINY, "-p", "It was"]):
+        for arguments in (["dump", TINY, "--stage", "asm"], ["profile", TINY, "-p", 8, "-n", 2], ["verify", self.plan], ["info", TINY]):
             self.assertNotEqual(self.command("weft", *arguments), b"", arguments)
 
     def images(self):
