@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
+#include "tests/fuzz/mutate.h"
 
 namespace {
 
@@ -40,4 +41,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto model = weft::LoadModel(folder, {.tokenizer = false});
   if (model.ok()) weft::fuzz::UseModel(*model);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned int seed) {
+  const auto mutate = [](absl::string_view input, size_t room, weft::fuzz::Random& random) {
+    if (input.empty()) return std::string();
+    std::string json = weft::fuzz::MutateJson(input.substr(1), room, random);
+    return json.empty() ? json : absl::StrCat(input.substr(0, 1), json);
+  };
+  return weft::fuzz::MutateInPlace(data, size, max_size, seed, mutate);
 }

@@ -1,9 +1,7 @@
 // A .weft plan: all that is read of it before its machine code runs, which is trusted as a program
 // is. Checksums stop chance, not the fuzzer: its mutator mends them, so that what is behind them is
 // tried as well.
-#include <algorithm>
-#include <cstring>
-#include <random>
+#include <string>
 #include <vector>
 
 #include "ir/text.h"
@@ -12,29 +10,28 @@
 #include "runtime/plan/plan_format.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
-
-extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
+#include "tests/fuzz/mutate.h"
 
 namespace {
 
 using weft::PlanEntry;
 
 // The file of these sections, with the checksums it takes.
-std::vector<uint8_t> Assemble(std::vector<PlanEntry> entries,
-                              const std::vector<std::vector<uint8_t>>& contents) {
+std::string Assemble(std::vector<PlanEntry> entries, const std::vector<std::string>& contents) {
   constexpr uint64_t kAlignment = 4096;
   uint64_t end = weft::EncodePlanHeader(entries, 0).size();
   for (size_t i = 0; i < entries.size(); ++i) {
     entries[i].offset = (end + kAlignment - 1) / kAlignment * kAlignment;
     entries[i].size = contents[i].size();
-    entries[i].checksum = weft::Checksum::Of(absl::MakeConstSpan(contents[i]));
+    entries[i].checksum = weft::Checksum::Of(absl::MakeConstSpan(
+        reinterpret_cast<const uint8_t*>(contents[i].data()), contents[i].size()));
     end = entries[i].offset + entries[i].size;
   }
-  std::vector<uint8_t> file = weft::EncodePlanHeader(entries, end);
+  const std::vector<uint8_t> header = weft::EncodePlanHeader(entries, end);
+  std::string file(header.begin(), header.end());
   file.resize(end);
   for (size_t i = 0; i < entries.size(); ++i)
-    std::copy(contents[i].begin(), contents[i].end(),
-              file.begin() + static_cast<std::ptrdiff_t>(entries[i].offset));
+    contents[i].copy(file.data() + entries[i].offset, contents[i].size());
   return file;
 }
 
@@ -57,21 +54,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
                                           unsigned int seed) {
-  std::minstd_rand random(seed);
-  const auto entries = weft::DecodePlanHeader(absl::MakeConstSpan(data, size), "x");
-  // Now and then the bytes as they stand, checksums wrong.
-  if (!entries.ok() || entries->empty() || random() % 8 == 0)
-    return LLVMFuzzerMutate(data, size, max_size);
-  std::vector<std::vector<uint8_t>> contents;
-  for (const PlanEntry& entry : *entries)
-    contents.emplace_back(data + entry.offset, data + entry.offset + entry.size);
-  std::vector<uint8_t>& chosen = contents[random() % contents.size()];
-  const size_t before = chosen.size();
-  chosen.resize(before + std::min<size_t>(1024, max_size - std::min(max_size, size)));
-  if (chosen.empty()) return LLVMFuzzerMutate(data, size, max_size);
-  chosen.resize(LLVMFuzzerMutate(chosen.data(), before, chosen.size()));
-  const std::vector<uint8_t> file = Assemble(*entries, contents);
-  if (file.size() > max_size) return LLVMFuzzerMutate(data, size, max_size);
-  std::memcpy(data, file.data(), file.size());
-  return file.size();
+  // One section, as JSON where it is that, and all checksums.
+  const auto mutate = [](absl::string_view input, size_t room, weft::fuzz::Random& random) {
+    const absl::Span<const uint8_t> file(reinterpret_cast<const uint8_t*>(input.data()),
+                                         input.size());
+    const auto entries = weft::DecodePlanHeader(file, "x");
+    if (!entries.ok() || entries->empty()) return std::string();
+    std::vector<std::string> contents;
+    for (const PlanEntry& entry : *entries)
+      contents.emplace_back(input.substr(entry.offset, entry.size));
+    std::string& chosen = contents[weft::fuzz::Below(contents.size(), random)];
+    std::string json;
+    if (random() % 2 == 0) json = weft::fuzz::MutateJson(chosen, room, random);
+    chosen = json.empty() ? weft::fuzz::MutateBytes(chosen, room, random) : json;
+    return Assemble(*entries, contents);
+  };
+  return weft::fuzz::MutateInPlace(data, size, max_size, seed, mutate);
 }

@@ -2,6 +2,7 @@
 #include "frontends/safetensors.h"
 #include "runtime/abi/check.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/mutate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto tensors = weft::ParseSafetensorsHeader(absl::MakeConstSpan(data, size), "x", 0);
@@ -14,4 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     end = tensor.offset + tensor.bytes;
   }
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned int seed) {
+  return weft::fuzz::MutateInPlace(data, size, max_size, seed, weft::fuzz::MutateSafetensors);
 }

@@ -2,6 +2,7 @@
 #include "runtime/abi/check.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
+#include "tests/fuzz/mutate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto tokenizer = weft::Tokenizer::FromTokenizerJson(
@@ -15,4 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto same = again->Encode("Hello, World! 12");
   WEFT_CHECK(ids.ok() == same.ok() && (!ids.ok() || *ids == *same));
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned int seed) {
+  return weft::fuzz::MutateInPlace(data, size, max_size, seed, weft::fuzz::MutateJson);
 }
