@@ -1,5 +1,5 @@
 // Rows of activations to int8: per block of 32 the scale amax/127 in F32, round half to even, and
-// the sum of the quants.
+// the sum of the quants. What is no number makes its block NaN.
 #include <limits>
 
 #include "codegen/emitters.h"
@@ -14,26 +14,33 @@ void EmitQuantizedBlock(KernelBuilder& k, Value low, Value high, Value row, Valu
   llvm::IRBuilder<>& b = k.ir();
   auto* bytes = llvm::FixedVectorType::get(b.getInt8Ty(), kLanes);
   Value halves[2] = {low, high};
-  Value a = k.Abs(low);
-  Value c = k.Abs(high);
-  Value amax = k.ReduceMax(b.CreateSelect(b.CreateFCmpOGT(a, c), a, c));
+  // Sizes compare as their bits do, with infinity and NaN above all numbers.
+  Value a = b.CreateBitCast(k.Abs(low), k.I32Vector());
+  Value c = b.CreateBitCast(k.Abs(high), k.I32Vector());
+  Value largest = k.ReduceMaxI32(b.CreateSelect(b.CreateICmpSGT(a, c), a, c));
+  Value amax = b.CreateBitCast(largest, b.getFloatTy());
   // Where 127/amax is not finite (amax 0, or so small that the quants would mean nothing) the
   // block counts as zeros.
   Value ratio = b.CreateFDiv(k.F32(127), amax);
   Value finite = b.CreateFCmpOLT(ratio, k.F32(std::numeric_limits<double>::infinity()));
   Value inverse = b.CreateSelect(finite, ratio, k.F32(0));
+  // A block that holds an infinity or a NaN stands for NaNs, whatever its quants are: these are
+  // zeros.
+  Value numbers = b.CreateFCmpOLT(amax, k.F32(std::numeric_limits<double>::infinity()));
   Value total = k.SplatI32(0);
   for (int half = 0; half < 2; ++half) {
+    Value scaled = b.CreateFMul(halves[half], k.Splat(inverse));
+    scaled = b.CreateSelect(numbers, scaled, k.ZeroF32());
     // 1.5 · 2^23 rounds the sum to an integer (half to even), which then stands in the low bits.
-    Value rounded =
-        b.CreateFAdd(b.CreateFMul(halves[half], k.Splat(inverse)), k.SplatF32(12582912.0));
+    Value rounded = b.CreateFAdd(scaled, k.SplatF32(12582912.0));
     Value quants = b.CreateSub(b.CreateBitCast(rounded, k.I32Vector()), k.SplatI32(0x4B400000));
     total = b.CreateAdd(total, quants);
     Value place = k.Offset(k.Element(row, index, kBlock), half * kLanes);
     b.CreateAlignedStore(b.CreateTrunc(quants, bytes), place, llvm::Align(16));
   }
-  b.CreateStore(b.CreateFDiv(amax, k.F32(127)),
-                k.Element(k.Offset(row, ActivationScales(width)), index, 4));
+  Value scale = b.CreateSelect(numbers, b.CreateFDiv(amax, k.F32(127)),
+                               k.F32(std::numeric_limits<double>::quiet_NaN()));
+  b.CreateStore(scale, k.Element(k.Offset(row, ActivationScales(width)), index, 4));
   b.CreateStore(k.ReduceAddI32(total), k.Element(k.Offset(row, ActivationSums(width)), index, 4));
 }
 

@@ -346,6 +346,13 @@ class Runner {
     ASSERT_EQ(actual.dims, expected.dims);
     EXPECT_EQ(actual.ints, expected.ints);
     for (size_t i = 0; i < expected.floats.size(); ++i) {
+      if (!std::isfinite(expected.floats[i])) {
+        const bool same = std::isnan(expected.floats[i]) ? std::isnan(actual.floats[i])
+                                                         : actual.floats[i] == expected.floats[i];
+        ASSERT_TRUE(same) << expected.floats[i] << " expected, not " << actual.floats[i]
+                          << ": value " << i << " of " << ir::PrintNode(module_, id);
+        continue;
+      }
       const double bound = tolerance_ * (1 + std::fabs(expected.floats[i]));
       ASSERT_NEAR(actual.floats[i], expected.floats[i], bound)
           << "value " << i << " of " << ir::PrintNode(module_, id);

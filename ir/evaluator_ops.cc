@@ -147,7 +147,8 @@ Value Pack(const EvalContext& context, const Node& node, Operands operands) {
   return Stack(stacked);
 }
 
-// As the kernels quantise activations: blocks of 32, scale amax/127 in F32, round half to even.
+// As the kernels quantise activations: blocks of 32, scale amax/127 in F32, round half to even. A
+// block that holds an infinity or a NaN becomes NaN as a whole.
 Value Quantize(const Value& x) {
   Value result = x;
   for (int64_t row = 0; row < x.rows(); ++row) {
@@ -155,10 +156,14 @@ Value Quantize(const Value& x) {
       const int64_t end = std::min(begin + 32, x.columns());
       float* values = result.floats.data() + row * x.columns();
       float amax = 0;
-      for (int64_t i = begin; i < end; ++i) amax = std::max(amax, std::fabs(values[i]));
+      for (int64_t i = begin; i < end; ++i) {
+        const float size = std::isfinite(values[i]) ? std::fabs(values[i]) : NAN;
+        if (!(size <= amax)) amax = size;
+        if (std::isnan(amax)) break;
+      }
       // No inverse where amax is 0 or below 2^-121, where it is beyond F32: the block counts as 0.
       const float quotient = 127.0F / amax;
-      const float inverse = std::isinf(quotient) ? 0.0F : quotient;
+      const float inverse = std::isinf(quotient) ? 0.0F : quotient;  // NaN stays
       const float scale = amax / 127.0F;
       for (int64_t i = begin; i < end; ++i) values[i] = std::nearbyint(values[i] * inverse) * scale;
     }

@@ -289,6 +289,24 @@ TEST_F(EvaluatorOpsTest, QuantizeOfNothingIsZero) {
   EXPECT_THAT(Run("%4 = quantize %3 : q8a[T,2]").floats, ElementsAre(0, 0, 0, 0, 0, 0));
 }
 
+// A block's quants cannot tell which of its values is no number.
+TEST_F(EvaluatorOpsTest, QuantizeOfWhatIsNoNumberIsNan) {
+  std::vector<std::vector<float>> rows(3, std::vector<float>(34, 1));
+  rows[0][30] = NAN;
+  rows[1][0] = INFINITY;
+  rows[2][31] = -INFINITY;
+  X(rows);
+  const std::vector<float> result = Run("%4 = quantize %3 : q8a[T,34]").floats;
+  ASSERT_EQ(result.size(), 3U * 34);
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (i % 34 < 32) {
+      EXPECT_TRUE(std::isnan(result[i])) << i;
+    } else {
+      EXPECT_FLOAT_EQ(result[i], 1) << i;
+    }
+  }
+}
+
 TEST_F(EvaluatorOpsTest, QuantisedWeightsTakeQuantisedActivations) {
   X({{127, 2.5}});
   Tensor("w", "f32", {1, 2}, {0, 127});

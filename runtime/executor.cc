@@ -328,6 +328,7 @@ void Executor::RunWorker(int worker, const KernelContext& context, Timer timer) 
     // Workers see the flag at different groups, but all know behind the next barrier. Until its end
     // the run goes from barrier to barrier, so that all meet.
     if (Cancelled()) skipped_.store(true, std::memory_order_relaxed);
+    SchedulePoint();
     const bool serial = steps.kind == StepGroup::Kind::kSerial;
     const auto meet = [&] {
       if (skipped_.load(std::memory_order_relaxed)) return;

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "runtime/schedule_point.h"
+
 namespace weft {
 
 // What is left of one worker's part. Each worker streams through weights that lie side by side, and
@@ -43,6 +45,7 @@ void TakeShares(absl::Span<UnitShare> shares, int worker, int64_t grain, const B
     UnitShare& share = shares[(static_cast<size_t>(worker) + i) % shares.size()];
     // Looking before adding keeps the line shared once the units are gone.
     while (share.next.load(std::memory_order_relaxed) < share.end) {
+      SchedulePoint();
       const int64_t begin = share.next.fetch_add(grain, std::memory_order_relaxed);
       if (begin >= share.end) break;
       body(begin, std::min(begin + grain, share.end));

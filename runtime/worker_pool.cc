@@ -14,6 +14,7 @@
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/float_environment.h"
+#include "runtime/schedule_point.h"
 
 namespace weft {
 namespace {
@@ -72,6 +73,7 @@ void WorkerPool::Work(int index) {
       const ScopedFloatEnvironment environment;
       (*job_)(index);
     }
+    SchedulePoint();
     if (running_.value.fetch_sub(1) == 1) Wake(running_);
   }
 }
@@ -81,6 +83,7 @@ void WorkerPool::Run(absl::FunctionRef<void(int)> fn) {
   if (!threads_.empty()) {
     running_.value.store(static_cast<uint32_t>(threads_.size()), std::memory_order_relaxed);
     epoch_.value.fetch_add(1);
+    SchedulePoint();
     Wake(epoch_);
   }
   {
@@ -97,11 +100,13 @@ void WorkerPool::Barrier(absl::FunctionRef<void()> last) {
     return;
   }
   const uint32_t epoch = barrier_epoch_.value.load(std::memory_order_relaxed);
+  SchedulePoint();
   if (arrived_.value.fetch_add(1, std::memory_order_acq_rel) < threads_.size()) {
     WaitWhile(barrier_epoch_, epoch);
     return;
   }
   last();
+  SchedulePoint();
   arrived_.value.store(0, std::memory_order_relaxed);
   barrier_epoch_.value.store(epoch + 1);
   Wake(barrier_epoch_);
@@ -121,8 +126,11 @@ uint32_t WorkerPool::WaitWhile(Word& word, uint32_t old) const {
   // has counted itself, and the kernel does once more before it sleeps. All of this is
   // sequentially consistent: a store that is only a release may become visible after the look at
   // the sleepers, and both miss each other.
+  SchedulePoint();
   word.sleepers.fetch_add(1);
+  SchedulePoint();
   while ((value = word.value.load()) == old) {
+    SchedulePoint();
     // Errors are a value that has changed meanwhile and signals: both mean to look again.
     (void)syscall(SYS_futex, &word.value, FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
   }
@@ -132,6 +140,7 @@ uint32_t WorkerPool::WaitWhile(Word& word, uint32_t old) const {
 
 // After a change of the value.
 void WorkerPool::Wake(Word& word) {
+  SchedulePoint();
   if (word.sleepers.load() == 0) return;
   (void)syscall(SYS_futex, &word.value, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/c/seed_option.h"
 #include "runtime/chat_prompt.h"
 #include "runtime/generate.h"
 #include "runtime/sampling/sampler.h"
@@ -212,6 +213,7 @@ void AddSamplingOptions(CLI::App* command, SamplerOptions* sampling) {
                    "how many tokens are recent (default 64)")
       ->type_name("N");
   command->add_option("-s,--seed", sampling->seed, "seed of the sampler (default: the time)")
+      ->check(kSeed)
       ->type_name("SEED");
 }
 

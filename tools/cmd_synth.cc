@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/c/seed_option.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
@@ -67,6 +68,7 @@ void AddSynth(CLI::App* app, Command* chosen) {
   command
       ->add_option("--seed", arguments->seed,
                    "the same seed gives the same bytes, everywhere (default 0)")
+      ->check(kSeed)
       ->type_name("N");
   command
       ->add_option("--dtype", arguments->type,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
 #include "runtime/base/status_macros.h"
 #include "tools/arguments.h"
@@ -39,7 +40,7 @@ double Divergence(absl::Span<const float> reference, const LogSoftmax& p,
 
 // One window of the text, in blocks so that the logits of a model and of the reference are at hand
 // together.
-absl::Status EvaluateWindow(absl::Span<const int32_t> ids, Session* reference,
+absl::Status EvaluateWindow(absl::Span<const int32_t> ids, int64_t window, Session* reference,
                             absl::Span<Session* const> models, std::vector<TextScore>* scores) {
   if (reference != nullptr) reference->Reset();
   for (Session* model : models) model->Reset();
@@ -61,8 +62,13 @@ absl::Status EvaluateWindow(absl::Span<const int32_t> ids, Session* reference,
             const auto row = absl::MakeConstSpan(expected).subspan(
                 expected.empty() ? 0 : (static_cast<size_t>(position) - begin) * logits.size(),
                 expected.empty() ? 0 : logits.size());
-            (*scores)[i].Add(logits, row, ids[next]);
-            return absl::OkStatus();
+            TextScore& score = (*scores)[i];
+            score.Add(logits, row, ids[next]);
+            if (std::isfinite(score.nll) && std::isfinite(score.kl)) return absl::OkStatus();
+            return absl::DataLossError(
+                absl::StrCat("the logits after token ", position + 1, " of window ", window + 1,
+                             " are NaN or infinite: broken weights? (docs/numerics.md, \"Broken "
+                             "numbers\")"));
           }));
     }
   }
@@ -91,8 +97,8 @@ absl::StatusOr<TextScores> EvaluateText(absl::Span<const int32_t> ids, Session* 
   scores.models.resize(models.size());
   const auto window = static_cast<size_t>(models[0]->context());
   for (size_t begin = 0; begin < ids.size(); begin += window, ++scores.windows) {
-    WEFT_RETURN_IF_ERROR(
-        EvaluateWindow(ids.subspan(begin, window), reference, models, &scores.models));
+    WEFT_RETURN_IF_ERROR(EvaluateWindow(ids.subspan(begin, window), scores.windows, reference,
+                                        models, &scores.models));
     progress(std::min(begin + window, ids.size()));
   }
   return scores;

@@ -25,18 +25,21 @@ using ir::SourceTensor;
 // milliseconds, beside which starting threads for it counts for nothing.
 constexpr int64_t kPieceBytes = int64_t{32} << 20;
 
-// Runs task(0 … count-1) on `threads` threads; the first error wins.
+// Runs task(0 … count-1) on `threads` threads. Of errors that of the lowest task wins, whatever the
+// threads do: tasks are taken in order, so those below one that failed all run to their end.
 Status ParallelFor(int threads, int64_t count, const std::function<Status(int64_t)>& task) {
   std::atomic<int64_t> next{0};
   std::atomic<bool> failed{false};
   absl::Mutex mutex;
   Status first;
+  int64_t lowest = count;
   const auto work = [&] {
     for (int64_t i = next++; i < count && !failed; i = next++) {
       if (Status status = task(i); !status.ok()) {
         failed = true;
         absl::MutexLock lock(&mutex);
-        if (first.ok()) first = status;
+        if (i < lowest) first = status;
+        lowest = std::min(lowest, i);
       }
     }
   };
@@ -79,6 +82,14 @@ class WeightRows {
   int64_t count() const { return count_; }
   int64_t width() const { return width_; }
 
+  absl::string_view name() const { return tensor_.name; }
+
+  // Where the file's tensor has column `column` of the node's row: "[3, 40]".
+  std::string Index(int64_t row, int64_t column) const {
+    return transposed_ ? absl::StrCat("[", column, ", ", first_ + row, "]")
+                       : absl::StrCat("[", first_ + row, ", ", column, "]");
+  }
+
   // Row `row` of the node as F32.
   Status Read(int64_t row, absl::Span<float> out) const {
     if (!transposed_) return reader_.Read(tensor_, (first_ + row) * width_, out);
@@ -115,6 +126,40 @@ struct RowBuffer {
   std::vector<uint8_t> blocks;  // Q8_0
 };
 
+// The first of a row's blocks whose scale is NaN or infinite; `count` where none is.
+int64_t FirstUnusable(const uint8_t* blocks, int64_t count) {
+  constexpr uint8_t kExponent = 0x7C;  // of an F16, in its upper byte: all ones in both
+  int64_t block = 0;
+  while (block < count && (blocks[block * kQ8BlockBytes + 1] & kExponent) != kExponent) ++block;
+  return block;
+}
+
+// Why the block cannot be used, with what to do. `values` are those it was made of; null where it
+// stood so in the file.
+Status Unusable(const WeightRows& weight, int64_t row, int64_t block, const float* values) {
+  std::string what;
+  int64_t column = block * kBlock;
+  if (values == nullptr) {
+    what = "begins a q8_0 block whose scale is infinite or NaN";
+  } else {
+    const float* const begin = values + column;
+    const float* const end = begin + kBlock;
+    const auto smaller = [](float a, float b) { return std::fabs(a) < std::fabs(b); };
+    const float* worst = std::find_if(begin, end, [](float x) { return !std::isfinite(x); });
+    if (worst == end) worst = std::max_element(begin, end, smaller);
+    column = worst - values;
+    what = std::isnan(*worst) ? "is NaN, which q8_0 cannot hold"
+           : std::isinf(*worst)
+               ? "is infinite, which q8_0 cannot hold"
+               : absl::StrCat("is ", *worst,
+                              ", too large for q8_0, whose scales are F16 and hold "
+                              "1/127 of a block's largest value");
+  }
+  return absl::DataLossError(absl::StrCat(
+      "tensor '", weight.name(), "': the value at ", weight.Index(row, column), " ", what,
+      "; damaged weights? --weight-format '", weight.name(), "=f32' takes them as they are"));
+}
+
 void ScatterFloats(const float* row, int64_t width, int64_t lane, uint8_t* panel) {
   for (int64_t k = 0; k < width; ++k) std::memcpy(panel + (k * kPanelRows + lane) * 4, row + k, 4);
 }
@@ -137,6 +182,8 @@ Status PackRow(const WeightRows& weight, int64_t row, DataType format, int64_t l
     absl::StatusOr<const uint8_t*> blocks = weight.Blocks(row);
     if (!blocks.ok()) return blocks.status();
     if (*blocks != nullptr) {
+      const int64_t unusable = FirstUnusable(*blocks, Blocks(width));
+      if (unusable < Blocks(width)) return Unusable(weight, row, unusable, nullptr);
       ScatterBlocks(*blocks, Blocks(width), lane, panel);
       return absl::OkStatus();
     }
@@ -147,6 +194,8 @@ Status PackRow(const WeightRows& weight, int64_t row, DataType format, int64_t l
     ScatterFloats(buffer->values.data(), width, lane, panel);
   } else {
     QuantizeQ8_0(buffer->values.data(), Blocks(width) * kBlock, buffer->blocks.data());
+    const int64_t unusable = FirstUnusable(buffer->blocks.data(), Blocks(width));
+    if (unusable < Blocks(width)) return Unusable(weight, row, unusable, buffer->values.data());
     ScatterBlocks(buffer->blocks.data(), Blocks(width), lane, panel);
   }
   return absl::OkStatus();

@@ -35,6 +35,8 @@ struct PackReport {
 // `rope_table` nodes hold. `weights` must come zeroed and reach to the end of the last of them.
 // Needs memory for the largest transposed tensor in F32, and of the files and `weights` some 100 MB
 // at a time. The result does not depend on the number of threads, nor on what is copied.
+// DataLoss for a q8_0 weight of which a value is NaN or infinite, or a scale beyond F16's range;
+// f32 weights hold whatever the file does.
 absl::StatusOr<PackReport> PackWeights(const ir::Module& module, const ir::WeightReader& reader,
                                        absl::Span<uint8_t> weights, const PackOptions& options);
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -77,6 +78,7 @@ TEST(Pack, F32Panels) {
 TEST(Pack, Q8_0BlocksKeepTheirBytes) {
   Reader reader;
   for (int i = 0; i < 17 * 2 * 34; ++i) reader.raw.push_back(static_cast<uint8_t>(i * 37 + 128));
+  for (size_t i = 1; i < reader.raw.size(); i += 34) reader.raw[i] &= 0xBF;  // scales below 2
   const std::vector<uint8_t> out = Pack(R"(module "m" {
     tensor "w" : q8_0[17,64] {file=0, offset=0}
     %0 = weight {tensor="w"} : q8_0[17,64]
@@ -247,6 +249,89 @@ TEST(Pack, IsInterrupted) {
   const auto report =
       PackWeights(*ir::Parse(kF32), Reader(), absl::MakeSpan(out), {.cancel = &cancel});
   EXPECT_TRUE(absl::IsCancelled(report.status()));
+}
+
+// 40 rows of 40 columns, so that the second block ends in padding.
+constexpr char kQ8[] = R"(module "m" {
+  tensor "a.w" : f32[40,40] {file=0, offset=0}
+  %0 = weight {tensor="a.w"} : f32[40,40]
+  %1 = pack %0 {format="q8_0", layout="panels16", space="weights", address=0, bytes=3264} : q8_0[40,40]{panels16}
+  return %1
+})";
+
+TEST(Pack, WhatQ8_0CannotHoldIsAnErrorThatSaysWhereAndWhatToDo) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::pair<float, std::string> cases[] = {
+      {std::nanf(""), "is NaN, which q8_0 cannot hold"},
+      {infinity, "is infinite, which q8_0 cannot hold"},
+      {-infinity, "is infinite, which q8_0 cannot hold"},
+      {-1e9F, "is -1e+09, too large for q8_0"},
+      {std::numeric_limits<float>::max(), "is 3.40282e+38, too large for q8_0"}};
+  for (const auto& [value, what] : cases) {
+    for (int threads : {1, 4}) {
+      Reader reader;
+      for (int i = 0; i < 40 * 40; ++i) reader.values.push_back(static_cast<float>(i % 7 - 3));
+      // Of several the one in the lowest panel is told.
+      for (const size_t at : {39 * 40 + 1, 21 * 40 + 37}) reader.values[at] = value;
+      std::vector<uint8_t> out(3264);
+      const absl::Status status =
+          PackWeights(*ir::Parse(kQ8), reader, absl::MakeSpan(out), {.threads = threads}).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+      const std::string message(status.message());
+      EXPECT_THAT(message, HasSubstr("tensor 'a.w': the value at [21, 37] " + what));
+      EXPECT_THAT(message, HasSubstr("--weight-format 'a.w=f32'"));
+    }
+  }
+}
+
+// 65520 is the first number that F16 rounds to infinity.
+TEST(Pack, TheLargestValueThatQ8_0Holds) {
+  const float limit = 65520.0F * 127;
+  Reader reader;
+  reader.values.assign(40 * 40, 1);
+  std::vector<uint8_t> out(3264);
+  reader.values[5] = std::nextafter(limit, 0.0F);
+  EXPECT_TRUE(PackWeights(*ir::Parse(kQ8), reader, absl::MakeSpan(out), {}).ok());
+  reader.values[5] = limit;
+  EXPECT_EQ(PackWeights(*ir::Parse(kQ8), reader, absl::MakeSpan(out), {}).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+TEST(Pack, TransposedTensorsAreIndexedAsInTheFile) {
+  Reader reader;
+  reader.values.assign(32 * 18, 1);
+  reader.values[20 * 18 + 9] = std::nanf("");
+  std::vector<uint8_t> out(1088);
+  const absl::Status status = PackWeights(*ir::Parse(R"(module "m" {
+    tensor "w" : f32[32,18] {file=0, offset=0}
+    %0 = weight {tensor="w", transposed=true, rows=[1, 18]} : f32[17,32]
+    %1 = pack %0 {format="q8_0", layout="panels16", space="weights", address=0, bytes=1088} : q8_0[17,32]{panels16}
+    return %1
+  })"),
+                                          reader, absl::MakeSpan(out), {})
+                                  .status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr("the value at [20, 9] is NaN"));
+}
+
+TEST(Pack, BlocksOfTheFileWithoutAScale) {
+  for (const int scale : {0x7C00, 0xFC00, 0x7E01}) {
+    Reader reader;
+    reader.raw.assign(size_t{17} * 2 * 34, 1);
+    reader.raw[(16 * 2 + 1) * 34] = static_cast<uint8_t>(scale & 0xFF);
+    reader.raw[(16 * 2 + 1) * 34 + 1] = static_cast<uint8_t>(scale >> 8);
+    std::vector<uint8_t> out(2176);
+    const absl::Status status = PackWeights(*ir::Parse(R"(module "m" {
+      tensor "w" : q8_0[17,64] {file=0, offset=0}
+      %0 = weight {tensor="w"} : q8_0[17,64]
+      %1 = pack %0 {format="q8_0", layout="panels16", space="weights", address=0, bytes=2176} : q8_0[17,64]{panels16}
+      return %1
+    })"),
+                                            reader, absl::MakeSpan(out), {})
+                                    .status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("the value at [16, 32] begins a q8_0 block whose scale is infinite"));
+  }
 }
 
 TEST(Pack, ReadErrorsNameTheWeight) {

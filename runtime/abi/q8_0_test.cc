@@ -17,10 +17,10 @@ namespace weft {
 namespace {
 
 // The bytes of one tensor of the oracle's vectors (made by the gguf package; see
-// tests/oracle/make_vectors.py).
+// tests/oracle/make_vectors.py and make_q8_0_edges.py).
 template <typename T>
-std::vector<T> OracleTensor(const std::string& name) {
-  std::ifstream stream("tests/oracle/vectors/dequant.safetensors", std::ios::binary);
+std::vector<T> OracleTensor(const std::string& name, const std::string& of = "dequant") {
+  std::ifstream stream("tests/oracle/vectors/" + of + ".safetensors", std::ios::binary);
   const std::string file{std::istreambuf_iterator<char>(stream), {}};
   uint64_t header_bytes = 0;
   EXPECT_GT(file.size(), sizeof(header_bytes));
@@ -41,6 +41,22 @@ TEST(Q8_0, QuantisesAsTheGgufPackage) {
   std::vector<uint8_t> blocks(expected.size());
   QuantizeQ8_0(input.data(), static_cast<int64_t>(input.size()), blocks.data());
   EXPECT_EQ(blocks, expected);
+}
+
+// Scales that are subnormal in F16, tie between two of them, round to zero (the quants stay), or
+// are the largest; values that are subnormal in F32.
+TEST(Q8_0, QuantisesEdgesAsTheGgufPackage) {
+  const auto input = OracleTensor<float>("x", "q8_0-edges");
+  const auto expected = OracleTensor<uint8_t>("raw", "q8_0-edges");
+  const size_t count = input.size() / kQ8BlockValues;
+  ASSERT_GT(count, 300U);
+  ASSERT_EQ(expected.size(), count * kQ8BlockBytes);
+  for (size_t i = 0; i < count; ++i) {
+    std::vector<uint8_t> block(kQ8BlockBytes);
+    QuantizeQ8_0(&input[i * kQ8BlockValues], kQ8BlockValues, block.data());
+    const auto begin = expected.begin() + static_cast<std::ptrdiff_t>(i * kQ8BlockBytes);
+    EXPECT_EQ(block, std::vector<uint8_t>(begin, begin + kQ8BlockBytes)) << "block " << i;
+  }
 }
 
 TEST(Q8_0, DequantisesAsTheGgufPackage) {

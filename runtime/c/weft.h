@@ -138,7 +138,8 @@ WEFT_API weft_error* weft_session_prefill(weft_session* session, const int32_t* 
 WEFT_API weft_error* weft_session_decode(weft_session* session, int32_t id);
 /* weft_plan_vocab() floats, valid until the session's next call; NULL before the first. */
 WEFT_API const float* weft_session_logits(const weft_session* session);
-/* The lowest id of the largest of them; -1 before the first. */
+/* The lowest id of the largest of them (NaN is none; 0 where all are NaN); -1 before the first.
+ * weft_sampler_sample refuses logits that hold a NaN. */
 WEFT_API int32_t weft_session_argmax(const weft_session* session);
 /* Tokens so far. */
 WEFT_API int64_t weft_session_position(const weft_session* session);

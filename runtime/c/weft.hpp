@@ -72,8 +72,13 @@ class Plan {
 
   std::string ApplyChatTemplate(const std::vector<Message>& messages) const {
     std::vector<weft_message> given;
-    for (const Message& message : messages)
+    for (const Message& message : messages) {
+      if (message.role.find('\0') != std::string::npos ||
+          message.content.find('\0') != std::string::npos) {
+        throw Error(WEFT_INVALID_ARGUMENT, "a message holds a NUL byte, where C's strings end");
+      }
       given.push_back({message.role.c_str(), message.content.c_str()});
+    }
     size_t length = 0;
     Check(weft_apply_chat_template(get(), given.data(), given.size(), nullptr, 0, &length));
     std::string text(length, '\0');

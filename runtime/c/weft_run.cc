@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "runtime/c/seed_option.h"
 #include "runtime/c/weft.hpp"
 
 namespace {
@@ -164,7 +165,8 @@ int main(int argc, char** argv) {
   app.add_option("--min-p", arguments.min_p,
                  "from those at least P times as likely as the likeliest (default: the model's, "
                  "else 0.05)");
-  app.add_option("--seed", arguments.seed, "seed of the sampler (default: the time)");
+  app.add_option("--seed", arguments.seed, "seed of the sampler (default: the time)")
+      ->check(weft::kSeed);
   auto* chat = app.add_flag("--chat", arguments.chat,
                             "put the prompt into the model's chat template, as the user's message");
   app.add_option("--system", arguments.system, "with --chat: the system's message")

@@ -19,18 +19,22 @@ absl::Status OutOfRange(absl::string_view option, double value, absl::string_vie
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-absl::Status Infinite(size_t id) {
-  return absl::DataLossError(
-      absl::StrCat("the logit of token ", id, " is infinite: broken weights?"));
+// Of logits that are no numbers one could choose by. -infinity is one: it is never chosen.
+absl::Status Unusable(size_t id, float logit) {
+  return absl::DataLossError(absl::StrCat("the logit of token ", id, " is ",
+                                          std::isnan(logit) ? "NaN" : "infinite",
+                                          ": broken weights? (docs/numerics.md, \"Broken "
+                                          "numbers\")"));
 }
 
 // Logits looked at together; compilers make vectors of a loop with a fixed count.
 constexpr size_t kBlock = 32;
 
-bool NoneAbove(const float* logits, float least) {
-  int above = 0;
-  for (size_t i = 0; i < kBlock; ++i) above |= logits[i] > least ? 1 : 0;
-  return above == 0;
+// False also where one is NaN.
+bool AllAtMost(const float* logits, float least) {
+  int at_most = 1;
+  for (size_t i = 0; i < kBlock; ++i) at_most &= logits[i] <= least ? 1 : 0;
+  return at_most != 0;
 }
 
 // Most likely first, the lower id first among equals.
@@ -79,7 +83,7 @@ absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits) {
   if (!accepted_.empty()) {
     // Penalties bring infinite logits back into the range.
     const auto infinite = std::find(logits.begin(), logits.end(), kInfinity);
-    if (infinite != logits.end()) return Infinite(size_t(infinite - logits.begin()));
+    if (infinite != logits.end()) return Unusable(size_t(infinite - logits.begin()), kInfinity);
     logits_.assign(logits.begin(), logits.end());
     Penalize();
     logits = logits_;
@@ -87,10 +91,7 @@ absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits) {
   const size_t keep = options_.temperature == 0.0f ? 1 : size_t(options_.top_k);
   if (absl::Status status = Collect(logits, keep == 0 ? logits.size() : keep); !status.ok())
     return status;
-  if (candidates_.empty()) {
-    return absl::DataLossError(
-        absl::StrCat("every one of ", logits.size(), " logits is NaN: broken weights?"));
-  }
+  if (candidates_.empty()) return absl::DataLossError("there are no logits to choose by");
   // At temperature 0; or equal weights of zero, with nothing to choose by.
   if (options_.temperature == 0.0f || std::isinf(candidates_[0].logit)) return candidates_[0].id;
   CutTopP();
@@ -106,9 +107,12 @@ void Sampler::Penalize() {
   for (int32_t id : ids) {
     if (id < 0 || size_t(id) >= logits_.size()) continue;
     float& logit = logits_[size_t(id)];
+    if (logit == -kInfinity) continue;
     logit = logit > 0.0f ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
-    // A penalty below 1 may lift a large logit beyond the range.
-    logit = std::min(logit, std::numeric_limits<float>::max());
+    // What leaves the range must not become as unlikely as what cannot be, nor more likely than
+    // all.
+    constexpr float kLargest = std::numeric_limits<float>::max();
+    if (!std::isnan(logit)) logit = std::clamp(logit, -kLargest, kLargest);
   }
 }
 
@@ -122,14 +126,14 @@ absl::Status Sampler::Collect(absl::Span<const float> logits, size_t keep) {
   float least = 0;
   for (size_t i = 0; i < logits.size();) {
     const size_t end = std::min(i + kBlock, logits.size());
-    if (full && end - i == kBlock && NoneAbove(&logits[i], least)) {
+    if (full && end - i == kBlock && AllAtMost(&logits[i], least)) {
       i = end;
       continue;
     }
     for (; i < end; ++i) {
       const float logit = logits[i];
-      if (full ? !(logit > least) : std::isnan(logit)) continue;
-      if (logit == kInfinity) return Infinite(i);
+      if (std::isnan(logit) || logit == kInfinity) return Unusable(i, logit);
+      if (full && logit <= least) continue;
       candidates_.push_back({logit, int32_t(i)});
       if (candidates_.size() < room) continue;
       const auto last = candidates_.begin() + std::ptrdiff_t(keep) - 1;

@@ -34,9 +34,9 @@ class Sampler {
   // InvalidArgument names the option that is out of range.
   static absl::StatusOr<Sampler> Create(const SamplerOptions& options);
 
-  // An index into `logits`. A NaN is never chosen; DataLoss if every logit is NaN or one is
-  // +infinity, which only damaged weights give. At temperature 0 the lowest id of the largest
-  // logit, and nothing is drawn.
+  // An index into `logits`. DataLoss if one is NaN or +infinity, which only damaged weights give,
+  // or if there are none. -infinity is a logit like others, though never chosen while there is
+  // another. At temperature 0 the lowest id of the largest logit, and nothing is drawn.
   absl::StatusOr<int32_t> Sample(absl::Span<const float> logits);
 
   // Tells the repeat penalty of a token in the text, of the prompt as well as generated. Ids beyond

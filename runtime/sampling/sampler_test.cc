@@ -128,12 +128,11 @@ TEST(SamplerTruncation, TopKOfManyIsThatOfSortingThemAll) {
       std::vector<float> logits(size);
       for (float& logit : logits) {
         logit = static_cast<float>(next(values)) - static_cast<float>(values);
-        if (next(10) == 0) logit = next(2) == 0 ? kNan : -kInfinity;
+        if (next(20) == 0) logit = -kInfinity;
       }
       logits[next(static_cast<uint32_t>(size))] = 1;  // one at least is finite
       std::vector<int32_t> sorted;
-      for (size_t i = 0; i < size; ++i)
-        if (!std::isnan(logits[i])) sorted.push_back(static_cast<int32_t>(i));
+      for (size_t i = 0; i < size; ++i) sorted.push_back(static_cast<int32_t>(i));
       std::ranges::sort(sorted, [&](int32_t a, int32_t b) {
         const float x = logits[static_cast<size_t>(a)];
         const float y = logits[static_cast<size_t>(b)];
@@ -217,22 +216,36 @@ TEST(SamplerGreedy, TakesTheLowestIdOfTheLargest) {
   EXPECT_EQ(*sampler.Sample({0.0f, -0.0f}), 0);
   EXPECT_EQ(*sampler.Sample({-0.0f, 0.0f}), 0);
   EXPECT_EQ(*sampler.Sample({-kInfinity, -7, -9}), 1);
-  EXPECT_EQ(*sampler.Sample({kNan, -kInfinity, -kInfinity}), 1);
+  EXPECT_EQ(*sampler.Sample({-kInfinity, -kInfinity}), 0);
 }
 
-TEST(SamplerNan, IsNeverChosen) {
+// Wherever it stands: among the first, in blocks of which nothing is likely, in the rest behind the
+// last whole block; with each way through the chain.
+TEST(SamplerBroken, LogitsThatAreNoNumbersAreErrors) {
   SamplerOptions greedy;
   greedy.temperature = 0.0f;
-  EXPECT_EQ(*Make(greedy).Sample({kNan, 1, kNan, 2}), 3);
-  EXPECT_THAT(Support(Plain(), {kNan, 1, kNan, 1.5f, -kInfinity}), ElementsAre(1, 3));
-  EXPECT_THAT(Support(Plain(), {kNan, -kInfinity, -kInfinity}), ElementsAre(1));
-  for (const SamplerOptions& options : {greedy, Plain(), SamplerOptions()}) {
-    Sampler sampler = Make(options);
-    EXPECT_EQ(sampler.Sample({kNan, kNan}).status().code(), absl::StatusCode::kDataLoss);
-    EXPECT_EQ(sampler.Sample({}).status().code(), absl::StatusCode::kDataLoss);
-    const absl::Status infinite = sampler.Sample({1, kInfinity}).status();
-    EXPECT_EQ(infinite.code(), absl::StatusCode::kDataLoss);
-    EXPECT_THAT(std::string(infinite.message()), HasSubstr("token 1 is infinite"));
+  SamplerOptions penalised;
+  penalised.repeat_penalty = 1.5f;
+  for (const SamplerOptions& options : {greedy, Plain(), SamplerOptions(), penalised}) {
+    for (const auto& [broken, name] : {std::pair(kNan, "NaN"), {kInfinity, "infinite"}}) {
+      for (const size_t size : {size_t{1}, size_t{2}, size_t{500}}) {
+        for (const size_t at : {size_t{0}, size / 3, size / 2, size - 1}) {
+          std::vector<float> logits(size);
+          // Falling, so that candidates are full after the first of them.
+          for (size_t i = 0; i < size; ++i) logits[i] = -float(i);
+          Sampler sampler = Make(options);
+          sampler.Accept(0);
+          ASSERT_TRUE(sampler.Sample(logits).ok());
+          logits[at] = broken;
+          const absl::Status status = sampler.Sample(logits).status();
+          EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << size << ", " << at;
+          EXPECT_THAT(std::string(status.message()),
+                      HasSubstr("token " + std::to_string(at) + " is " + name));
+        }
+      }
+    }
+    EXPECT_EQ(Make(options).Sample({}).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(*Make(options).Sample({-kInfinity, 1, -kInfinity}), 1);
   }
 }
 
@@ -258,6 +271,11 @@ TEST(SamplerPenalty, DividesPositiveAndMultipliesNegativeLogits) {
   reward.Accept(1);
   EXPECT_EQ(*reward.Sample({3.0f, 2.0f}), 1);
   EXPECT_EQ(*reward.Sample({0.0f, std::numeric_limits<float>::max()}), 1);
+  // Nor down to what cannot be.
+  options.repeat_penalty = 10.0f;
+  Sampler lowest = Make(options);
+  lowest.Accept(1);
+  EXPECT_EQ(*lowest.Sample({-kInfinity, -std::numeric_limits<float>::max()}), 1);
   options.repeat_penalty = 2.0f;
   // -1 → -2, below -1.5.
   Sampler negative = Make(options);
@@ -341,6 +359,48 @@ TEST(SamplerOptions, BadValuesAreNamed) {
   expect_bad([](SamplerOptions& o) { o.repeat_penalty = 0.0f; }, "repeat-penalty");
   expect_bad([](SamplerOptions& o) { o.repeat_penalty = kNan; }, "repeat-penalty");
   expect_bad([](SamplerOptions& o) { o.repeat_last_n = -1; }, "repeat-last-n");
+}
+
+// The edges of every option's range, all with all, over the edges of what logits can be: an id
+// comes out, the same each time, and never one of no probability.
+TEST(SamplerOptions, ExtremesAreDefined) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  constexpr float kSmallest = std::numeric_limits<float>::denorm_min();
+  const std::vector<std::vector<float>> all_logits = {{0},
+                                                      {kLargest, -kLargest, 0, kLargest},
+                                                      {kSmallest, 0, -kSmallest, kSmallest},
+                                                      {-kInfinity, -kLargest, -kInfinity},
+                                                      {1e30f, 1e30f, -1e30f, 1e-30f}};
+  int cases = 0;
+  for (const float temperature : {0.0f, kSmallest, 1e-30f, 1.0f, 1e30f, kLargest}) {
+    for (const int top_k : {0, 1, std::numeric_limits<int>::max()}) {
+      for (const float top_p : {kSmallest, 0.5f, 1.0f}) {
+        for (const float min_p : {0.0f, kSmallest, 1.0f}) {
+          for (const float penalty : {kSmallest, 1.0f, kLargest}) {
+            for (const uint64_t seed : {uint64_t{0}, std::numeric_limits<uint64_t>::max()}) {
+              const SamplerOptions options = {
+                  temperature, top_k, top_p, min_p, penalty, std::numeric_limits<int>::max(), seed};
+              for (const std::vector<float>& logits : all_logits) {
+                ++cases;
+                Sampler a = Make(options);
+                Sampler b = Make(options);
+                for (int i = 0; i < 3; ++i) {
+                  const auto id = a.Sample(logits);
+                  ASSERT_TRUE(id.ok()) << id.status();
+                  ASSERT_GE(*id, 0);
+                  ASSERT_LT(*id, int32_t(logits.size()));
+                  ASSERT_EQ(*id, *b.Sample(logits));
+                  ASSERT_NE(logits[size_t(*id)], -kInfinity);
+                  for (Sampler* sampler : {&a, &b}) sampler->Accept(*id);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(cases, 6 * 3 * 3 * 3 * 3 * 2 * 5);
 }
 
 TEST(SamplerTemperature, TinyOnesStayFinite) {
