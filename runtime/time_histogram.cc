@@ -53,6 +53,7 @@ double TimeHistogram::MeanNs() const {
 }
 
 int64_t TimeHistogram::PercentileNs(double share) const {
+  if (count_ == 0) return 0;
   const auto rank = std::clamp<int64_t>(
       static_cast<int64_t>(std::ceil(share * static_cast<double>(count_))), 1, count_);
   int64_t below = 0;

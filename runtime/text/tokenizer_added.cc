@@ -80,6 +80,10 @@ std::vector<AddedVocabulary::Segment> AddedVocabulary::Split(std::string_view te
   const Trie& trie = phase == Phase::kRaw ? raw_ : normalized_;
   std::vector<Segment> segments;
   size_t plain = 0;  // where the text begins that no segment holds yet
+  // A run of whitespace that was skipped. Tokens of whitespace may each skip the same one, which
+  // would be quadratic in it.
+  size_t blank_begin = 0;
+  size_t blank_end = 0;
   for (size_t i = 0; i < text.size();) {
     const Trie::Match match = trie.Find(text, i);
     if (match.token < 0) {
@@ -93,7 +97,12 @@ std::vector<AddedVocabulary::Segment> AddedVocabulary::Split(std::string_view te
     if (token.special && !parse_special) continue;
     if (token.single_word && (WordCharBefore(text, begin) || WordCharAt(text, end))) continue;
     if (token.lstrip) begin = std::max(SkipWhitespaceBack(text, begin, plain), plain);
-    if (token.rstrip) end = SkipWhitespace(text, end);
+    if (token.rstrip && end >= blank_begin && end < blank_end) {
+      end = blank_end;
+    } else if (token.rstrip) {
+      blank_begin = end;
+      end = blank_end = SkipWhitespace(text, end);
+    }
     // A token of whitespace may lie in what the token before took as well; with nothing left to
     // take it is none.
     if (begin >= end) continue;
