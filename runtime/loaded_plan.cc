@@ -38,7 +38,9 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
   if (options.lock) WEFT_RETURN_IF_ERROR(opened.weight_block()->Lock());
   if (options.huge_pages && !opened.weights().empty()) {
     // Where there is no memory for them, the file's pages serve as well, if more slowly.
-    auto copy = WeightCopy::Start(opened.weight_block(), options.lock);
+    const Program& program = opened.program();
+    auto copy = WeightCopy::Start(opened.weight_block(), options.lock,
+                                  program.kv_bytes + program.arena_bytes);
     if (copy.ok()) loaded->copy_ = *std::move(copy);
   }
   auto code = CodeLibrary::Load(opened.code(loaded->target_), options.code_folder);

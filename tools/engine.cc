@@ -13,6 +13,7 @@
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/lock_memory.h"
+#include "runtime/base/memory_room.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/plan_writer.h"
 #include "runtime/plan/program_json.h"
@@ -93,6 +94,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
   WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(code.target, cpu));
   const uint64_t bytes = compiled.program.weight_bytes;
+  WEFT_RETURN_IF_ERROR(
+      CheckMemoryRoom(bytes, absl::StrCat(model.path, ": the packed weights"),
+                      "weft compile makes a plan, whose weights need not all be in memory at once"));
   WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
   WEFT_RETURN_IF_ERROR(codegen::PackWeights(compiled.module, *model.weights,
                                             absl::MakeSpan(engine->weights_.data(), bytes),
