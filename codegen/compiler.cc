@@ -4,13 +4,13 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "codegen/debug_lines.h"
 #include "codegen/kernel_builder.h"
 #include "codegen/step_thunks.h"
+#include "codegen/worker_threads.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -179,12 +179,7 @@ absl::StatusOr<std::vector<uint8_t>> RunJobs(absl::Span<const Job> jobs,
     for (size_t i = next++; i < jobs.size() && !cancelled(); i = next++)
       objects[i] = jobs[i].compile();
   };
-  {
-    std::vector<std::jthread> helpers;
-    for (size_t i = 1; i < std::min(jobs.size(), static_cast<size_t>(UsableCpus())); ++i)
-      helpers.emplace_back(work);
-    work();
-  }
+  RunOnThreads(std::min(static_cast<int64_t>(jobs.size()), int64_t{UsableCpus()}), work);
   if (cancelled()) return absl::CancelledError("compiling was interrupted");
   for (const absl::StatusOr<std::string>& object : objects) {
     if (!object.ok()) return object.status();

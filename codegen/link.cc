@@ -13,6 +13,7 @@
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/posix_error.h"
 #include "runtime/base/read_file.h"
+#include "runtime/base/status_macros.h"
 
 LLD_HAS_DRIVER(elf)
 
@@ -29,13 +30,25 @@ absl::Status Write(const std::string& path, absl::Span<const uint8_t> bytes) {
   return (*writer)->Commit();
 }
 
+// In $TMPDIR, or /tmp where that is no folder that can be written to.
+absl::StatusOr<std::string> MakeTemporaryFolder() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path parent = fs::temp_directory_path(error);
+  if (error) parent = "/tmp";
+  for (const fs::path& path : {parent, fs::path("/tmp")}) {
+    std::string folder = (path / "weft-link-XXXXXX").string();
+    if (mkdtemp(folder.data()) != nullptr) return folder;
+  }
+  const absl::Status status = PosixError(errno, parent.string(), "create a folder in it");
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(), "; set TMPDIR to one that can be written to"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> objects) {
-  std::error_code error;
-  std::string folder = (std::filesystem::temp_directory_path(error) / "weft-link-XXXXXX").string();
-  if (error || mkdtemp(folder.data()) == nullptr)
-    return PosixError(error ? error.value() : errno, folder, "create a temporary folder");
+  WEFT_ASSIGN_OR_RETURN(const std::string folder, MakeTemporaryFolder());
   const absl::Cleanup remove = [&folder] {
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);

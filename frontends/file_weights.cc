@@ -49,4 +49,9 @@ void FileWeights::Release(const ir::SourceTensor& tensor) const {
                                          MappedFile::Access::kDontNeed);
 }
 
+absl::Status FileWeights::CheckUnchanged() const {
+  for (const auto& file : files_.files()) WEFT_RETURN_IF_ERROR(file->CheckUnchanged());
+  return absl::OkStatus();
+}
+
 }  // namespace weft

@@ -18,6 +18,7 @@ class FileWeights : public ir::WeightReader {
                     absl::Span<float> out) const override;
   absl::StatusOr<absl::Span<const uint8_t>> Raw(const ir::SourceTensor& tensor) const override;
   void Release(const ir::SourceTensor& tensor) const override;
+  absl::Status CheckUnchanged() const override;
 
   const TensorFiles& files() const { return files_; }
 

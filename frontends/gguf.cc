@@ -321,12 +321,16 @@ absl::StatusOr<GgufHeader> ParseGguf(absl::Span<const uint8_t> file_bytes,
 }
 
 absl::StatusOr<GgufFile> OpenGguf(const std::string& path) {
-  WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
-  WEFT_ASSIGN_OR_RETURN(GgufHeader header, ParseGguf(file->bytes(), path));
+  WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file,
+                        MappedFile::Open(path, /*guarded=*/true));
+  absl::StatusOr<GgufHeader> header = ParseGguf(file->bytes(), path);
+  // Rather than what follows from it.
+  WEFT_RETURN_IF_ERROR(file->CheckWhole());
+  WEFT_RETURN_IF_ERROR(header.status());
   WEFT_ASSIGN_OR_RETURN(TensorFiles tensors,
-                        TensorFiles::Create({std::move(file)}, std::move(header.tensors)));
-  return GgufFile{.version = header.version,
-                  .metadata = std::move(header.metadata),
+                        TensorFiles::Create({std::move(file)}, std::move(header->tensors)));
+  return GgufFile{.version = header->version,
+                  .metadata = std::move(header->metadata),
                   .tensors = std::move(tensors)};
 }
 

@@ -79,17 +79,26 @@ absl::StatusOr<TokenizerPtr> MakeShared(absl::StatusOr<Tokenizer> tokenizer) {
   return std::make_shared<const Tokenizer>(*std::move(tokenizer));
 }
 
-// `bos` and `eos` fill in what tokenizer.json does not say.
-absl::StatusOr<TokenizerPtr> FolderTokenizer(const std::string& folder,
+std::string TokenizerPath(const std::string& folder) {
+  return absl::StrCat(folder, "/tokenizer.json");
+}
+
+// NotFound where there is none, InvalidArgument for what can be none; other errors are the
+// system's.
+absl::StatusOr<std::string> ReadTokenizerJson(const std::string& folder) {
+  const std::string path = TokenizerPath(folder);
+  absl::StatusOr<std::string> text = ReadFileToString(path, kMaxTokenizerBytes);
+  if (!absl::IsNotFound(text.status())) return text;
+  return absl::NotFoundError(
+      absl::StrCat(path, ": is missing; without it the model can run token ids but no text"));
+}
+
+// Of what ReadTokenizerJson gave. `settings` fill in what tokenizer.json does not say.
+absl::StatusOr<TokenizerPtr> FolderTokenizer(const absl::StatusOr<std::string>& text,
+                                             const std::string& folder,
                                              const TextSettings& settings) {
-  const std::string path = absl::StrCat(folder, "/tokenizer.json");
-  std::error_code error;
-  if (!fs::exists(path, error)) {
-    return absl::NotFoundError(
-        absl::StrCat(path, ": is missing; without it the model can run token ids but no text"));
-  }
-  WEFT_ASSIGN_OR_RETURN(const std::string text, ReadFileToString(path, kMaxTokenizerBytes));
-  absl::StatusOr<Tokenizer> tokenizer = Tokenizer::FromTokenizerJson(text, path);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<Tokenizer> tokenizer = Tokenizer::FromTokenizerJson(*text, TokenizerPath(folder));
   if (!tokenizer.ok()) return tokenizer.status();
   const auto known = [&](std::optional<int32_t> id) {
     return id && tokenizer->HasToken(*id) ? id : std::nullopt;
@@ -194,7 +203,15 @@ absl::StatusOr<Model> LoadModel(const std::string& path, const LoadOptions& opti
     WEFT_ASSIGN_OR_RETURN(model.text, ReadHfTextSettings(where.path, config));
     WEFT_ASSIGN_OR_RETURN(files, OpenSafetensorsFolder(where.path));
     model.config_files = ConfigFiles(where.path);
-    if (options.tokenizer) model.tokenizer = FolderTokenizer(where.path, model.text);
+    if (options.tokenizer) {
+      const absl::StatusOr<std::string> text = ReadTokenizerJson(where.path);
+      // A fault of the moment is no model without a tokenizer.
+      if (!text.ok() && !absl::IsNotFound(text.status()) &&
+          !absl::IsInvalidArgument(text.status())) {
+        return text.status();
+      }
+      model.tokenizer = FolderTokenizer(text, where.path, model.text);
+    }
   }
   WEFT_RETURN_IF_ERROR(Finish(std::move(files), where.name, options, &model));
   return model;
@@ -224,7 +241,7 @@ absl::StatusOr<TokenizerPtr> LoadTokenizer(const std::string& path) {
     WEFT_ASSIGN_OR_RETURN(config, ReadConfig(where.path));
   }
   WEFT_ASSIGN_OR_RETURN(const TextSettings settings, ReadHfTextSettings(where.path, config));
-  return FolderTokenizer(where.path, settings);
+  return FolderTokenizer(ReadTokenizerJson(where.path), where.path, settings);
 }
 
 }  // namespace weft

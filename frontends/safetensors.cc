@@ -392,12 +392,15 @@ absl::StatusOr<TensorFiles> OpenSafetensorsFolder(const std::string& folder) {
   std::vector<TensorEntry> entries;
   for (const std::string& shard : shards.files) {
     const std::string path = absl::StrCat(folder, "/", shard);
-    WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file, MappedFile::Open(path));
-    WEFT_ASSIGN_OR_RETURN(
-        std::vector<TensorEntry> in_shard,
-        ParseSafetensorsHeader(file->bytes(), path, static_cast<int>(files.size())));
+    WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const MappedFile> file,
+                          MappedFile::Open(path, /*guarded=*/true));
+    absl::StatusOr<std::vector<TensorEntry>> in_shard =
+        ParseSafetensorsHeader(file->bytes(), path, static_cast<int>(files.size()));
+    // Rather than what follows from it.
+    WEFT_RETURN_IF_ERROR(file->CheckWhole());
+    WEFT_RETURN_IF_ERROR(in_shard.status());
     files.push_back(std::move(file));
-    std::move(in_shard.begin(), in_shard.end(), std::back_inserter(entries));
+    std::move(in_shard->begin(), in_shard->end(), std::back_inserter(entries));
   }
   WEFT_ASSIGN_OR_RETURN(TensorFiles result,
                         TensorFiles::Create(std::move(files), std::move(entries)));

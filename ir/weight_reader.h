@@ -25,6 +25,10 @@ class WeightReader {
 
   // The caller will not soon read the tensor again: its pages may be dropped from memory.
   virtual void Release(const SourceTensor& tensor) const = 0;
+
+  // An error where what was read so far is not what the files hold: one lost its end or was written
+  // to meanwhile. To be asked after the last use of what Read and Raw gave.
+  virtual absl::Status CheckUnchanged() const { return absl::OkStatus(); }
 };
 
 }  // namespace weft::ir

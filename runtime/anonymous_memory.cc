@@ -35,7 +35,8 @@ absl::StatusOr<AnonymousMemory> AnonymousMemory::Map(uint64_t bytes, absl::strin
   const uint64_t slack = bytes >= kHugePage ? kHugePage : 0;
   void* const mapped = mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped == MAP_FAILED) return NoMemory(bytes, purpose, physical);
+  if (mapped == MAP_FAILED)
+    return PosixError(errno, absl::StrCat("no memory for ", purpose), "map it");
   auto* data = static_cast<uint8_t*>(mapped);
   if (slack > 0) {
     const uint64_t before = (kHugePage - reinterpret_cast<uintptr_t>(data) % kHugePage) % kHugePage;
@@ -56,6 +57,8 @@ void AnonymousMemory::UseHugePages() {
   Advise(MADV_HUGEPAGE);
   Advise(kMadvCollapse);
 }
+
+void AnonymousMemory::UseSmallPages() { Advise(MADV_NOHUGEPAGE); }
 
 void AnonymousMemory::Advise(int advice) {
   if (size_ >= kHugePage) (void)madvise(data_, size_, advice);  // hints: some systems have none

@@ -28,6 +28,9 @@ class AnonymousMemory {
   // From now on huge pages, of what was touched already as well; a hint, which other threads may
   // go on reading and writing through.
   void UseHugePages();
+  // From now on none, whatever the system prefers: where memory is short, 2 MiB for a touch of one
+  // byte are too many.
+  void UseSmallPages();
 
   // Puts this memory, read-only from then on, in the place of what is mapped at `address`, a
   // multiple of 2 MiB; it is the address's owner's then. Pages of 2 MiB stay such. Other threads

@@ -42,7 +42,7 @@ void RemoveOldFiles(const std::string& folder) {
 }
 
 bool Holds(const std::string& path, absl::Span<const uint8_t> image) {
-  const auto file = MappedFile::Open(path);
+  const auto file = MappedFile::Open(path, /*guarded=*/true);
   return file.ok() && (*file)->bytes() == image;
 }
 
@@ -82,21 +82,28 @@ void* Open(const std::string& path) { return dlopen(path.c_str(), RTLD_NOW | RTL
 
 absl::StatusOr<std::unique_ptr<CodeLibrary>> CodeLibrary::Load(absl::Span<const uint8_t> image,
                                                                const std::string& folder) {
+  std::string from_file =
+      folder.empty() ? "there is no cache folder" : absl::StrCat("no file can be kept in ", folder);
   if (std::string path = FileOf(image, folder); !path.empty()) {
     if (void* handle = Open(path); handle != nullptr)
       return std::unique_ptr<CodeLibrary>(new CodeLibrary(handle, -1, std::move(path)));
+    from_file = dlerror();
   }
+  std::string from_memory;
   const absl::StatusOr<int> fd = MemoryFile(image);
-  if (!fd.ok()) return fd.status();
-  std::string path = absl::StrCat("/proc/self/fd/", *fd);
-  void* handle = Open(path);
-  if (handle == nullptr) {
-    absl::Status status =
-        absl::FailedPreconditionError(absl::StrCat("cannot load machine code: ", dlerror()));
+  if (fd.ok()) {
+    std::string path = absl::StrCat("/proc/self/fd/", *fd);
+    if (void* handle = Open(path); handle != nullptr)
+      return std::unique_ptr<CodeLibrary>(new CodeLibrary(handle, *fd, std::move(path)));
+    from_memory = dlerror();
     close(*fd);
-    return status;
+  } else {
+    from_memory = std::string(fd.status().message());
   }
-  return std::unique_ptr<CodeLibrary>(new CodeLibrary(handle, *fd, std::move(path)));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cannot load machine code, neither from a file (", from_file, ") nor from memory (",
+      from_memory,
+      "); set XDG_CACHE_HOME to a folder of yours on a file system that is not mounted noexec"));
 }
 
 CodeLibrary::~CodeLibrary() {

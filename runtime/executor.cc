@@ -9,10 +9,17 @@
 
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
+#include "runtime/base/memory_room.h"
 #include "runtime/plan/validate_program.h"
 #include "runtime/step_timer.h"
 
 namespace weft {
+namespace {
+
+constexpr char kLessMemory[] =
+    "compiled with a smaller context, -c, or --kv q8_0 it takes less; or raise the limit";
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& program,
                                                            std::vector<KernelFn> kernels,
@@ -37,17 +44,23 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
   auto executor = std::unique_ptr<Executor>(new Executor());
   executor->program_ = program;
   executor->options_ = options;
+  // Both are zero pages until they are touched: FindRoom() looks at what is available by then.
+  if (absl::Status status = CheckMemoryLimit(
+          program.arena_bytes + program.kv_bytes,
+          absl::StrCat("activations and the KV cache of a context of ", program.context, " tokens"),
+          kLessMemory);
+      !status.ok())
+    return status;
   absl::StatusOr<AnonymousMemory> arena = AnonymousMemory::Map(
       program.arena_bytes, "activations (a smaller maximum of tokens per run needs less)");
   if (!arena.ok()) return arena.status();
   executor->arena_ = *std::move(arena);
-  absl::StatusOr<AnonymousMemory> kv =
-      AnonymousMemory::Map(program.kv_bytes,
-                           absl::StrCat("the KV cache of a context of ", program.context,
-                                        " tokens (ask for a smaller one with -c)"),
-                           AnonymousMemory::Pages::kSmallAtFirst);
+  absl::StatusOr<AnonymousMemory> kv = AnonymousMemory::Map(
+      program.kv_bytes, absl::StrCat("the KV cache of a context of ", program.context, " tokens"),
+      AnonymousMemory::Pages::kSmallAtFirst);
   if (!kv.ok()) return kv.status();
   executor->kv_ = *std::move(kv);
+  if (FindMemoryRoom().available < program.kv_bytes) executor->kv_.UseSmallPages();
 
   // Generated code takes void* for every operand; ValidateProgram refuses writes to weights.
   const std::array<uint8_t*, 3> spaces = {executor->arena_.data(), const_cast<uint8_t*>(weights),
@@ -160,13 +173,40 @@ void Executor::SizeCachePages(int64_t positions) {
   constexpr uint64_t kTlbReach = uint64_t{8} << 20;
   const uint64_t each = program_.kv_bytes / static_cast<uint64_t>(program_.context);
   if (cache_in_huge_pages_ || each * static_cast<uint64_t>(positions) <= kTlbReach) return;
-  cache_in_huge_pages_ = true;
-  kv_.UseHugePages();
+  cache_in_huge_pages_ = true;  // or never, where memory is short
+  if (FindMemoryRoom().available < program_.kv_bytes) {
+    kv_.UseSmallPages();
+  } else {
+    kv_.UseHugePages();
+  }
+}
+
+absl::Status Executor::FindRoom(int64_t positions, int64_t rows) {
+  // Not worth asking about: the process itself takes more.
+  constexpr uint64_t kLittle = uint64_t{16} << 20;
+  // Page tables, stacks and text grow meanwhile.
+  constexpr uint64_t kOthers = uint64_t{4} << 20;
+  const auto share = [](uint64_t bytes, int64_t part, int64_t whole) {
+    return bytes / static_cast<uint64_t>(whole) * static_cast<uint64_t>(part);
+  };
+  const uint64_t needed = share(program_.kv_bytes, positions, program_.context) +
+                          share(program_.arena_bytes, rows, program_.max_tokens);
+  if (needed <= std::max(room_, kLittle)) return absl::OkStatus();
+  const uint64_t more = needed - room_ + kOthers;
+  const MemoryRoom room = FindMemoryRoom();
+  if (more > room.available) {
+    return CheckMemoryRoom(more, absl::StrCat("a KV cache of ", positions, " tokens"), kLessMemory);
+  }
+  // Asked again when half of what is left may be gone, or little was added.
+  room_ = needed + std::min(kLittle, (room.available - more) / 2);
+  return absl::OkStatus();
 }
 
 absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) {
   if (absl::Status status = CheckRun(ids, position, logit_rows); !status.ok()) return status;
   const KernelContext context = {static_cast<int64_t>(ids.size()), logit_rows, position};
+  if (absl::Status status = FindRoom(position + context.tokens, context.tokens); !status.ok())
+    return status;
   const Moment begin = timed_ ? clock_.Now() : Moment();
   SizeCachePages(position + context.tokens);
   if (poison_.has_value()) poison_->BeginRun(program_);

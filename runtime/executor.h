@@ -57,7 +57,8 @@ class Executor {
  public:
   // `kernels` holds one function per step. `weights` are program.weight_bytes bytes, aligned to 64,
   // which must outlive the executor. Errors: a program that ValidateProgram refuses, kernels or
-  // weights that do not fit it, memory or threads that cannot be had.
+  // weights that do not fit it, arena and KV cache beyond what the machine or the control group has
+  // in all, threads that cannot be had.
   static absl::StatusOr<std::unique_ptr<Executor>> Create(const Program& program,
                                                           std::vector<KernelFn> kernels,
                                                           const uint8_t* weights,
@@ -69,7 +70,8 @@ class Executor {
   // Computes the tokens `ids` at positions `position` …, and logits for the last `logit_rows` of
   // them. Keys and values of positions before `position` must be in the cache from earlier runs.
   // Errors: InvalidArgument for ids out of the vocabulary or counts out of the program's bounds;
-  // OutOfRange where the context ends; Cancelled, after which positions ≥ `position` of the cache
+  // OutOfRange where the context ends; ResourceExhausted where the memory for so many positions is
+  // not available; Cancelled, after which positions ≥ `position` of the cache
   // are undefined; Internal from debug_poison.
   absl::Status Run(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows);
 
@@ -123,6 +125,9 @@ class Executor {
   Executor() = default;
   absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
   bool Cancelled() const;
+  // Before a run that ends at so many positions: ResourceExhausted where the memory that it touches
+  // anew is not available, rather than that the kernel ends the process.
+  absl::Status FindRoom(int64_t positions, int64_t rows);
   // Before a run that ends at so many positions.
   void SizeCachePages(int64_t positions);
   int64_t Units(size_t step, const KernelContext& context) const;
@@ -154,6 +159,7 @@ class Executor {
   AnonymousMemory arena_;
   AnonymousMemory kv_;
   bool cache_in_huge_pages_ = false;
+  uint64_t room_ = 0;            // bytes of arena and KV cache that there was memory for
   std::vector<void*> operands_;  // of all steps, one after another
   std::vector<PreparedStep> steps_;
   Groups one_row_;                       // for runs of one token

@@ -516,8 +516,8 @@ TEST(Executor, RefusesBadPrograms) {
   EXPECT_THAT(error(model), HasSubstr("no kernel 'count_kernel' for step 'count'"));
   model = CountingModel();
   model.program.kv_bytes = uint64_t{1} << 46;
-  EXPECT_THAT(error(model), HasSubstr("no memory for the KV cache of a context of 64 tokens (ask "
-                                      "for a smaller one with -c)"));
+  EXPECT_THAT(error(model), HasSubstr("no memory for activations and the KV cache of a context of "
+                                      "64 tokens: it takes"));
   model = CountingModel();
   EXPECT_THAT(error(model, -1), HasSubstr("-1 threads"));
 }

@@ -1,9 +1,13 @@
 #include "runtime/loaded_plan.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
+
+#include <algorithm>
 
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/plan/checksum.h"
 #include "runtime/plan/choose_target.h"
 
 namespace weft {
@@ -14,15 +18,31 @@ absl::Status AtPath(const Plan& plan, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(plan.path(), ": ", status.message()));
 }
 
-absl::StatusOr<std::shared_ptr<const Tokenizer>> ReadTokenizer(
-    const std::shared_ptr<const Plan>& plan) {
-  const absl::string_view image = plan->tokenizer();
-  if (image.empty()) {
+using Copy = std::shared_ptr<const std::string>;
+
+// The bytes of a section, as they were when the plan was opened. In the file another process could
+// change them after they were checked; and machine code and tables, unlike weights, lead out of
+// bounds then.
+absl::StatusOr<Copy> CopyOf(const Plan& plan, PlanSection kind, size_t index,
+                            absl::string_view bytes) {
+  auto copy = std::make_shared<const std::string>(bytes);
+  const auto is_it = [&](const PlanEntry& entry) {
+    return entry.kind == kind && entry.index == index && entry.checksum == Checksum::Of(*copy);
+  };
+  if (std::any_of(plan.sections().begin(), plan.sections().end(), is_it)) return copy;
+  WEFT_RETURN_IF_ERROR(plan.CheckWhole());  // says it better
+  return absl::DataLossError(absl::StrCat(
+      plan.path(), ": the file was changed while it was opened (open it again once it is whole)"));
+}
+
+absl::StatusOr<std::shared_ptr<const Tokenizer>> ReadTokenizer(const Plan& plan) {
+  if (plan.tokenizer().empty()) {
     return absl::NotFoundError(
-        absl::StrCat(plan->path(), ": the plan has no tokenizer, since its model had none"));
+        absl::StrCat(plan.path(), ": the plan has no tokenizer, since its model had none"));
   }
-  WEFT_ASSIGN_OR_RETURN(Tokenizer tokenizer,
-                        Tokenizer::FromImage({image.data(), image.size()}, plan, plan->path()));
+  WEFT_ASSIGN_OR_RETURN(const Copy image,
+                        CopyOf(plan, PlanSection::kTokenizer, 0, plan.tokenizer()));
+  WEFT_ASSIGN_OR_RETURN(Tokenizer tokenizer, Tokenizer::FromImage(*image, image, plan.path()));
   return std::make_shared<const Tokenizer>(std::move(tokenizer));
 }
 
@@ -38,16 +58,24 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
   if (options.lock) WEFT_RETURN_IF_ERROR(opened.weight_block()->Lock());
   if (options.huge_pages && !opened.weights().empty()) {
     // Where there is no memory for them, the file's pages serve as well, if more slowly.
-    auto copy = WeightCopy::Start(opened.weight_block(), options.lock);
+    const Program& program = opened.program();
+    auto copy = WeightCopy::Start(opened.weight_block(), options.lock,
+                                  program.kv_bytes + program.arena_bytes);
     if (copy.ok()) loaded->copy_ = *std::move(copy);
   }
-  auto code = CodeLibrary::Load(opened.code(loaded->target_), options.code_folder);
+  const absl::Span<const uint8_t> mapped = opened.code(loaded->target_);
+  WEFT_ASSIGN_OR_RETURN(const Copy image,
+                        CopyOf(opened, PlanSection::kCode, loaded->target_,
+                               {reinterpret_cast<const char*>(mapped.data()), mapped.size()}));
+  auto code = CodeLibrary::Load(
+      absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(image->data()), image->size()),
+      options.code_folder);
   WEFT_RETURN_IF_ERROR(AtPath(opened, code.status()));
   loaded->code_ = *std::move(code);
   auto kernels = loaded->code_->KernelsOf(opened.program());
   WEFT_RETURN_IF_ERROR(AtPath(opened, kernels.status()));
   loaded->kernels_ = *std::move(kernels);
-  loaded->tokenizer_ = ReadTokenizer(loaded->plan_);
+  loaded->tokenizer_ = ReadTokenizer(opened);
   // Rather than what follows from it.
   WEFT_RETURN_IF_ERROR(opened.CheckWhole());
   if (!loaded->tokenizer_.ok() && !absl::IsNotFound(loaded->tokenizer_.status()))

@@ -6,12 +6,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <fstream>
-#include <limits>
-#include <string>
+#include <new>
 #include <system_error>
 
 #include "runtime/anonymous_memory.h"
+#include "runtime/base/memory_room.h"
 
 namespace weft {
 namespace {
@@ -26,28 +25,12 @@ uint64_t SectionBytes(uint64_t size) {
 // About a tenth of a busy core's time, all of an idle one's.
 constexpr int kNice = 10;
 
-// The number in a file of a control group; "max", like a missing file, is none.
-uint64_t GroupLimit(const char* path) {
-  uint64_t limit = 0;
-  return std::ifstream(path) >> limit ? limit : std::numeric_limits<uint64_t>::max();
-}
-
 }  // namespace
 
-uint64_t AvailableMemory() {
-  uint64_t available = 0;
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string name; meminfo >> name;) {
-    if (name == "MemAvailable:" && meminfo >> available) break;
-    meminfo.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-  }
-  return std::min({available * 1024, GroupLimit("/sys/fs/cgroup/memory.max"),
-                   GroupLimit("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
-}
-
 absl::StatusOr<std::unique_ptr<WeightCopy>> WeightCopy::Start(
-    std::shared_ptr<const MappedBlock> weights, bool lock) {
-  if (weights->bytes().size() > AvailableMemory() / 2)
+    std::shared_ptr<const MappedBlock> weights, bool lock, uint64_t reserved) {
+  const uint64_t available = FindMemoryRoom().available;
+  if (reserved > available || weights->bytes().size() > (available - reserved) / 2)
     return absl::ResourceExhaustedError("too little memory for a copy of the weights");
   auto copy = std::unique_ptr<WeightCopy>(new WeightCopy(std::move(weights), lock));
   try {
@@ -101,11 +84,15 @@ void WeightCopy::Work() {
   (void)setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone, on Linux; a wish
   const uint64_t size = weights_->bytes().size();
   const uint64_t section = SectionBytes(size);
-  for (uint64_t done = 0; done < size && MayGoOn();) {
-    const uint64_t bytes = std::min(section, size - done);
-    if (!MoveSection(done, bytes)) break;
-    done += bytes;
-    moved_.store(done, std::memory_order_release);
+  try {
+    for (uint64_t done = 0; done < size && MayGoOn();) {
+      const uint64_t bytes = std::min(section, size - done);
+      if (!MoveSection(done, bytes)) break;
+      done += bytes;
+      moved_.store(done, std::memory_order_release);
+    }
+  } catch (const std::bad_alloc&) {
+    // Memory is short, and the file's pages serve.
   }
   ended_.store(true, std::memory_order_release);
 }

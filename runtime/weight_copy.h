@@ -23,10 +23,10 @@ class WeightCopy {
  public:
   // Makes ready to begin with Pause(false). With `lock` sections are locked in memory, as the
   // caller has done with the file's pages. Errors: less than twice as much memory available as the
-  // weights take (where memory is short, pages that the kernel can drop are better); no thread to
-  // be had.
+  // weights take, beside `reserved` bytes for others (where memory is short, pages that the kernel
+  // can drop are better); no thread to be had.
   static absl::StatusOr<std::unique_ptr<WeightCopy>> Start(
-      std::shared_ptr<const MappedBlock> weights, bool lock = false);
+      std::shared_ptr<const MappedBlock> weights, bool lock = false, uint64_t reserved = 0);
   // Ends the thread, whether it is done or not.
   ~WeightCopy();
   WeightCopy(const WeightCopy&) = delete;
@@ -63,9 +63,5 @@ class WeightCopy {
   bool stop_ = false;
   std::thread thread_;
 };
-
-// What processes may still take without driving others out: of the machine, or of the control group
-// that contains this one where that is less.
-uint64_t AvailableMemory();
 
 }  // namespace weft

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/memory_room.h"
 #include "runtime/smaps_testing.h"
 
 namespace weft {
@@ -120,11 +121,12 @@ TEST_F(WeightCopyTest, FileThatCannotBeReadAnyMore) {
   EXPECT_EQ((*block)->bytes().first(moved), Expected(0, moved));
 }
 
-TEST(AvailableMemory, IsLessThanThereIs) {
-  const uint64_t available = AvailableMemory();
-  EXPECT_GT(available, 0u);
-  EXPECT_LE(available, static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                           static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+TEST_F(WeightCopyTest, NotWhereOthersNeedTheMemory) {
+  const uint64_t all = FindMemoryRoom().available;
+  EXPECT_EQ(WeightCopy::Start(Block(0, bytes_.size()), false, all).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(WeightCopy::Start(Block(0, bytes_.size()), false, ~uint64_t{0}).status().code(),
+            absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace

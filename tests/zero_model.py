@@ -4,12 +4,12 @@ import json, pathlib, shutil, struct
 TINY = pathlib.Path("tests/oracle/tiny")
 
 
-def write(folder, hidden=1536, intermediate=4096, layers=5, vocab=512):
+def write(folder, hidden=1536, intermediate=4096, layers=5, vocab=512, positions=512):
     """Writes the model into `folder`, which must not exist; returns the bytes of its F32 weights. `hidden` is a multiple of 128."""
     shutil.copytree(TINY / "llama-gqa", folder)
     config = json.loads((folder / "config.json").read_text())
     config.update(hidden_size=hidden, intermediate_size=intermediate, num_hidden_layers=layers, num_attention_heads=hidden // 128,
-                  num_key_value_heads=hidden // 128, head_dim=128, max_position_embeddings=512)
+                  num_key_value_heads=hidden // 128, head_dim=128, max_position_embeddings=positions)
     (folder / "config.json").write_text(json.dumps(config))
     shapes = {"model.embed_tokens.weight": [vocab, hidden], "model.norm.weight": [hidden], "lm_head.weight": [vocab, hidden]}
     for layer in range(layers):

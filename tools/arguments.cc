@@ -15,7 +15,6 @@
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/base/truncation_guard.h"
 #include "tools/prepare_model.h"
 #include "tools/progress.h"
 
@@ -145,7 +144,8 @@ absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const std::string& name) 
   if (stat(name.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return nullptr;
   const bool named_plan = name.ends_with(".weft");
   if (!named_plan) {
-    WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file, MappedFile::Open(name));
+    WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file,
+                          MappedFile::Open(name, /*guarded=*/true));
     if (!Plan::LooksLikePlan(file->bytes())) return nullptr;
   }
   return Plan::Open(name);
@@ -169,8 +169,6 @@ absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArgu
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& arguments,
                                                    int64_t logit_rows,
                                                    const ExecutorOptions& executor) {
-  // Where it cannot be had, a truncated plan ends the process, as it would without.
-  (void)GuardTruncatedFiles();
   WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
   ProgressBar bar;
   const EngineOptions options{

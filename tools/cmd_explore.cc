@@ -6,11 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/base/cpu.h"
+#include "runtime/base/memory_room.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/profile.h"
 #include "runtime/session.h"
-#include "runtime/weight_copy.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/explore.h"
@@ -170,7 +170,7 @@ class Explorer {
       const Program& program = compiled.program;
       needed += program.weight_bytes + program.kv_bytes + program.arena_bytes;
     }
-    if (const uint64_t available = AvailableMemory(); needed > available) {
+    if (const uint64_t available = FindMemoryRoom().available; needed > available) {
       return absl::ResourceExhaustedError(absl::StrFormat(
           "all variants at once, with the base twice%s, take %.1f GB of memory, and %.1f are "
           "available: take fewer values%s, or a smaller context (-c)",

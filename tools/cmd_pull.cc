@@ -34,9 +34,9 @@ void AddPull(CLI::App* app, Command* chosen) {
                    "a catalogue name or a hub id: org/name, org/name:FILE.gguf, org/name:Q8_0")
       ->required()
       ->type_name("NAME");
-  command->footer(
-      CatalogueText() +
-      "Environment: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME");
+  command->footer(CatalogueText() +
+                  "Environment: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HF_HUB_CACHE, HF_HOME, "
+                  "HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT, XDG_CACHE_HOME");
   command->callback([name, chosen] { *chosen = [name] { return RunPull(*name); }; });
 }
 

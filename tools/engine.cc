@@ -13,6 +13,7 @@
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/lock_memory.h"
+#include "runtime/base/memory_room.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/plan_writer.h"
 #include "runtime/plan/program_json.h"
@@ -93,6 +94,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
   WEFT_ASSIGN_OR_RETURN(const CpuFeatures cpu, UsableCpuFeatures());
   WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(code.target, cpu));
   const uint64_t bytes = compiled.program.weight_bytes;
+  WEFT_RETURN_IF_ERROR(CheckMemoryRoom(
+      bytes, absl::StrCat(model.path, ": the packed weights"),
+      "weft compile makes a plan, whose weights need not all be in memory at once"));
   WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
   WEFT_RETURN_IF_ERROR(codegen::PackWeights(compiled.module, *model.weights,
                                             absl::MakeSpan(engine->weights_.data(), bytes),
@@ -185,6 +189,10 @@ absl::StatusOr<WritePlanReport> WritePlan(const Model& model, const CompiledMode
   if (source.valid()) {
     WEFT_ASSIGN_OR_RETURN(metadata.source, source.get());
   }
+  // What was hashed is what was packed.
+  WEFT_RETURN_IF_ERROR(model.weights->CheckUnchanged());
+  if (options.reuse != nullptr) WEFT_RETURN_IF_ERROR(options.reuse->CheckWhole());
+  if (options.check_source) WEFT_RETURN_IF_ERROR(options.check_source(metadata.source));
   WEFT_RETURN_IF_ERROR(writer->AddSection(PlanSection::kMetadata, MetadataToJson(metadata)));
   // The files' digests may have taken longer than packing.
   if (options.cancel != nullptr && *options.cancel) return absl::CancelledError("interrupted");

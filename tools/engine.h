@@ -91,6 +91,9 @@ struct WritePlanOptions {
   const std::atomic<bool>* cancel = nullptr;  // once set, writing soon ends with CancelledError
   // Not 0: weights go to side files of at most so many bytes (plan_writer.h).
   uint64_t split_bytes = 0;
+  // Where set: sees the model's files, weights first, before the plan appears, which it does not
+  // where this is an error.
+  std::function<absl::Status(absl::Span<const PlanMetadata::SourceFile>)> check_source;
 };
 
 struct WritePlanReport {

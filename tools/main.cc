@@ -4,14 +4,19 @@
 #include <csignal>
 #include <iostream>
 
+#include "runtime/base/truncation_guard.h"
 #include "runtime/version.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
+#include "tools/out_of_memory.h"
 
 int main(int argc, char** argv) {
   using namespace weft::tools;  // NOLINT(google-build-using-namespace): everything here is theirs
   // A reader that goes away (| head) is no error worth a message.
   std::signal(SIGPIPE, SIG_DFL);
+  // Where it cannot be had, a truncated file ends the process, as it would without.
+  (void)weft::GuardTruncatedFiles();
+  EndProcessWhereMemoryEnds();
   CLI::App app{
       "weft: compiles transformer models for the CPU they will run on, and shows what it did"};
   app.set_version_flag("--version", std::string("weft ") + weft::kVersion);

@@ -89,12 +89,30 @@ class CachedModel {
                            uint64_t total) { bar_.Update("packing weights", done, total); },
         .reuse = related.get(),
         .digests = &digests_,
-        .cancel = cancel_};
+        .cancel = cancel_,
+        .check_source = [this](auto source) { return CheckKeyed(source); }};
     WEFT_ASSIGN_OR_RETURN(
         const WritePlanReport report,
         WritePlan(*prepared.model, *prepared.compiled, cache_.PathOf(key_), options));
     *reused_bytes = report.reused_bytes;
     return Plan::Open(cache_.PathOf(key_));
+  }
+
+  // An error where these are not the files of the key any more.
+  absl::Status CheckKeyed(absl::Span<const PlanMetadata::SourceFile> source) const {
+    size_t i = 0;
+    for (const char* part : {"weights", "config"}) {
+      for (const auto& file : key_.content[part]) {
+        if (i < source.size() && source[i].name == file["name"] &&
+            source[i].sha256 == file["sha256"]) {
+          ++i;
+          continue;
+        }
+        return absl::DataLossError(
+            absl::StrCat(arguments_.model, ": its files were changed while it was compiled"));
+      }
+    }
+    return absl::OkStatus();
   }
 
   void NoteNotKept(const absl::Status& status) {

@@ -4,12 +4,12 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "codegen/layout.h"
+#include "codegen/worker_threads.h"
 #include "runtime/abi/check.h"
 #include "runtime/abi/q8_0.h"
 
@@ -43,10 +43,7 @@ Status ParallelFor(int threads, int64_t count, const std::function<Status(int64_
       }
     }
   };
-  std::vector<std::thread> helpers;
-  for (int64_t i = 1; i < std::min<int64_t>(threads, count); ++i) helpers.emplace_back(work);
-  work();
-  for (std::thread& helper : helpers) helper.join();
+  RunOnThreads(std::min<int64_t>(threads, count), work);
   return first;
 }
 
@@ -362,6 +359,7 @@ absl::StatusOr<PackReport> PackWeights(const ir::Module& module, const ir::Weigh
                     absl::StrCat("packing '", node.location, "': ", status.message()));
     }
   }
+  if (Status status = reader.CheckUnchanged(); !status.ok()) return status;
   return PackReport{packer.copied()};
 }
 

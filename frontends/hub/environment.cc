@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -23,6 +24,20 @@ bool IsTrue(absl::string_view value) {
 // A header value: no spaces, no control characters, no line ends.
 bool CanStandInHeader(absl::string_view token) {
   return std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+// Nothing where the variable is not set.
+absl::StatusOr<std::optional<std::chrono::milliseconds>> ReadTimeout(const GetEnv& get_env,
+                                                                     const char* variable) {
+  const std::string text = ValueOf(get_env, variable);
+  if (text.empty()) return std::nullopt;
+  constexpr double kDay = 86400;
+  double seconds = 0;
+  if (!absl::SimpleAtod(text, &seconds) || !(seconds >= 0.001 && seconds <= kDay)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(variable, " is '", text, "': expected a number of seconds above 0"));
+  }
+  return std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
 }
 
 }  // namespace
@@ -70,6 +85,12 @@ absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env) {
     return absl::InvalidArgumentError(
         absl::StrCat("the token in ", token_source, " holds spaces or control characters"));
   }
+  auto metadata_timeout = ReadTimeout(get_env, "HF_HUB_ETAG_TIMEOUT");
+  if (!metadata_timeout.ok()) return metadata_timeout.status();
+  environment.metadata_timeout = *metadata_timeout;
+  auto stall_timeout = ReadTimeout(get_env, "HF_HUB_DOWNLOAD_TIMEOUT");
+  if (!stall_timeout.ok()) return stall_timeout.status();
+  environment.stall_timeout = *stall_timeout;
   environment.offline = IsTrue(ValueOf(get_env, "HF_HUB_OFFLINE"));
   return environment;
 }

@@ -2,6 +2,8 @@
 // them: https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -15,10 +17,15 @@ struct HubEnvironment {
   std::string weft_cache;  // WeftCacheFolder()
   std::string token;       // HF_TOKEN, else the file HF_TOKEN_PATH or $HF_HOME/token; empty: none
   bool offline = false;    // HF_HUB_OFFLINE is 1, ON, YES or TRUE
+  // HF_HUB_ETAG_TIMEOUT and HF_HUB_DOWNLOAD_TIMEOUT, in seconds: how long to wait for metadata, and
+  // for a download that does not get on. Unset: HttpLimits'.
+  std::optional<std::chrono::milliseconds> metadata_timeout;
+  std::optional<std::chrono::milliseconds> stall_timeout;
 };
 
-// InvalidArgument for an endpoint that is no http(s) URL or a token that cannot stand in a header;
-// FailedPrecondition where neither HOME nor the cache variables are set.
+// InvalidArgument for an endpoint that is no http(s) URL, a token that cannot stand in a header or
+// a timeout that is no number of seconds above 0; FailedPrecondition where neither HOME nor the
+// cache variables are set.
 absl::StatusOr<HubEnvironment> ReadHubEnvironment();
 absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env);
 

@@ -50,6 +50,19 @@ TEST(EnvironmentTest, EndpointLosesItsTrailingSlashAndMustBeAUrl) {
   EXPECT_THAT(std::string(environment.status().message()), HasSubstr("HF_ENDPOINT"));
 }
 
+TEST(EnvironmentTest, TimeoutsAreSeconds) {
+  EXPECT_EQ(Read({{"HOME", "/h"}})->stall_timeout, std::nullopt);
+  const auto set =
+      Read({{"HOME", "/h"}, {"HF_HUB_ETAG_TIMEOUT", "3"}, {"HF_HUB_DOWNLOAD_TIMEOUT", "0.5"}});
+  EXPECT_EQ(set->metadata_timeout, std::chrono::milliseconds(3000));
+  EXPECT_EQ(set->stall_timeout, std::chrono::milliseconds(500));
+  for (const char* text : {"0", "-1", "nan", "inf", "1e9", "ten", "3s"}) {
+    const auto bad = Read({{"HOME", "/h"}, {"HF_HUB_DOWNLOAD_TIMEOUT", text}});
+    EXPECT_EQ(bad.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(bad.status().message()), HasSubstr("HF_HUB_DOWNLOAD_TIMEOUT"));
+  }
+}
+
 TEST(EnvironmentTest, OfflineReadsTheWordsHuggingFaceDoes) {
   for (const char* word : {"1", "ON", "on", "Yes", "TRUE"}) {
     EXPECT_TRUE(Read({{"HOME", "/h"}, {"HF_HUB_OFFLINE", word}})->offline) << word;

@@ -51,12 +51,16 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   return line.size();
 }
 
-// Ends a transfer that receives nothing. Not CURLOPT_LOW_SPEED_TIME, which averages over the
-// seconds before the stall.
+// Less than this in the time of a stall is no download that anybody waits for: half a kilobyte a
+// second with the usual 30 s.
+constexpr curl_off_t kLeastProgress = 16 << 10;
+
+// Ends a transfer that receives nothing, or one byte now and then. Not CURLOPT_LOW_SPEED_TIME,
+// which averages over the seconds before the stall.
 struct StallWatch {
   std::chrono::milliseconds limit;
   std::chrono::steady_clock::time_point changed = std::chrono::steady_clock::now();
-  curl_off_t received = -1;
+  curl_off_t received = 0;  // by then
   bool stalled = false;
 };
 
@@ -64,7 +68,7 @@ int OnProgress(void* user, curl_off_t /*total*/, curl_off_t received, curl_off_t
                curl_off_t /*sent*/) {
   auto& watch = *static_cast<StallWatch*>(user);
   auto now = std::chrono::steady_clock::now();
-  if (received != watch.received) {
+  if (received - watch.received >= kLeastProgress) {
     watch.received = received;
     watch.changed = now;
   }
@@ -197,7 +201,8 @@ absl::StatusOr<HttpResponse> HttpClient::Perform(const HttpRequest& request) {
   CURLcode code = curl_easy_perform(curl);
   if (!transfer.failure.ok()) return transfer.failure;
   if (watch.stalled) {
-    return absl::UnavailableError(absl::StrCat(ForMessage(request.url), ": nothing received for ",
+    return absl::UnavailableError(absl::StrCat(ForMessage(request.url),
+                                               ": nearly nothing received for ",
                                                limits_.stall_timeout.count(), " ms"));
   }
   if (code != CURLE_OK) {

@@ -25,13 +25,20 @@ bool HasBlob(const std::string& path, const HubFile& info) {
   return !info.size || static_cast<uint64_t>(on_disk.st_size) == *info.size;
 }
 
+// What the user set, else what the caller did.
+HttpLimits LimitsOf(const HubEnvironment& environment, HttpLimits limits) {
+  limits.metadata_timeout = environment.metadata_timeout.value_or(limits.metadata_timeout);
+  limits.stall_timeout = environment.stall_timeout.value_or(limits.stall_timeout);
+  return limits;
+}
+
 class Puller {
  public:
   Puller(const HubName& name, const HubEnvironment& environment, const HubOptions& options)
       : name_(name),
         options_(options),
         cache_(environment.hub_cache, name.id),
-        client_(environment, options.limits) {}
+        client_(environment, LimitsOf(environment, options.limits)) {}
 
   absl::StatusOr<ResolvedModel> Run() {
     auto repo = client_.Repo(name_.id);

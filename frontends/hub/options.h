@@ -25,7 +25,8 @@ struct HttpLimits {
   std::chrono::milliseconds connect_timeout{5000};
   // Whole of a request for metadata (huggingface_hub uses 10 s too).
   std::chrono::milliseconds metadata_timeout{10000};
-  // A download that receives nothing for so long has stalled (looked at about once a second).
+  // A download that receives nearly nothing for so long, less than 16 KiB, has stalled (looked at
+  // about once a second).
   std::chrono::milliseconds stall_timeout{30000};
   // Tries per request while the answer is transient (5xx, 429, dropped connection); the wait
   // between tries starts at `backoff` and doubles: 0.5 + 1 + 2 + 4 s.

@@ -220,8 +220,9 @@ absl::Status AtomicFileWriter::Publish() {
   }
   const int closed = close(fd_);
   fd_ = -1;
-  if (closed != 0) return PosixError(errno, path_, "close");
-  if (kind_ == Kind::kDirect) return absl::OkStatus();
+  if (kind_ == Kind::kDirect)
+    return closed == 0 ? absl::OkStatus() : PosixError(errno, path_, "close");
+  // Of a file that was flushed, close() has nothing left to lose; it may have its name already.
   if (!temporary_.empty() && rename(temporary_.c_str(), target_.c_str()) != 0)
     return PosixError(errno, path_, "rename the finished file into place");
   temporary_.clear();

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "runtime/abi/check.h"
-#include "runtime/base/read_file.h"
+#include "runtime/base/cgroup.h"
 
 namespace weft {
 namespace {
@@ -55,14 +55,6 @@ uint64_t ReadXcr0() {
 
 bool Bit(uint32_t word, int bit) { return ((word >> bit) & 1) != 0; }
 
-// Text of a small kernel file, or nothing.
-std::optional<std::string> ReadKernelFile(const std::string& path) {
-  constexpr uint64_t kMaxBytes = 1 << 20;
-  absl::StatusOr<std::string> text = ReadFileToString(path, kMaxBytes);
-  if (!text.ok()) return std::nullopt;
-  return *std::move(text);
-}
-
 std::optional<double> QuotaOf(int64_t quota, int64_t period) {
   if (quota <= 0 || period <= 0) return std::nullopt;
   return static_cast<double>(quota) / static_cast<double>(period);
@@ -85,36 +77,10 @@ std::optional<double> QuotaV2(const std::string& folder) {
 
 // cgroup v1: two files; a quota of -1 means none.
 std::optional<double> QuotaV1(const std::string& folder) {
-  const std::optional<std::string> quota_text =
-      ReadKernelFile(absl::StrCat(folder, "/cpu.cfs_quota_us"));
-  const std::optional<std::string> period_text =
-      ReadKernelFile(absl::StrCat(folder, "/cpu.cfs_period_us"));
-  int64_t quota = 0;
-  int64_t period = 0;
-  if (!quota_text.has_value() || !period_text.has_value() ||
-      !absl::SimpleAtoi(*quota_text, &quota) || !absl::SimpleAtoi(*period_text, &period)) {
-    return std::nullopt;
-  }
-  return QuotaOf(quota, period);
-}
-
-void Lower(std::optional<double>& limit, std::optional<double> candidate) {
-  if (candidate.has_value() && (!limit.has_value() || *candidate < *limit)) limit = candidate;
-}
-
-// Every level counts: a parent's quota binds its children. Inside a container the path may be the
-// host's and not exist here; then the mount's own root is the container's cgroup.
-template <typename ReadQuota>
-std::optional<double> LowestQuota(const std::string& mount, absl::string_view path,
-                                  ReadQuota read) {
-  std::optional<double> limit = read(mount);
-  std::string folder = mount;
-  for (const absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
-    if (part == "..") return limit;  // outside of this cgroup namespace
-    absl::StrAppend(&folder, "/", part);
-    Lower(limit, read(folder));
-  }
-  return limit;
+  const std::optional<int64_t> quota = ReadKernelNumber(absl::StrCat(folder, "/cpu.cfs_quota_us"));
+  const std::optional<int64_t> period =
+      ReadKernelNumber(absl::StrCat(folder, "/cpu.cfs_period_us"));
+  return QuotaOf(quota.value_or(0), period.value_or(0));
 }
 
 int AffinityCpus() {
@@ -273,23 +239,9 @@ CacheSizes DetectCacheSizes() {
 
 std::optional<double> CgroupCpuQuota(const std::string& system_root) {
   std::optional<double> limit;
-  const std::optional<std::string> membership =
-      ReadKernelFile(absl::StrCat(system_root, "/proc/self/cgroup"));
-  if (!membership.has_value()) return limit;
-  const std::string root = absl::StrCat(system_root, "/sys/fs/cgroup");
-  // Lines are "hierarchy:controllers:path" (cgroups(7)); v2 is "0::path".
-  for (const absl::string_view line : absl::StrSplit(*membership, '\n', absl::SkipEmpty())) {
-    const std::vector<absl::string_view> fields = absl::StrSplit(line, absl::MaxSplits(':', 2));
-    if (fields.size() != 3) continue;
-    if (fields[0] == "0" && fields[1].empty()) {
-      Lower(limit, LowestQuota(root, fields[2], QuotaV2));
-      Lower(limit, LowestQuota(absl::StrCat(root, "/unified"), fields[2], QuotaV2));
-      continue;
-    }
-    const std::vector<absl::string_view> controllers = absl::StrSplit(fields[1], ',');
-    if (std::find(controllers.begin(), controllers.end(), "cpu") == controllers.end()) continue;
-    Lower(limit, LowestQuota(absl::StrCat(root, "/", fields[1]), fields[2], QuotaV1));
-    Lower(limit, LowestQuota(absl::StrCat(root, "/cpu"), fields[2], QuotaV1));
+  for (const CgroupLevel& level : CgroupLevels("cpu", system_root)) {
+    const std::optional<double> quota = level.v2 ? QuotaV2(level.folder) : QuotaV1(level.folder);
+    if (quota.has_value() && (!limit.has_value() || *quota < *limit)) limit = quota;
   }
   return limit;
 }

@@ -96,6 +96,9 @@ absl::Status MappedBlock::CheckWhole() const {
   for (const Part& part : parts_) {
     if (part.size > 0 && guards_[guard++].broken()) return part.file->Truncated();
   }
+  for (const Part& part : parts_) {
+    if (absl::Status status = part.file->CheckWhole(); !status.ok()) return status;
+  }
   return absl::OkStatus();
 }
 

@@ -43,7 +43,7 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
     }
     bytes = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
   }
-  auto file = std::shared_ptr<MappedFile>(new MappedFile(path, fd, bytes));
+  auto file = std::shared_ptr<MappedFile>(new MappedFile(path, fd, VersionOf(info), bytes));
   if (guarded) file->guard_ = GuardedRange(bytes.data(), bytes.size());
   return file;
 }
@@ -76,7 +76,30 @@ absl::Status MappedFile::MapAt(uint8_t* address, uint64_t offset, uint64_t size)
 }
 
 absl::Status MappedFile::CheckWhole() const {
-  return guard_.broken() ? Truncated() : absl::OkStatus();
+  // Within the last page that is left of it, a file that lost its end reads as zeros without a
+  // signal.
+  struct stat info = {};
+  const bool shorter =
+      fstat(fd_, &info) == 0 && static_cast<uint64_t>(info.st_size) < bytes_.size();
+  return guard_.broken() || shorter ? Truncated() : absl::OkStatus();
+}
+
+MappedFile::Version MappedFile::VersionOf(const struct stat& info) {
+  constexpr int64_t kNanoseconds = 1'000'000'000;
+  return {info.st_dev, info.st_ino, static_cast<uint64_t>(info.st_size),
+          info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec};
+}
+
+absl::Status MappedFile::CheckUnchanged() const {
+  if (absl::Status status = CheckWhole(); !status.ok()) return status;
+  struct stat opened = {};
+  struct stat at_path = {};
+  if (fstat(fd_, &opened) == 0 && VersionOf(opened) == opened_ &&
+      stat(path_.c_str(), &at_path) == 0 && VersionOf(at_path) == opened_)
+    return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      path_,
+      ": the file was changed or replaced while it was read (start again once it is whole)"));
 }
 
 absl::Status MappedFile::Truncated() const {

@@ -5,6 +5,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/types/span.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <memory>
@@ -45,21 +46,35 @@ class MappedFile {
   // there. Errors name the path.
   absl::Status MapAt(uint8_t* address, uint64_t offset, uint64_t size) const;
 
-  // Where guarded: DataLoss once bytes() was found to lack bytes of the file.
+  // DataLoss where the file is shorter than it was, or, where guarded, was so when bytes() were read.
   absl::Status CheckWhole() const;
   // That error.
   absl::Status Truncated() const;
+  // As CheckWhole(), and DataLoss where the file was written to since it was opened, or another one
+  // stands at its path: what was read of bytes() is not what a reader of the path finds.
+  absl::Status CheckUnchanged() const;
 
   // A hint; ranges beyond the file are clipped. kDontNeed gives back only pages that lie wholly in
   // the range.
   void Advise(uint64_t offset, uint64_t size, Access access) const;
 
  private:
-  MappedFile(std::string path, int fd, absl::Span<const uint8_t> bytes)
-      : path_(std::move(path)), fd_(fd), bytes_(bytes) {}
+  // A version of a file, as far as stat(2) tells.
+  struct Version {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    uint64_t size = 0;
+    int64_t modified_ns = 0;
+    friend bool operator==(const Version& a, const Version& b) = default;
+  };
+  static Version VersionOf(const struct stat& info);
+
+  MappedFile(std::string path, int fd, Version opened, absl::Span<const uint8_t> bytes)
+      : path_(std::move(path)), fd_(fd), opened_(opened), bytes_(bytes) {}
 
   std::string path_;
   int fd_;
+  Version opened_;
   absl::Span<const uint8_t> bytes_;
   GuardedRange guard_;
 };

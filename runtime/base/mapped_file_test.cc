@@ -73,6 +73,32 @@ TEST(MappedFile, APipeDoesNotHang) {
   unlink(path.c_str());
 }
 
+TEST(MappedFile, TellsWhatChanged) {
+  const std::string path = TestPath("changed");
+  const std::string other = TestPath("other");
+  Write(path, "abcdef");
+  Write(other, "abcdef");
+  const auto file = MappedFile::Open(path);
+  const auto again = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok() && again.ok());
+  EXPECT_TRUE((*file)->CheckUnchanged().ok());
+  ASSERT_EQ(rename(other.c_str(), path.c_str()), 0);
+  EXPECT_TRUE((*file)->CheckWhole().ok());
+  EXPECT_THAT(std::string((*file)->CheckUnchanged().message()),
+              HasSubstr(path + ": the file was changed or replaced while it was read"));
+  const auto second = MappedFile::Open(path);
+  ASSERT_TRUE(second.ok());
+  EXPECT_TRUE((*second)->CheckUnchanged().ok());
+  usleep(20'000);  // the clock of the file system's times is coarse
+  std::ofstream(path, std::ios::in | std::ios::binary).write("ABC", 3);
+  EXPECT_FALSE((*second)->CheckUnchanged().ok());
+  EXPECT_TRUE((*second)->CheckWhole().ok());
+  ASSERT_EQ(truncate(path.c_str(), 5), 0);
+  EXPECT_THAT(std::string((*second)->CheckUnchanged().message()), HasSubstr("truncated"));
+  EXPECT_FALSE((*second)->CheckWhole().ok());
+  unlink(path.c_str());
+}
+
 TEST(MappedFile, AdviceKeepsTheBytes) {
   const std::string path = TestPath("advice");
   std::string text(100'000, 'x');

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <new>
 #include <optional>
 #include <string>
 
@@ -190,6 +191,11 @@ int main(int argc, char** argv) {
   }
   try {
     return Run(app, arguments);
+  } catch (const std::bad_alloc&) {
+    std::cerr << "weft-run: out of memory: the system gives no more (check ulimit -v and the "
+                 "container's limit)"
+              << std::endl;
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "weft-run: " << error.what() << std::endl;
     return 1;

@@ -14,6 +14,7 @@ import hashlib
 import http.server
 import json
 import os
+import pathlib
 import random
 import re
 import sys
@@ -65,7 +66,15 @@ BEHAVIOURS = {
     "nested": "a .gguf file in a folder",
     "nothing": "only a pytorch_model.bin",
     "moving": "main is another commit after the first look",
+    "tiny": "a model that runs, tests/oracle/tiny/gpt2; the cdn takes half a second",
+    "trickle": "the cdn sends the weights in twenty parts, 20 ms apart",
+    "loris": "the cdn sends a byte every tenth of a second",
+    "loopapi": "the API redirects to itself",
+    "flood": "the cdn announces and sends 1,000 bytes more than the hub said",
 }
+
+
+TINY = pathlib.Path(__file__).resolve().parent.parent / "oracle" / "tiny" / "gpt2"
 
 
 def weights(name):
@@ -91,6 +100,8 @@ def files_of(mode):
         names = {"gguf": ["Tiny-Q4_K_M.gguf", "Tiny-Q8_0.gguf", "mmproj-Q8_0.gguf", "Tiny-F16-00001-of-00002.gguf"],
                  "evilgguf": ["../../../evil-Q8_0.gguf"], "nested": ["Q6/Tiny-Q6_K.gguf"]}[mode]
         return {"README.md": b"#\n", **{name: b"GGUF" + weights(name) for name in names}}
+    if mode == "tiny":
+        return {path.name: path.read_bytes() for path in sorted(TINY.iterdir()) if path.suffix == ".json" or path.name == "model.safetensors"}
     if mode == "nothing":
         return {name: text[name] for name in ("config.json", "pytorch_model.bin")}
     if mode == "sharded":
@@ -194,6 +205,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve_api(self, mode):
         if mode == "slowapi":
             time.sleep(20)
+        if mode == "loopapi":
+            return self.answer(307, {"Location": self.path})
         if mode == "notjson":
             return self.answer(200, body=b"<html>captive portal</html>")
         sha = NEXT_COMMIT if mode == "moving" and STATE.count("moving") > 1 else COMMIT
@@ -241,8 +254,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = files_of(mode)[name]
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
         start = int(wanted[1]) if wanted else 0
-        if mode == "slow":
+        if mode in ("slow", "tiny"):
             time.sleep(0.5)
+        if mode == "flood":
+            data += bytes(1000)
         if mode == "badsum":
             data = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
         if mode == "short":
@@ -258,6 +273,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if start:
             headers["Content-Range"] = f"bytes {start + (mode == 'badrange')}-{len(data) - 1}/{len(data)}"
         drops = {"drop": 2, "norange": 2, "r416": 1, "badrange": 1, "dropalways": 1 << 30, "norangealways": 1 << 30}
+        pause = {"trickle": (len(data) // 20, 0.02), "loris": (1, 0.1)}.get(mode)
+        if pause:
+            return self.send_slowly(206 if start else 200, headers, body, *pause)
         if mode not in ("stall", *drops) or (mode in drops and STATE.count(("drop", mode)) > drops[mode]):
             return self.answer(206 if start else 200, headers, body)
         # Announce all of it, send a part.
@@ -270,6 +288,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         if mode == "stall":
             time.sleep(20)
+
+    def send_slowly(self, status, headers, body, part, seconds):
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        for at in range(0, len(body), part):
+            self.wfile.write(body[at : at + part])
+            self.wfile.flush()
+            time.sleep(seconds)
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Models and plans that lose their end, are overwritten or replaced while they are in use. Usage: change_test.py path/to/weft path/to/shim
+[unittest arguments]
+
+The shim does it just before a system call, so that every run of a command meets it at another moment: while files are opened, mapped
+and read, while threads start, and while tokens are written."""
+import shutil, struct, unittest
+
+from faults import GREEDY, WEFT, FaultTest
+
+MOMENTS = "open,read,write,map,anon,thread,advise,close,stat,allocate,sync"
+TRUNCATED = "truncated while it was in use"
+
+
+class Changes(FaultTest):
+    def setUp(self):
+        super().setUp()
+        self.out = self.folder / "out"
+        self.out.mkdir()
+        self.plan = self.out / "m.weft"
+        self.model = self.small_model()
+        self.gguf = self.small_gguf("F32")
+        # Of other values, and as valid.
+        self.other = {}
+        for path in (self.model / "model.safetensors", self.gguf):
+            data = path.read_bytes()
+            values = len(data) // 8 * 4  # of the second half, in reverse
+            numbers = struct.unpack(f"<{values // 4}f", data[-values:])
+            self.other[path] = data[:-values] + struct.pack(f"<{values // 4}f", *reversed(numbers))
+
+    def change(self, command, victim, right, actions, stride, message, outputs=()):
+        """Changes `victim` at each `stride`-th moment of `command`: it ends as ever, or with an error that tells of the file."""
+        original = victim.read_bytes()
+        replacement = victim.with_name(victim.name + ".new")
+
+        def reset():
+            victim.unlink(missing_ok=True)
+            victim.write_bytes(original)
+            if victim in self.other:
+                replacement.write_bytes(self.other[victim])
+            else:
+                shutil.copy(victim, replacement)
+            for path in outputs:
+                path.unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "cache", ignore_errors=True)
+
+        def whole():
+            return [path.read_bytes() for path in outputs]
+
+        reset()
+        result, lines = self.shimmed(command, MOMENTS, least=65536)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        text, files = result.stdout, whole()
+        refused = 0
+        for action, size in actions:
+            for number in range(1 + stride // 2, len(lines) + 1, stride):
+                reset()
+                result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action=action, size=size)
+                self.count(sum(hit for hit, _, _ in now))
+                with self.subTest(command=command[:2], action=action, size=size, at=lines[number - 1][1:]):
+                    self.assertIn(result.returncode, (0, 1), result.stderr)
+                    if result.returncode == 1:
+                        refused += 1
+                        self.assertRegex(result.stderr, rf"(?m)^weft(-run)?: .*{victim.name}")
+                        self.assertRegex(result.stderr, message)
+                        self.assertEqual([path for path in outputs if path.exists()], [])
+                    elif right:
+                        right(result, text)
+                        self.assertEqual(whole(), files)
+        self.assertGreater(refused, 0)
+        reset()
+
+    def sizes(self, path):
+        size = path.stat().st_size
+        return [("truncate", at) for at in (0, 4096, size // 2, size - 1)]
+
+    def same(self, result, text):
+        self.assertEqual(result.stdout, text)
+
+    def test_models_that_are_compiled(self):
+        # What was read by then, or that the file changed, or that it is no model any more where it was opened after that.
+        message = f"{TRUNCATED}|changed or replaced|reach to byte|ends at byte|is empty|cannot read|truncated|bytes"
+        for model, victim in ((self.model, self.model / "model.safetensors"), (self.gguf, self.gguf)):
+            command = [WEFT, "compile", model, "-o", self.plan]
+            self.change(command, victim, lambda result, text: None, self.sizes(victim)[1:], 15, message, [self.plan])
+            self.change_values(command, victim)
+
+    def change_values(self, command, victim):
+        """Where the values change the plan is that of the old or of the new ones, and says so: what it was compiled from is what it holds."""
+        def plan():
+            data = self.plan.read_bytes()
+            self.plan.unlink()
+            return data
+
+        original = victim.read_bytes()
+        wholes = []
+        for data in (original, self.other[victim]):
+            victim.write_bytes(data)
+            self.weft(*command[1:])
+            wholes.append(plan())
+        self.assertNotEqual(*wholes)
+        victim.write_bytes(original)
+        replacement = victim.with_name(victim.name + ".new")
+        result, lines = self.shimmed(command, MOMENTS, least=65536)
+        seen = set()
+        for number in range(1, len(lines) + 1, 9):
+            victim.unlink()
+            victim.write_bytes(original)
+            replacement.write_bytes(self.other[victim])
+            self.plan.unlink(missing_ok=True)
+            result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action="replace")
+            self.count(sum(hit for hit, _, _ in now))
+            with self.subTest(at=lines[number - 1][1:]):
+                self.assertIn(result.returncode, (0, 1), result.stderr)
+                if result.returncode == 1:
+                    self.assertRegex(result.stderr, f"{victim.name}: the file was changed or replaced while it was read")
+                    self.assertFalse(self.plan.exists())
+                else:
+                    self.assertIn(self.plan.read_bytes(), wholes)
+                seen.add(result.returncode)
+        self.assertEqual(seen, {0, 1})
+        victim.write_bytes(original)
+
+    def test_a_cached_plan_is_that_of_its_key(self):
+        victim = self.model / "model.safetensors"
+        original = victim.read_bytes()
+        logits = self.out / "l"
+        command = [WEFT, "logits", self.model, "--ids", "1,2,3", "-o", logits]
+
+        def answer(*options):
+            self.succeeds(*command[1:], *options)
+            return logits.read_bytes()
+
+        expected = []
+        for data in (original, self.other[victim]):
+            victim.write_bytes(data)
+            expected.append(answer("--no-cache"))
+        self.assertNotEqual(*expected)
+        victim.write_bytes(original)
+        result, lines = self.shimmed(command, MOMENTS, least=65536)
+        for number in range(1, len(lines) + 1, 9):
+            shutil.rmtree(self.folder / "cache")
+            victim.unlink()
+            victim.write_bytes(original)
+            victim.with_name(victim.name + ".new").write_bytes(self.other[victim])
+            result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action="replace")
+            self.count(sum(hit for hit, _, _ in now))
+            with self.subTest(at=lines[number - 1][1:]):
+                self.assertIn(result.returncode, (0, 1), result.stderr)
+                if result.returncode == 0:
+                    self.assertIn(logits.read_bytes(), expected)
+                for data, values in zip((original, self.other[victim]), expected):
+                    victim.write_bytes(data)
+                    self.assertEqual(answer(), values)
+
+    def test_models_that_are_run(self):
+        victim = self.model / "model.safetensors"
+        self.change([WEFT, "run", self.model, *GREEDY, "--no-cache"], victim, self.same, self.sizes(victim)[1:3], 9,
+                    f"{TRUNCATED}|changed or replaced|byte")
+        self.change([WEFT, "dump", self.gguf], self.gguf, self.same, self.sizes(self.gguf)[:3], 1, f"{TRUNCATED}|changed or replaced|byte|is empty|GGUF")
+
+    def test_plans(self):
+        self.succeeds("compile", self.model, "-o", self.plan)
+        message = f"{TRUNCATED}|truncated|ends at byte|bytes|checksum|not a plan|is empty|changed while it was opened"
+        for command in ([WEFT, "run", self.plan, *GREEDY], [WEFT, "run", self.plan, *GREEDY, "--no-hugepages"],
+                        [WEFT + "-run", self.plan, *GREEDY], [WEFT, "verify", self.plan], [WEFT, "dump", self.plan]):
+            self.change(command, self.plan, None, self.sizes(self.plan), 5, message)
+
+    def test_plans_that_are_replaced_or_overwritten(self):
+        self.succeeds("compile", self.model, "-o", self.plan)
+        command = [WEFT, "run", self.plan, *GREEDY]
+        text = self.succeeds(*command[1:])
+        original = self.plan.read_bytes()
+        _, lines = self.shimmed(command, MOMENTS, least=65536)
+        for action in ("replace", "scribble"):
+            for number in range(1, len(lines) + 1, 2):
+                self.plan.write_bytes(original)
+                shutil.copy(self.plan, self.out / "m.weft.new")
+                result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=self.plan, action=action)
+                self.count(sum(hit for hit, _, _ in now))
+                with self.subTest(action=action, at=lines[number - 1][1:]):
+                    if action == "replace":
+                        self.assertEqual((result.returncode, result.stdout), (0, text), result.stderr)
+                    else:  # other weights are other tokens; nothing else
+                        self.assertIn(result.returncode, (0, 1), result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""What containers do to a process, in real control groups: fewer CPUs, a part of a CPU, little memory. Usage: container_test.py path/to/weft
+path/to/shim [unittest arguments]
+
+Where this machine lets nobody make control groups, tests are skipped and say so; the readers of their files are unit-tested on trees of files
+(cpu_test.cc, memory_room_test.cc)."""
+import json, os, pathlib, statistics, subprocess, sys, unittest
+
+sys.path.insert(0, "tests")
+import zero_model
+from cgroups import cpu_quota, memory_limit
+from faults import GREEDY, SHIM, WEFT, FaultTest
+
+WEFT_RUN = WEFT + "-run"
+
+
+class ContainerTest(FaultTest):
+    def group(self, make, *arguments):
+        group = make(*arguments)
+        self.addCleanup(group.remove)
+        return group
+
+    def inside(self, group, program, *arguments, before=lambda: None, **options):
+        def enter():
+            if group:
+                group.enter()
+            before()
+
+        return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=300, env=self.environment, preexec_fn=enter,
+                              **{"stdin": subprocess.DEVNULL, **options})
+
+
+class Cpus(ContainerTest):
+    def setUp(self):
+        super().setUp()
+        self.plan = self.folder / "m.weft"
+        self.succeeds("compile", self.small_model(), "-o", self.plan)
+
+    def threads(self, group=None, cpus=None, program=(WEFT_RUN,), mounts=None, options=()):
+        """Threads that compute by default: the caller, and those that the shim sees started."""
+        def enter():
+            if group:
+                group.enter()
+            if cpus:
+                os.sched_setaffinity(0, cpus)
+
+        self.log.unlink(missing_ok=True)
+        command = [*program, str(self.plan), *GREEDY, "--no-hugepages", *options]
+        if mounts:
+            command = ["unshare", "-m", "--propagation", "private", "bash", "-c", f'set -e; {mounts}; export LD_PRELOAD={SHIM}; exec "$0" "$@"', *command]
+        environment = {**self.environment, "FAULT_CALLS": "thread", "FAULT_LOG": str(self.log), **({} if mounts else {"LD_PRELOAD": SHIM})}
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, preexec_fn=enter)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return 1 + (len(self.log.read_text().splitlines()) if self.log.exists() else 0)
+
+    def test_affinity(self):
+        mine = sorted(os.sched_getaffinity(0))
+        for count in range(1, len(mine) + 1):
+            for program in ((WEFT, "run"), (WEFT_RUN,)):
+                self.assertEqual(self.threads(cpus=mine[:count], program=program), count)
+        self.assertEqual(self.threads(cpus=mine[:1], options=["-t", "3"]), 3)
+
+    def test_quota(self):
+        cpus = len(os.sched_getaffinity(0))
+        for quota, threads in ((0.1, 1), (0.5, 1), (1, 1), (1.2, 2), (2, 2), (64, 64)):
+            group = self.group(cpu_quota, quota)
+            for program in ((WEFT, "run"), (WEFT_RUN,)):
+                self.assertEqual(self.threads(group, program=program), min(threads, cpus), quota)
+            print(f"quota {quota}: {min(threads, cpus)} threads, control groups v{group.version}")
+
+    @unittest.skipUnless(os.geteuid() == 0, "NOT TESTED: takes mount namespaces")
+    def test_quota_as_version_2_tells_it(self):
+        # Where this machine's CPU controller is not of version 2, its files stand in.
+        if not any(line.startswith("0::") for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines()):
+            self.skipTest("NOT TESTED: no hierarchy of version 2 here")
+        cpus = len(os.sched_getaffinity(0))
+        for text, threads in (("50000 100000", 1), ("150000 100000", 2), ("max 100000", cpus)):
+            mounts = f"mount -t tmpfs none /sys/fs/cgroup; echo {text} > /sys/fs/cgroup/cpu.max"
+            self.assertEqual(self.threads(mounts=mounts), min(threads, cpus), text)
+
+    def test_half_a_cpu_is_about_half_as_fast(self):
+        """In turns, so that what else runs here meets all alike; a collapse would be by orders of magnitude."""
+        model = self.folder / "large"
+        zero_model.write(model, hidden=512, intermediate=1024, layers=4)
+        plan = self.folder / "large.weft"
+        self.succeeds("compile", model, "-o", plan)
+        group = self.group(cpu_quota, 0.5)
+        one = sorted(os.sched_getaffinity(0))[:1]
+
+        def rate(group, *options):
+            result = self.inside(group, WEFT, "run", plan, "-p", "a b", "-n", 300, "--temp", 0, "--ignore-eos", "--json", *options,
+                                 before=lambda: None if group else os.sched_setaffinity(0, one))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return json.loads(result.stdout)["decode_tokens_per_s"]
+
+        rates = {"one CPU": [], "half": [], "half, -t 8": []}
+        for _ in range(5):
+            rates["one CPU"].append(rate(None))
+            rates["half"].append(rate(group))
+            rates["half, -t 8"].append(rate(group, "-t", "8"))
+        middle = {name: statistics.median(values) for name, values in rates.items()}
+        print("tokens/s: " + ", ".join(f"{name} {value:.0f}" for name, value in middle.items()))
+        for name in ("half", "half, -t 8"):
+            self.assertGreater(middle[name], 0.2 * middle["one CPU"], name)
+
+
+class Memory(ContainerTest):
+    """A plan of 15 MB whose KV cache of the whole context takes 268 MB, and one of no context with 64 MB of weights."""
+
+    POSITIONS = 16384
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.folder / "model"
+        zero_model.write(self.model, hidden=256, intermediate=256, layers=8, positions=self.POSITIONS)
+        self.plan = self.folder / "m.weft"
+        self.succeeds("compile", self.model, "--kv", "f32", "-c", self.POSITIONS, "-b", 64, "-o", self.plan)
+        self.kv_megabytes = 2 * 8 * 256 * 4 * self.POSITIONS / 1e6
+
+    def refused(self, result, message):
+        """By weft, and not by the kernel."""
+        self.assertEqual(result.returncode, 1, f"{result.stdout} {result.stderr}")
+        self.assertRegex(result.stderr, rf"(?m)^weft(-run)?: .*{message}")
+
+    def both(self, group, *options, plan=None):
+        for program in ((WEFT, "run"), (WEFT_RUN,)):
+            yield self.inside(group, *program, plan or self.plan, "-p", "a b", "-n", 4, "--temp", 0, "--ignore-eos", *options)
+
+    def test_a_context_that_never_fits(self):
+        for result in self.both(self.group(memory_limit, 192)):
+            self.refused(result, r"no memory for activations and the KV cache of a context of 16384 tokens: it takes 2\d\d\.\d MB, and the control group "
+                                 r".* has 201\.3 MB .*-c, or --kv q8_0")
+
+    def test_what_runs_is_not_refused(self):
+        # Of the KV cache only the first positions are touched.
+        for result in self.both(self.group(memory_limit, 320)):
+            self.assertEqual(result.returncode, 0, result.stderr)
+        small = self.folder / "small.weft"
+        self.succeeds("compile", self.model, "--kv", "q8_0", "-c", 512, "-o", small)
+        for result in self.both(self.group(memory_limit, 96), plan=small):
+            self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_a_cache_that_outgrows_what_others_leave(self):
+        group = self.group(memory_limit, 320)
+        ballast = subprocess.Popen([sys.executable, "-c", "import sys; held = b'1' * (240 << 20); print('held', flush=True); sys.stdin.read()"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=group.enter)
+        self.addCleanup(ballast.communicate)
+        self.assertEqual(ballast.stdout.readline(), "held\n")
+        prompt = self.folder / "prompt"
+        prompt.write_text("a b " * 3000)
+        for program in ((WEFT, "run"), (WEFT_RUN,)):
+            result = self.inside(group, *program, self.plan, "-f", prompt, "-n", 4, "--temp", 0)
+            self.refused(result, r"no memory for a KV cache of \d+ tokens: it takes \d+\.\d MB, and \d+\.\d MB of the 335\.5 MB of the control group .* are available "
+                                 r".*-c, or --kv q8_0")
+        self.assertIsNone(ballast.poll())
+
+    def test_locked_weights(self):
+        model = self.folder / "heavy"
+        zero_model.write(model, hidden=512, intermediate=2048, layers=4)
+        plan = self.folder / "heavy.weft"
+        self.succeeds("compile", model, "--weights", "f32", "-o", plan)
+        group = self.group(memory_limit, 48)
+        # Pages that others read in are in memory already: out with them.
+        with open(plan, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        result = self.inside(group, WEFT_RUN, plan, "-p", "a", "-n", 1, "--mlock")
+        self.refused(result, r"no memory for .*heavy.weft: locked weights: it takes \d+.\d MB, .* of the 50.3 MB of the control group .*without --mlock")
+        result = self.inside(group, WEFT_RUN, plan, "-p", "a", "-n", 1)  # reads and drops them
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_weights_packed_in_memory(self):
+        model = self.folder / "huge"
+        zero_model.write(model, hidden=1536, intermediate=4096, layers=5)
+        group = self.group(memory_limit, 400)
+        result = self.inside(group, WEFT, "run", model, "--no-cache", "--weights", "f32", "-p", "a", "-n", 1)
+        self.refused(result, r"no memory for .*huge: the packed weights: it takes 5\d\d.\d MB, .* of the control group .*weft compile makes a plan")
+
+
+if __name__ == "__main__":
+    unittest.main()

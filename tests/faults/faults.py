@@ -1,0 +1,130 @@
+"""What tests of faults share: commands in a folder of their own, and the sweep that fails one system call after another in them
+(fault_shim.c). Each test is called with the path of weft, that of the shim, and unittest's arguments; it runs from the source folder."""
+import errno, os, pathlib, re, shutil, subprocess, sys, tempfile, unittest
+
+sys.path.insert(0, "tests/fuzz")
+import make_seeds  # models of one layer, which compile quickly
+
+WEFT, SHIM = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
+TINY = pathlib.Path("tests/oracle/tiny")
+GREEDY = ["-p", "It was", "-n", "6", "--temp", "0", "--ignore-eos"]
+SHORT = -1  # fewer bytes than asked for
+
+# What may well fail in each kind of call, as fault_shim.c calls them. Calls take them in turn.
+ERRORS = {
+    "open": [errno.EMFILE, errno.EIO, errno.ENOSPC], "read": [errno.EIO], "write": [errno.ENOSPC, errno.EIO], "map": [errno.ENOMEM],
+    "truncate": [errno.EIO], "allocate": [errno.ENOSPC, errno.EIO], "sync": [errno.EIO, errno.ENOSPC], "close": [errno.EIO],
+    "rename": [errno.ENOSPC, errno.EIO], "link": [errno.ENOSPC, errno.EIO], "mkdir": [errno.ENOSPC], "folder": [errno.EMFILE],
+    "lock": [errno.EIO], "stat": [errno.EIO],
+}
+
+
+class FaultTest(unittest.TestCase):
+    injected = 0  # of the class
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.log = self.folder / "calls.log"
+        self.environment = {**os.environ, "HF_HUB_OFFLINE": "1", "XDG_CACHE_HOME": str(self.folder / "cache")}
+        for name in ("WEFT_CACHE_SIZE", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN", "WEFT_DISABLE_CPU"):
+            self.environment.pop(name, None)
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.injected:
+            print(f"{cls.__name__}: {cls.injected} faults injected", flush=True)
+
+    def copy(self, name, to=None):
+        target = self.folder / (to or name)
+        shutil.copytree(TINY / name, target)
+        return target
+
+    def small_model(self):
+        """A folder with a model of one layer."""
+        target = self.folder / "model"
+        make_seeds.hugging_face_model(target)
+        return target
+
+    def small_gguf(self, kind="Q8_0"):
+        path = self.folder / "model.gguf"
+        path.write_bytes(make_seeds.gguf_model(kind, "gpt2"))
+        return path
+
+    def weft(self, *arguments, program=WEFT, stdin="", prefix=(), timeout=120, **variables):
+        return subprocess.run([*prefix, program, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout,
+                              env={**self.environment, **variables})
+
+    def succeeds(self, *arguments, **options):
+        result = self.weft(*arguments, **options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def shimmed(self, arguments, calls, **fault):
+        """Runs with the shim; the result, and the log's lines as (struck, kind, path)."""
+        self.log.unlink(missing_ok=True)
+        options = {f"FAULT_{name.upper()}": str(value) for name, value in fault.items()}
+        program, *rest = arguments
+        result = self.weft(*rest, program=program, LD_PRELOAD=SHIM, FAULT_CALLS=calls, FAULT_LOG=str(self.log), **options)
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        struck = [line.startswith("! ") for line in lines]
+        return result, [(hit, *line.removeprefix("! ").split(" ", 1)) for hit, line in zip(struck, lines)]
+
+    def sweep(self, command, calls, right, reset, outputs=(), stride=1, first=1, retry=8, paths=None, errors=ERRORS, **fault):
+        """Fails the calls of these kinds, one in each run of `command`, whose files are `outputs`. Each run ends as `right(result)` asserts, or with
+        exit code 1 and a message that names the file; then outputs are not there, whole, or as `reset()` made them, and nothing lies beside them.
+        After every `retry`-th fault the command runs once more, without one."""
+        paths = paths or self.folder
+        reset()
+        result, lines = self.shimmed(command, calls, paths=paths, **fault)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        right(result)
+        self.assertTrue(lines)
+        whole = [read_all(path) for path in outputs]
+        program = pathlib.Path(command[0]).name
+        done = 0
+        for number in range(first, len(lines) + 1, stride):
+            _, kind, path = lines[number - 1]
+            reset()
+            before = [read_all(path) for path in outputs]
+            error = errors[kind][number % len(errors[kind])]
+            what = f"{kind} {path}: {errno.errorcode.get(error, error)}"
+            with self.subTest(fault=what):
+                result, now = self.shimmed(command, calls, paths=paths, at=number, error=error, **fault)
+                struck = [path for hit, _, path in now if hit]
+                self.count(len(struck))
+                done += 1
+                self.assertIn(result.returncode, (0, 1), f"{struck}: {result.stderr}")
+                if result.returncode == 0:
+                    right(result)
+                    self.assertEqual([read_all(path) for path in outputs], whole, struck)
+                else:
+                    self.assertRegex(result.stderr, rf"(?m)^{program}: ", struck)
+                    self.assert_named(result.stderr, struck, outputs)
+                    for path, then, good in zip(outputs, before, whole):
+                        self.assertIn(read_all(path), (then, good), struck)
+                beside = [str(name) for path in outputs if path.parent.exists() for name in path.parent.iterdir() if "tmp" in name.name]
+                self.assertEqual(beside, [], struck)
+                if done % retry == 0:
+                    result = self.weft(*command[1:], program=command[0])
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    right(result)
+                    self.assertEqual([read_all(path) for path in outputs], whole)
+
+    def count(self, faults):
+        type(self).injected += faults
+
+    def assert_named(self, message, struck, outputs):
+        """The message names a file that was struck, by the name that it has or was to get."""
+        names = {path.name for path in outputs} | {path.name for output in outputs for path in [output.parent]}
+        for path in struck:
+            name = pathlib.Path(path.removesuffix(" (deleted)")).name
+            names |= {name, re.sub(r"(\.\d+\.\d+\.tmp|\.tmp-.*|\.incomplete)$", "", name)}
+        self.assertTrue(any(name in message for name in names), f"{message} names none of {names}")
+
+
+def read_all(path):
+    """The bytes of a file, those of all files in a folder by name, or None."""
+    if path.is_dir():
+        return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+    return path.read_bytes() if path.exists() else None

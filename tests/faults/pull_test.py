@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""`weft pull` over a bad network, killed, several at once, and with failing system calls. Usage: pull_test.py path/to/weft path/to/shim
+[unittest arguments]"""
+import concurrent.futures, errno, pathlib, random, shutil, signal, subprocess, time, unittest
+
+from faults import GREEDY, SHORT, TINY, WEFT, FaultTest, read_all
+from hub import FakeHub
+
+# What each misbehaviour of the server (fake_hub.py) comes to: None where the pull succeeds, else the message.
+NETWORK = {
+    "drop": None, "norange": None, "r416": None, "e500": None, "nosize": None, "renamed": None, "noetag": "no usable ETag",
+    "dropalways": r"model.safetensors|/cdn/", "norangealways": r"model.safetensors|/cdn/", "badrange": "asked for bytes from .*the server sends",
+    "badsum": "model.safetensors: the sha256 of the download is .*the hub says", "badgit": "config.json: the .*sha1.* of the download is .*the hub says",
+    "toomuch": "model.safetensors: the server sends more than the 600000 bytes it announced: refused",
+    "flood": "model.safetensors: the server sends more than the 600000 bytes it announced: refused",
+    "short": "model.safetensors: the server ended after 599000 of 600000 bytes", "loop": "more than 10 redirects", "loopapi": "more than 10 redirects",
+    "toftp": "only http and https are followed", "tofile": "only http and https are followed", "e401": "no such model, or it is private",
+    "gated": "the model is gated; accept its licence", "e404": "HTTP 404", "e500always": "HTTP 500", "slowapi": r"[Tt]imed? ?out|timed out",
+    "stall": "nearly nothing received for 1000 ms", "loris": "nearly nothing received for 1000 ms", "oddetag": "no usable ETag",
+    "huge": "no space left: 1.2 EB", "notjson": "is this a hub", "noshas": "no usable 'sha'", "othercommit": "answers for commit",
+    "evilindex": "evil.safetensors", "ghostindex": "which the repository does not have", "evilgguf": "evil|no .*weights|nothing",
+    "nothing": "no .*safetensors|nothing",
+}
+
+
+class PullTest(FaultTest):
+    def setUp(self):
+        super().setUp()
+        self.hub = FakeHub()
+        self.addCleanup(self.hub.close)
+        del self.environment["HF_HUB_OFFLINE"]
+        self.cache = self.folder / "hf"
+        self.environment.update(HF_ENDPOINT=self.hub.url, HF_HUB_CACHE=str(self.cache), HF_HUB_ETAG_TIMEOUT="2", HF_HUB_DOWNLOAD_TIMEOUT="1",
+                                no_proxy="*", http_proxy="")
+
+    def snapshot(self, mode, cache=None):
+        return next(((cache or self.cache) / f"models--{mode}--model" / "snapshots").iterdir())
+
+    def assert_whole(self, mode, cache=None):
+        """All that was pulled is what the hub has."""
+        files = [path for path in self.snapshot(mode, cache).iterdir()]
+        self.assertIn("model.safetensors", {path.name for path in files})
+        for path in files:
+            self.assertEqual(path.read_bytes(), self.hub.content(mode, path.name), path)
+
+    def leftovers(self):
+        """Files of the cache that are neither blobs, links, refs nor locks."""
+        return [str(path) for path in self.cache.rglob("*") if path.name.endswith(".tmp") or path.name.endswith(".incomplete")]
+
+
+class Network(PullTest):
+    def pull(self, mode):
+        cache = self.folder / mode
+        return self.weft("pull", f"{mode}/model", HF_HUB_CACHE=str(cache)), cache
+
+    def test_misbehaviour(self):
+        with concurrent.futures.ThreadPoolExecutor(len(NETWORK)) as pool:  # they mostly wait
+            for mode, (result, cache) in zip(NETWORK, pool.map(self.pull, NETWORK)):
+                with self.subTest(mode=mode):
+                    if NETWORK[mode] is None:
+                        self.assertEqual(result.returncode, 0, result.stderr)
+                        if mode not in ("renamed", "nosize"):
+                            self.assert_whole(mode, cache)
+                        continue
+                    self.assertEqual(result.returncode, 1, result.stdout)
+                    self.assertRegex(result.stderr, rf"(?m)^weft: {mode}/model: ")
+                    self.assertRegex(result.stderr, NETWORK[mode])
+                    self.assertNotIn("\x1b", result.stderr)
+                    # Nothing that was refused is a blob, and nothing lies outside.
+                    blobs = [path for path in cache.rglob("blobs/*") if path.suffix != ".incomplete"]
+                    for blob in blobs:
+                        self.assertIn(blob.read_bytes(), [self.hub.content(mode, name) for name in self.names(mode)], blob)
+                    self.assertEqual([path for path in self.folder.rglob("evil*")], [])
+        print(f"network: {len(NETWORK)} misbehaviours of a server")
+
+    def names(self, mode):
+        return ["config.json", "generation_config.json", "tokenizer.json", *(["model.safetensors"] if "index" not in mode else ["model.safetensors.index.json"])]
+
+    def test_unreachable(self):
+        for url, message in (("http://127.0.0.1:9", "connect"), ("http://no-such-host.invalid", "resolve|Resolv"), ("ftp://x", "HF_ENDPOINT"), ("x", "HF_ENDPOINT")):
+            result = self.weft("pull", "plain/model", HF_ENDPOINT=url)
+            self.assertEqual(result.returncode, 1, result.stdout)
+            self.assertRegex(result.stderr, message)
+        self.weft("pull", "plain/model")
+        result = self.weft("pull", "plain/model", HF_ENDPOINT="http://127.0.0.1:9")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("using the copy in the cache", result.stderr)
+
+
+class Killed(PullTest):
+    def test_kill_and_resume(self):
+        """Whenever it is killed, the next pull goes on from there and ends with what the hub has."""
+        source, killed, resumed = random.Random(7), 0, 0
+        for round in range(25):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            self.hub.reset()
+            for _ in range(source.choice((1, 1, 2, 3))):
+                process = subprocess.Popen([WEFT, "pull", "trickle/model"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(source.uniform(0, 0.5))
+                process.send_signal(signal.SIGKILL)
+                killed += process.wait() == -signal.SIGKILL
+                for blob in self.cache.rglob("blobs/*"):
+                    if blob.suffix != ".incomplete":
+                        self.assertIn(blob.read_bytes(), [self.hub.content("trickle", name) for name in
+                                                          ("config.json", "generation_config.json", "tokenizer.json", "model.safetensors")])
+            result = self.weft("pull", "trickle/model")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assert_whole("trickle")
+            self.assertEqual([name for name in self.leftovers() if name.endswith(".incomplete")], [])
+            resumed += any(entry["range"] for entry in self.hub.log())
+        self.assertGreater(killed, 10)
+        self.assertGreater(resumed, 3)
+        print(f"pull: killed {killed} times, resumed in {resumed} of 25 rounds")
+
+    def test_killed_while_it_compiles_and_keeps(self):
+        """At random moments of pulling, compiling and keeping: the next run answers rightly."""
+        source, killed = random.Random(11), 0
+        command = ["run", "tiny/model", *GREEDY]
+        expected = self.succeeds("run", TINY / "gpt2", *GREEDY, "--no-cache")
+        begin = time.monotonic()
+        self.assertEqual(self.succeeds(*command), expected)
+        seconds = time.monotonic() - begin
+        for _ in range(12):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            shutil.rmtree(self.folder / "cache", ignore_errors=True)
+            for _ in range(2):
+                process = subprocess.Popen([WEFT, *command], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(source.uniform(0, seconds))
+                process.send_signal(signal.SIGKILL)
+                killed += process.wait() == -signal.SIGKILL
+            self.assertEqual(self.succeeds(*command), expected)
+            self.weft("cache", "prune")
+            plans = self.folder / "cache" / "weft" / "plans"
+            self.assertEqual(sorted(path.suffix for path in plans.iterdir()), [".json", ".lock", ".weft"])
+        self.assertGreater(killed, 10)
+        print(f"pull, compile and keep: killed {killed} times")
+
+
+class Together(PullTest):
+    def test_several_processes_want_the_same_model(self):
+        expected = self.succeeds("run", TINY / "gpt2", *GREEDY, "--no-cache")
+        for count in (2, 8):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            shutil.rmtree(self.folder / "cache", ignore_errors=True)
+            self.hub.reset()
+            processes = [subprocess.Popen([WEFT, "run", "tiny/model", *GREEDY], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                          stderr=subprocess.PIPE, text=True) for _ in range(count)]
+            results = [process.communicate(timeout=120) for process in processes]
+            self.assertEqual([process.returncode for process in processes], [0] * count, results)
+            self.assertEqual({out for out, _ in results}, {expected})
+            self.assertEqual(sum("compiled tiny/model" in err for _, err in results), 1)
+            weights = [entry for entry in self.hub.log() if entry["server"] == "cdn" and entry["method"] == "GET"]
+            self.assertEqual(len(weights), 1, weights)
+            self.assertEqual(self.leftovers(), [])
+
+    def test_several_processes_compile_to_one_path(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "gpt2", "-o", plan)
+        whole = plan.read_bytes()
+        for count in (2, 8):
+            plan.unlink()
+            processes = [subprocess.Popen([WEFT, "compile", TINY / "gpt2", "-o", plan], env=self.environment, stdout=subprocess.DEVNULL) for _ in range(count)]
+            self.assertEqual([process.wait(timeout=120) for process in processes], [0] * count)
+            self.assertEqual(plan.read_bytes(), whole)
+            self.assertEqual([path.name for path in self.folder.glob("m.weft*")], ["m.weft"])
+
+
+class SystemCalls(PullTest):
+    CALLS = "open,read,write,truncate,sync,close,rename,link,mkdir,lock,stat"
+
+    def test_sweep(self):
+        # Each call once; what failed for good is said at once, so that no run waits for retries.
+        def right(result):
+            self.assert_whole("plain")
+
+        self.sweep([WEFT, "pull", "plain/model"], self.CALLS, right, lambda: shutil.rmtree(self.cache, ignore_errors=True), paths=self.cache, retry=1)
+
+    def test_leftovers_are_cleared_by_the_next_pull(self):
+        for calls, error in (("sync", errno.EIO), ("rename", errno.ENOSPC), ("link", errno.ENOSPC), ("write", errno.ENOSPC)):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            result, _ = self.shimmed([WEFT, "pull", "plain/model"], calls, paths=self.cache, at=1, every=1, error=error)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.succeeds("pull", "plain/model")
+            self.assert_whole("plain")
+            self.assertEqual(self.leftovers(), [])
+
+    def test_few_bytes_at_a_time(self):
+        for calls, error, every in (("read,write", SHORT, 1), ("read,write,lock", errno.EINTR, 2)):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            result, lines = self.shimmed([WEFT, "pull", "plain/model"], calls, paths=self.cache, at=1, every=every, error=error)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.count(sum(hit for hit, _, _ in lines))
+            self.assert_whole("plain")
+
+
+if __name__ == "__main__":
+    unittest.main()

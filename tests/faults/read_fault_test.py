@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""System calls that fail while models and plans are read and run, and while the cache is used. Usage: read_fault_test.py path/to/weft path/to/shim
+[unittest arguments]"""
+import errno, shutil, unittest
+
+from faults import GREEDY, WEFT, FaultTest
+
+READING = "open,read,map,close,folder,stat"
+CACHE = "open,read,write,map,truncate,allocate,sync,close,rename,link,mkdir,folder,lock,memfd"
+# Threads, large memory and what maps are made of: anything may fail.
+SCARCE = {"malloc": [errno.ENOMEM], "anon": [errno.ENOMEM], "thread": [errno.EAGAIN], "advise": [errno.EINVAL], "remap": [errno.ENOMEM], "memfd": [errno.ENFILE],
+          "map": [errno.ENOMEM]}
+
+
+class Reads(FaultTest):
+    def setUp(self):
+        super().setUp()
+        self.model = self.small_model()
+        self.plan = self.folder / "m.weft"
+        self.succeeds("compile", self.model, "-o", self.plan)
+        self.texts = {}
+
+    def clear_cache(self):
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+
+    def says_the_same(self, result):
+        """As ever with these arguments."""
+        self.assertEqual(result.stdout, self.texts.setdefault(str(result.args[1:]), result.stdout))
+
+    def reads(self, *command, reset=lambda: None, **options):
+        self.sweep([*command], options.pop("calls", READING), self.says_the_same, reset, **options)
+
+    def test_plans(self):
+        for program in (WEFT, WEFT + "-run"):
+            command = [program, *(["run"] if program == WEFT else []), self.plan, *GREEDY]
+            self.reads(*command, calls=CACHE, reset=self.clear_cache)
+        for verb in (["verify"], ["dump"], ["info"], ["diff", self.plan]):
+            self.reads(WEFT, *verb, self.plan)
+        self.reads(WEFT, "tokenize", self.plan, "a b")
+
+    def test_models(self):
+        for verb in (["dump"], ["info"]):
+            self.reads(WEFT, *verb, self.model)
+            self.reads(WEFT, *verb, self.small_gguf())
+        self.reads(WEFT, "tokenize", self.model, "a b")
+        self.reads(WEFT, "run", self.model, *GREEDY, "--no-cache", stride=2)
+
+    def compiles(self, result):
+        self.says_the_same(result)
+
+    def test_a_cold_cache(self):
+        """What fails in the cache, or on the way into it, changes nothing of the output; what it leaves is no plan, or a whole one."""
+        command = [WEFT, "run", self.model, *GREEDY]
+        self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.folder / "cache", stride=2, retry=1)
+        self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.model, stride=5)
+
+    def test_a_warm_cache(self):
+        command = [WEFT, "run", self.model, *GREEDY]
+        self.weft(*command[1:])
+        self.sweep(command, CACHE, self.says_the_same, lambda: None, paths=self.folder / "cache", retry=2)
+
+    def test_cache_commands(self):
+        plans = self.folder / "cache" / "weft" / "plans"
+
+        def two_plans():
+            self.clear_cache()
+            shutil.copytree(self.folder / "two", self.folder / "cache")
+
+        for options in ([], ["--kv", "q8_0"]):
+            self.succeeds("run", self.model, *GREEDY, *options)
+        shutil.move(self.folder / "cache", self.folder / "two")
+        for verb in (["list", "--json"], ["prune", "--max-size", "1"], ["clear"]):
+            # These say what they found and could remove: less than all is no error.
+            self.sweep([WEFT, "cache", *verb], CACHE, lambda result: None, two_plans, paths=self.folder / "cache", stride=2, retry=10**6)
+        two_plans()
+        self.succeeds("cache", "clear")
+        self.assertEqual(list(plans.iterdir()), [])
+
+    def test_scarce_memory_and_threads(self):
+        """Nothing crashes, hints may fail, and fewer threads compute the same."""
+        def scarce(command, calls, right, stride=1, **fault):
+            self.clear_cache()
+            result, lines = self.shimmed(command, calls, **fault)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            right(result)
+            for number in range(1, len(lines) + 1, stride):
+                for every in (0, 1):  # once, and from then on
+                    self.clear_cache()
+                    kind = lines[number - 1][1]
+                    result, now = self.shimmed(command, calls, at=number, every=every, error=SCARCE[kind][0], **fault)
+                    self.count(sum(hit for hit, _, _ in now))
+                    with self.subTest(command=command[:2], kind=kind, number=number, every=every):
+                        self.assertIn(result.returncode, (0, 1), result.stderr)
+                        if result.returncode == 0:
+                            right(result)
+                        else:
+                            self.assertRegex(result.stderr, r"(?m)^weft(-run)?: .*(memory|thread)")
+
+        run = [WEFT, "run", self.plan, *GREEDY, "-t", "3"]
+        scarce(run, "advise,remap", self.says_the_same)
+        for program in (run, [WEFT + "-run", self.plan, *GREEDY]):
+            scarce(program, "anon,thread,memfd,map", self.says_the_same, least=4096)
+            scarce(program, "malloc", self.says_the_same, least=1 << 14)
+        compile = [WEFT, "compile", self.model, "-o", self.folder / "new.weft"]
+        scarce(compile, "thread,anon", lambda result: self.assertIn("wrote", result.stdout))
+        scarce(compile, "malloc", lambda result: self.assertIn("wrote", result.stdout), stride=12, least=1 << 16)
+
+
+if __name__ == "__main__":
+    unittest.main()
