@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/base/read_file.h"
 
 namespace weft {
@@ -12,43 +13,12 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxNesting = 64;
 constexpr uint64_t kMaxFileBytes = uint64_t{64} << 20;
 
 // A number as a message shows it: 4, 0.5, 1e+06.
 std::string Shown(double value) { return absl::StrCat(value); }
 
 }  // namespace
-
-absl::StatusOr<json> ParseJsonObject(absl::string_view text, const std::string& name) {
-  if (text.empty()) return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
-  bool too_deep = false;
-  // `depth` counts the levels around an object or array that starts.
-  const auto watch_depth = [&](int depth, json::parse_event_t event, json& /*value*/) {
-    const bool starts =
-        event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
-    too_deep = too_deep || (starts && depth >= kMaxNesting);
-    return !too_deep;
-  };
-  json value;
-  try {
-    value = json::parse(text.data(), text.data() + text.size(), watch_depth);
-  } catch (const json::parse_error& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": is no valid JSON (syntax error at byte ", error.byte, ")"));
-  } catch (const json::exception&) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": holds a number out of range"));
-  }
-  if (too_deep) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": nests deeper than ", kMaxNesting, " levels"));
-  }
-  if (!value.is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": holds a JSON ", value.type_name(), ", expected an object"));
-  }
-  return value;
-}
 
 absl::StatusOr<json> ReadJsonObject(const std::string& path) {
   absl::StatusOr<std::string> text = ReadFileToString(path, kMaxFileBytes);

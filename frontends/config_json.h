@@ -13,11 +13,8 @@
 
 namespace weft {
 
-// Parses untrusted text that must hold one JSON object. Errors begin with `name` and give the byte
-// where reading stopped; nesting deeper than 64 is one (configs have 4 levels).
-absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, const std::string& name);
-
-// The same from a file of at most 64 MiB (the largest known tokenizer_config.json has 1.2 MB).
+// Reads a file of at most 64 MiB (the largest known tokenizer_config.json has 1.2 MB) that must
+// hold one JSON object, with ParseJsonObject of runtime/base/json_reader.h.
 absl::StatusOr<nlohmann::json> ReadJsonObject(const std::string& path);
 
 // The fields of one object. The first mistake goes into *status and is kept; getters then return

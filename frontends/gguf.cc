@@ -39,8 +39,9 @@ class Parser {
   absl::StatusOr<GgufHeader> Parse() {
     WEFT_RETURN_IF_ERROR(ReadMagicAndVersion());
     WEFT_ASSIGN_OR_RETURN(const uint64_t tensor_count,
-                          ReadCount("tensor count", kMinTensorBytes, kMaxTensors));
-    WEFT_ASSIGN_OR_RETURN(const uint64_t key_count, ReadCount("key count", kMinKeyBytes, kMaxKeys));
+                          ReadCount("the tensor count", kMinTensorBytes, kMaxTensors));
+    WEFT_ASSIGN_OR_RETURN(const uint64_t key_count,
+                          ReadCount("the key count", kMinKeyBytes, kMaxKeys));
     for (uint64_t i = 0; i < key_count; ++i) WEFT_RETURN_IF_ERROR(ReadKeyAndValue());
     WEFT_RETURN_IF_ERROR(ReadAlignment());
     WEFT_RETURN_IF_ERROR(RefuseSplitModels());
@@ -93,13 +94,11 @@ class Parser {
   absl::StatusOr<uint64_t> ReadCount(absl::string_view what, uint64_t min_bytes_each,
                                      uint64_t limit) {
     const uint64_t at = reader_.offset();
-    WEFT_ASSIGN_OR_RETURN(const uint64_t count, reader_.ReadU64(what));
-    if (count > reader_.remaining() / min_bytes_each || count > limit) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          reader_.name(), ": byte ", at, ": a ", what, " of ", count, " cannot be true: ",
-          count > limit
-              ? absl::StrCat("at most ", limit, " are supported")
-              : absl::StrCat("only ", reader_.remaining(), " bytes follow (truncated download?)")));
+    WEFT_ASSIGN_OR_RETURN(const uint64_t count, reader_.ReadCount(min_bytes_each, what));
+    if (count > limit) {
+      return absl::InvalidArgumentError(absl::StrCat(reader_.name(), ": ", what, " at byte ", at,
+                                                     " is ", count, ", more than the ", limit,
+                                                     " that are supported"));
     }
     return count;
   }
@@ -141,11 +140,16 @@ class Parser {
       }
     }
     const GgufType scalar = value.type == GgufType::kArray ? value.element : value.type;
-    if (scalar == GgufType::kBool &&
-        std::any_of(value.bytes.begin(), value.bytes.end(), [](uint8_t b) { return b > 1; })) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(reader_.name(), ": ", what, " holds a bool that is neither 0 nor 1"));
+    if (scalar == GgufType::kBool) {
+      const auto* const wrong =
+          std::find_if(value.bytes.begin(), value.bytes.end(), [](uint8_t b) { return b > 1; });
+      if (wrong != value.bytes.end()) {
+        return absl::InvalidArgumentError(absl::StrCat(reader_.name(), ": byte ",
+                                                       wrong - bytes_.data(), ": ", what,
+                                                       " holds a bool that is neither 0 nor 1"));
+      }
     }
+    value.offset = at;
     if (!header_.metadata.Add(key, std::move(value))) {
       return absl::InvalidArgumentError(
           absl::StrCat(reader_.name(), ": byte ", at, ": ", what, " occurs a second time"));
@@ -153,16 +157,8 @@ class Parser {
     return absl::OkStatus();
   }
 
-  // The number of elements of an array whose elements have at least `min_bytes`.
-  absl::StatusOr<uint64_t> ReadArrayCount(const std::string& what, uint64_t min_bytes) {
-    const uint64_t at = reader_.offset();
-    WEFT_ASSIGN_OR_RETURN(const uint64_t count, reader_.ReadU64(what));
-    if (count > reader_.remaining() / min_bytes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          reader_.name(), ": byte ", at, ": ", what, " claims ", count, " elements, but only ",
-          reader_.remaining(), " bytes follow (truncated download?)"));
-    }
-    return count;
+  absl::StatusOr<uint64_t> ReadArrayCount(const std::string& what, GgufType element) {
+    return reader_.ReadCount(MinBytes(element), absl::StrCat("the element count of ", what));
   }
 
   static constexpr uint64_t kMinStringBytes = 8;     // its length
@@ -176,7 +172,7 @@ class Parser {
 
   absl::Status ReadArray(const std::string& what, GgufValue& value) {
     WEFT_ASSIGN_OR_RETURN(value.element, ReadType(absl::StrCat("the element type of ", what)));
-    WEFT_ASSIGN_OR_RETURN(value.count, ReadArrayCount(what, MinBytes(value.element)));
+    WEFT_ASSIGN_OR_RETURN(value.count, ReadArrayCount(what, value.element));
     if (value.element == GgufType::kString) {
       value.strings.reserve(value.count);
       for (uint64_t i = 0; i < value.count; ++i) {
@@ -204,7 +200,7 @@ class Parser {
     if (element == GgufType::kArray) {
       return reader_.Error(absl::StrCat(what, " nests arrays more than two deep"));
     }
-    WEFT_ASSIGN_OR_RETURN(const uint64_t count, ReadArrayCount(what, MinBytes(element)));
+    WEFT_ASSIGN_OR_RETURN(const uint64_t count, ReadArrayCount(what, element));
     if (element != GgufType::kString) return reader_.Skip(count * ScalarBytes(element), what);
     for (uint64_t i = 0; i < count; ++i) {
       WEFT_RETURN_IF_ERROR(reader_.ReadString(bytes_.size(), what).status());
@@ -216,9 +212,10 @@ class Parser {
     WEFT_ASSIGN_OR_RETURN(alignment_,
                           header_.metadata.GetU32Or("general.alignment", kDefaultAlignment));
     if (!std::has_single_bit(alignment_) || alignment_ > kMaxAlignment) {
-      return absl::InvalidArgumentError(absl::StrCat(reader_.name(),
-                                                     ": key 'general.alignment' is ", alignment_,
-                                                     ", not a power of two up to ", kMaxAlignment));
+      return absl::InvalidArgumentError(absl::StrCat(
+          reader_.name(), ": byte ", header_.metadata.Find("general.alignment")->offset,
+          ": key 'general.alignment' is ", alignment_, ", not a power of two up to ",
+          kMaxAlignment));
     }
     return absl::OkStatus();
   }
@@ -227,7 +224,8 @@ class Parser {
     WEFT_ASSIGN_OR_RETURN(const uint32_t parts, header_.metadata.GetU32Or("split.count", 0));
     if (parts > 1) {
       return absl::InvalidArgumentError(
-          absl::StrCat(reader_.name(), ": is one of ", parts,
+          absl::StrCat(reader_.name(), ": byte ", header_.metadata.Find("split.count")->offset,
+                       ": key 'split.count' says that it is one of ", parts,
                        " parts of a split model; merge them (llama-gguf-split --merge) first"));
     }
     return absl::OkStatus();
@@ -236,6 +234,7 @@ class Parser {
   absl::Status ReadTensor() {
     const uint64_t at = reader_.offset();
     TensorEntry entry;
+    table_offsets_.push_back(at);
     WEFT_ASSIGN_OR_RETURN(const absl::string_view name,
                           reader_.ReadString(kMaxNameBytes, "a tensor's name"));
     entry.name = std::string(name);
@@ -273,35 +272,57 @@ class Parser {
     return absl::OkStatus();
   }
 
-  // Makes the offsets absolute and checks that the tensors lie in the file and apart from each
-  // other.
+  absl::Status TensorError(size_t i, absl::string_view message) const {
+    return absl::InvalidArgumentError(absl::StrCat(reader_.name(), ": tensor ",
+                                                   QuoteName(header_.tensors[i].name), " (byte ",
+                                                   table_offsets_[i], ") ", message));
+  }
+
+  // Makes the offsets absolute and checks that the tensors lie in the file, and in a row: each
+  // begins where the one before ends, rounded up to the alignment.
   absl::Status PlaceTensors() {
     if (header_.tensors.empty()) return absl::OkStatus();
-    const uint64_t data_start = (reader_.offset() + alignment_ - 1) / alignment_ * alignment_;
-    for (TensorEntry& entry : header_.tensors) {
+    const uint64_t data_start = CheckedAlign(reader_.offset(), alignment_).value_or(~uint64_t{0});
+    std::vector<size_t> sorted(header_.tensors.size());
+    for (size_t i = 0; i < sorted.size(); ++i) {
+      sorted[i] = i;
+      TensorEntry& entry = header_.tensors[i];
       const std::optional<uint64_t> begin = CheckedAdd(entry.offset, data_start);
       const std::optional<uint64_t> end = CheckedAdd(begin.value_or(~uint64_t{0}), entry.bytes);
       if (!begin.has_value() || !end.has_value() || *end > bytes_.size()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            reader_.name(), ": tensor ", QuoteName(entry.name), " has ", entry.bytes,
-            " bytes at offset ", entry.offset, " of the data (which starts at byte ", data_start,
-            "), beyond the end of a file of ", bytes_.size(), " bytes (truncated download?)"));
+        return TensorError(i, absl::StrCat("has ", entry.bytes, " bytes at offset ", entry.offset,
+                                           " of the data (which starts at byte ", data_start,
+                                           "), beyond the end of a file of ", bytes_.size(),
+                                           " bytes (truncated download?)"));
       }
       entry.offset = *begin;
     }
-    std::vector<const TensorEntry*> sorted;
-    sorted.reserve(header_.tensors.size());
-    for (const TensorEntry& entry : header_.tensors) sorted.push_back(&entry);
-    std::sort(sorted.begin(), sorted.end(), [](const TensorEntry* a, const TensorEntry* b) {
-      return std::pair(a->offset, a->bytes) < std::pair(b->offset, b->bytes);
+    std::sort(sorted.begin(), sorted.end(), [this](size_t a, size_t b) {
+      const TensorEntry& first = header_.tensors[a];
+      const TensorEntry& second = header_.tensors[b];
+      return std::pair(first.offset, first.bytes) < std::pair(second.offset, second.bytes);
     });
+    // Overlaps first: what overlaps may leave a hole elsewhere.
     for (size_t i = 1; i < sorted.size(); ++i) {
-      const TensorEntry& before = *sorted[i - 1];
-      if (before.offset + before.bytes > sorted[i]->offset) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(reader_.name(), ": tensors ", QuoteName(before.name), " and ",
-                         QuoteName(sorted[i]->name), " overlap at byte ", sorted[i]->offset));
+      const TensorEntry& before = header_.tensors[sorted[i - 1]];
+      const uint64_t begin = header_.tensors[sorted[i]].offset;
+      if (begin < before.offset + before.bytes) {
+        return TensorError(sorted[i], absl::StrCat("begins at byte ", begin, " and overlaps ",
+                                                   QuoteName(before.name)));
       }
+    }
+    uint64_t end = data_start;
+    for (size_t i = 0; i < sorted.size(); ++i) {
+      const TensorEntry& entry = header_.tensors[sorted[i]];
+      const std::optional<uint64_t> expected = CheckedAlign(end, alignment_);
+      if (entry.offset != expected) {
+        return TensorError(
+            sorted[i],
+            absl::StrCat("begins at byte ", entry.offset, ", behind a hole",
+                         i == 0 ? "" : " after " + QuoteName(header_.tensors[sorted[i - 1]].name),
+                         ": byte ", *expected, " was expected"));
+      }
+      end = entry.offset + entry.bytes;
     }
     return absl::OkStatus();
   }
@@ -309,6 +330,7 @@ class Parser {
   absl::Span<const uint8_t> bytes_;
   ByteReader reader_;
   GgufHeader header_;
+  std::vector<uint64_t> table_offsets_;  // of the tensors' entries, for messages
   absl::flat_hash_set<absl::string_view> tensor_names_;
   uint64_t alignment_ = kDefaultAlignment;
 };

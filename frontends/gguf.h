@@ -25,7 +25,8 @@ struct GgufHeader {
 // opens the messages. Checked: magic, version, byte order; counts against the bytes that remain
 // before anything is allocated; key, type, length and nesting of every value; general.alignment;
 // name, type, dims, offset and size of every tensor against its block format and the file; no key
-// or tensor twice, no two tensors on the same bytes. Parts of split models are refused.
+// or tensor twice; that tensors follow each other without overlap or hole. Parts of split models
+// are refused.
 absl::StatusOr<GgufHeader> ParseGguf(absl::Span<const uint8_t> file_bytes, const std::string& name);
 
 struct GgufFile {

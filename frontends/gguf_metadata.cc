@@ -184,14 +184,16 @@ absl::StatusOr<const GgufValue*> GgufMetadata::Require(absl::string_view key) co
 absl::Status GgufMetadata::WrongType(absl::string_view key, const GgufValue& value,
                                      absl::string_view expected) const {
   return absl::InvalidArgumentError(
-      absl::StrCat(file_name_, ": key ", QuoteName(key), " is of type ", Name(value.type),
+      absl::StrCat(file_name_, ": key ", QuoteName(key), " (byte ", value.offset, ") is of type ",
+                   Name(value.type),
                    value.type == GgufType::kArray ? absl::StrCat(" of ", Name(value.element)) : "",
                    ", not ", expected));
 }
 
 absl::Status GgufMetadata::OutOfRange(absl::string_view key, absl::string_view expected) const {
-  return absl::InvalidArgumentError(absl::StrCat(file_name_, ": key ", QuoteName(key),
-                                                 " has a value that does not fit ", expected));
+  return absl::InvalidArgumentError(absl::StrCat(file_name_, ": key ", QuoteName(key), " (byte ",
+                                                 Find(key)->offset,
+                                                 ") has a value that does not fit ", expected));
 }
 
 template <typename T>

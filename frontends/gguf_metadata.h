@@ -43,6 +43,7 @@ struct GgufValue {
   // arrays of strings. For arrays of arrays the checked but undecoded bytes of the elements.
   absl::Span<const uint8_t> bytes;
   std::vector<absl::string_view> strings;  // of an array of strings
+  uint64_t offset = 0;                     // of the key in the file, for messages
 };
 
 // Getters take integers of any width and sign that hold the value, and floats of both widths.

@@ -57,7 +57,7 @@ TEST_F(GgufMetadataTest, IntegersOfAnyWidth) {
   EXPECT_EQ(*metadata_.GetU64("u64"), std::numeric_limits<uint64_t>::max());
   EXPECT_EQ(*metadata_.GetI32("i64"), -1);
   EXPECT_EQ(metadata_.GetU32("i64").status().message(),
-            "m.gguf: key 'i64' has a value that does not fit u32");
+            "m.gguf: key 'i64' (byte 0) has a value that does not fit u32");
   EXPECT_FALSE(metadata_.GetI32("u32").ok());
   EXPECT_FALSE(metadata_.GetU32("u64").ok());
   EXPECT_FALSE(metadata_.GetU64("i8").ok());
@@ -76,7 +76,7 @@ TEST_F(GgufMetadataTest, OtherScalars) {
   EXPECT_TRUE(*metadata_.GetBool("yes"));
   EXPECT_EQ(*metadata_.GetString("text"), "ab");
   EXPECT_EQ(metadata_.GetString("f32").status().message(),
-            "m.gguf: key 'f32' is of type f32, not a string");
+            "m.gguf: key 'f32' (byte 0) is of type f32, not a string");
   EXPECT_FALSE(metadata_.GetBool("f32").ok());
   EXPECT_FALSE(metadata_.GetF32("yes").ok());
   EXPECT_FALSE(metadata_.GetU32("yes").ok());
@@ -117,7 +117,7 @@ TEST_F(GgufMetadataTest, Arrays) {
   EXPECT_THAT(std::string(metadata_.GetI32Array("u64").status().message()),
               HasSubstr("does not fit i32"));
   EXPECT_EQ(metadata_.GetI32Array("f32").status().message(),
-            "m.gguf: key 'f32' is of type array of f32, not an array of integers");
+            "m.gguf: key 'f32' (byte 0) is of type array of f32, not an array of integers");
   EXPECT_FALSE(metadata_.GetF32Array("i32").ok());
   EXPECT_FALSE(metadata_.GetBoolArray("i32").ok());
   EXPECT_FALSE(metadata_.GetStringArray("i32").ok());

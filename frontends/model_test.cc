@@ -178,7 +178,7 @@ TEST(Model, WhatIsNoModelIsAClearError) {
   folder.Write("config.json", "");
   EXPECT_THAT(ErrorOf(folder.path()), HasSubstr("config.json: is empty"));
   folder.Write("config.json", "{\"model_type\": ");
-  EXPECT_THAT(ErrorOf(folder.path()), HasSubstr("config.json: is no valid JSON"));
+  EXPECT_THAT(ErrorOf(folder.path()), HasSubstr("config.json: model_type is no valid JSON"));
   folder.Write("config.json", "{\"model_type\": \"mamba\"}");
   EXPECT_THAT(ErrorOf(folder.path()),
               AllOf(HasSubstr("model_type 'mamba' is unknown"), HasSubstr("gemma3_text, gpt2")));

@@ -18,6 +18,8 @@
 
 #include "runtime/abi/check.h"
 #include "runtime/base/checked_reader.h"
+#include "runtime/base/file_name.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 
@@ -125,7 +127,8 @@ class HeaderHandler : public nlohmann::json_sax<json> {
         state_ = name == "__metadata__" ? State::kMetadataStart : State::kTensorStart;
         return true;
       case State::kMetadata:
-        return true;
+        return metadata_keys_.insert(name).second ||
+               Fail(absl::StrCat("has the key ", QuoteName(name), " twice"));
       case State::kTensor:
         return StartField(name);
       default:
@@ -162,11 +165,12 @@ class HeaderHandler : public nlohmann::json_sax<json> {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::detail::exception&) override {
-    // The position counts from the start of the header, which stands after its 8-byte length.
-    return FailHeader(absl::StrCat("the header is not valid JSON near byte ", position + 8,
-                                   " (truncated or damaged file?)"));
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return FailHeader(
+        absl::StrCat(state_ == State::kStart || state_ == State::kHeader || state_ == State::kEnd
+                         ? "the header"
+                         : absl::StrCat("tensor ", QuoteName(entry_.name)),
+                     " is not valid JSON (truncated or damaged file?)"));
   }
 
   const std::string& error() const { return error_; }
@@ -232,8 +236,6 @@ class HeaderHandler : public nlohmann::json_sax<json> {
     return FailHeader(absl::StrCat("tensor ", QuoteName(entry_.name), " ", message));
   }
   bool Unexpected(absl::string_view what) {
-    if (state_ == State::kStart)
-      return FailHeader(absl::StrCat("the header is ", what, ", not an object"));
     return Fail(absl::StrCat("has ", what, " where the format has none"));
   }
 
@@ -246,6 +248,7 @@ class HeaderHandler : public nlohmann::json_sax<json> {
   uint64_t offsets_[2] = {0, 0};
   int offsets_seen_ = 0;
   absl::flat_hash_set<std::string> names_;
+  absl::flat_hash_set<std::string> metadata_keys_;
   std::vector<TensorEntry> entries_;
   std::string error_;
 };
@@ -272,6 +275,7 @@ absl::Status CheckCoverage(absl::Span<const TensorEntry> sorted, uint64_t data_b
   return absl::OkStatus();
 }
 
+constexpr uint64_t kLengthBytes = 8;  // before the header, whose length they are
 constexpr absl::string_view kIndexName = "model.safetensors.index.json";
 
 struct Shards {
@@ -283,10 +287,10 @@ absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kIndexName);
   constexpr uint64_t kMaxIndexBytes = 100'000'000;
   WEFT_ASSIGN_OR_RETURN(const std::string text, ReadFileToString(path, kMaxIndexBytes));
-  const json index = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": is not a JSON object with a \"weight_map\" object (incomplete download?)"));
+  WEFT_ASSIGN_OR_RETURN(const json index, ParseJsonObject(text, path));
+  if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": has no object \"weight_map\" (incomplete download?)"));
   }
   Shards shards;
   std::set<std::string> files;
@@ -297,8 +301,7 @@ absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
     }
     const auto& file_name = file.get_ref<const std::string&>();
     // Shards stand beside their index; anything else would let an index point out of the folder.
-    if (file_name.empty() || file_name == "." || file_name == ".." ||
-        absl::StrContains(file_name, '/') || absl::StrContains(file_name, '\0')) {
+    if (!IsPlainFileName(file_name)) {
       return absl::InvalidArgumentError(
           absl::StrCat(path, ": the shard ", QuoteName(file_name), " of tensor ", QuoteName(tensor),
                        " is not the name of a file beside the index"));
@@ -308,12 +311,16 @@ absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
   }
   if (files.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": names no tensors"));
   shards.files.assign(files.begin(), files.end());
+  std::set<std::string> missing;
   for (const std::string& file : shards.files) {
     std::error_code ignored;
-    if (!std::filesystem::exists(absl::StrCat(folder, "/", file), ignored)) {
-      return absl::NotFoundError(absl::StrCat(folder, ": shard ", QuoteName(file), ", which ",
-                                              kIndexName,
-                                              " names, is missing (incomplete download?)"));
+    if (!std::filesystem::exists(absl::StrCat(folder, "/", file), ignored)) missing.insert(file);
+  }
+  for (const auto& [tensor, file] : shards.file_of_tensor) {
+    if (missing.contains(file)) {
+      return absl::NotFoundError(absl::StrCat(path, ": the shard ", QuoteName(file), " of tensor ",
+                                              QuoteName(tensor),
+                                              " is missing (incomplete download?)"));
     }
   }
   return shards;
@@ -373,9 +380,17 @@ absl::StatusOr<std::vector<TensorEntry>> ParseSafetensorsHeader(
   const uint64_t data_start = reader.offset();
   const uint64_t data_bytes = reader.remaining();
 
+  const absl::string_view text(reinterpret_cast<const char*>(header.data()), header.size());
+  if (!absl::StartsWith(text, "{")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": byte ", kLengthBytes,
+                     ": the header does not begin with '{' (not a safetensors file?)"));
+  }
   HeaderHandler handler(file_index, data_bytes);
-  if (!json::sax_parse(header.begin(), header.end(), &handler)) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": ", handler.error()));
+  uint64_t offset = 0;
+  if (!StreamJson(text, handler, &offset)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": near byte ", kLengthBytes + offset, ": ", handler.error()));
   }
   std::vector<TensorEntry> entries = std::move(handler.entries());
   std::sort(entries.begin(), entries.end(), [](const TensorEntry& a, const TensorEntry& b) {

@@ -22,9 +22,9 @@ namespace weft {
 inline constexpr uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
 
 // The tensors of one file in the order of their data; `name` opens the messages, `file_index` goes
-// into TensorEntry::file. Checked: header length and JSON, each dtype (F64, F32, F16, BF16, I64,
-// I32, I16, I8, U8, and BOOL as u8), shape × size equal to the range, ranges that cover the data
-// without holes or overlaps, no name or field twice.
+// into TensorEntry::file. Checked: header length, first byte and JSON, each dtype (F64, F32, F16,
+// BF16, I64, I32, I16, I8, U8, and BOOL as u8), shape × size equal to the range, ranges that cover
+// the data without holes or overlaps, no name or field twice.
 absl::StatusOr<std::vector<TensorEntry>> ParseSafetensorsHeader(
     absl::Span<const uint8_t> file_bytes, const std::string& name, int file_index);
 

@@ -66,7 +66,7 @@ TEST(FrozenPlans, ThoseOfOtherVersionsAreRefused) {
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(status.message()),
                 AllOf(HasSubstr(frozen.path),
-                      HasSubstr(absl::StrCat("plan format version ", frozen.version)),
+                      HasSubstr(absl::StrCat("plan format version at byte 8 is ", frozen.version)),
                       HasSubstr(absl::StrCat("this weft reads version ", kPlanFormatVersion)),
                       HasSubstr("compile the model again")));
   }

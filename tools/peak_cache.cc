@@ -8,6 +8,7 @@
 #include "nlohmann/json.hpp"
 #include "runtime/base/cache_folder.h"
 #include "runtime/base/cpu.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/base/read_file.h"
 #include "runtime/version.h"
 
@@ -18,8 +19,8 @@ constexpr uint64_t kMaxBytes = uint64_t{1} << 20;  // of a machine some hundred
 
 nlohmann::json Read(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadFileToString(path, kMaxBytes);
-  auto all = nlohmann::json::parse(text.ok() ? *text : "", nullptr, /*allow_exceptions=*/false);
-  return all.is_object() ? all : nlohmann::json::object();
+  auto all = ParseJsonObject(text.ok() ? *text : "", path);
+  return all.ok() ? *std::move(all) : nlohmann::json::object();
 }
 
 // 0 where there is none.

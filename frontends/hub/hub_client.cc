@@ -15,7 +15,7 @@
 #include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/model_name.h"
-#include "nlohmann/json.hpp"
+#include "runtime/base/json_reader.h"
 
 namespace weft {
 namespace {
@@ -169,7 +169,8 @@ absl::StatusOr<HubRepo> HubClient::Repo(const std::string& id) {
   auto response = Ask(request, [](const HttpResponse&) { return false; });
   if (!response.ok()) return response.status();
   if (!response->IsSuccess()) return ErrorOf(*response, id, request.url);
-  auto json = nlohmann::json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+  auto parsed = ParseJson(response->body, request.url);
+  const nlohmann::json json = parsed.ok() ? *std::move(parsed) : nlohmann::json();
   auto invalid = [&](absl::string_view what) {
     return absl::InvalidArgumentError(
         absl::StrCat(request.url, ": the answer has no usable ", what, ": is this a hub?"));

@@ -13,7 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "frontends/hub/http_client.h"
-#include "nlohmann/json.hpp"
+#include "runtime/base/json_reader.h"
 
 namespace weft {
 namespace {
@@ -188,12 +188,14 @@ absl::StatusOr<FileSelection> SelectFiles(const std::vector<std::string>& names,
 
 absl::StatusOr<std::vector<std::string>> ShardsOfIndex(absl::string_view json,
                                                        const std::string& where) {
-  auto index = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+  const auto index = ParseJsonObject(json, where);
+  if (!index.ok()) return index.status();
+  const auto map = index->find("weight_map");
+  if (map == index->end() || !map->is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(where, ": no object 'weight_map'"));
   }
   std::set<std::string> shards;
-  for (const auto& [tensor, file] : index["weight_map"].items()) {
+  for (const auto& [tensor, file] : map->items()) {
     const auto* name = file.get_ptr<const std::string*>();
     if (name == nullptr || !IsSafeFileName(*name) || !absl::EndsWith(*name, ".safetensors")) {
       return absl::InvalidArgumentError(

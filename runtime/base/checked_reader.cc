@@ -23,6 +23,13 @@ std::optional<uint64_t> CheckedMul(uint64_t a, uint64_t b) {
   return a * b;
 }
 
+std::optional<uint64_t> CheckedAlign(uint64_t value, uint64_t alignment) {
+  WEFT_CHECK(std::has_single_bit(alignment));
+  const std::optional<uint64_t> above = CheckedAdd(value, alignment - 1);
+  if (!above.has_value()) return std::nullopt;
+  return *above & ~(alignment - 1);
+}
+
 std::optional<int64_t> CheckedProduct(absl::Span<const int64_t> dims) {
   uint64_t product = 1;
   // A zero dim must not hide an overflow of the others: callers take products of some of the dims
@@ -108,13 +115,24 @@ absl::StatusOr<absl::string_view> ByteReader::ReadString(uint64_t max_bytes,
   return absl::string_view(reinterpret_cast<const char*>(bytes->data()), bytes->size());
 }
 
+absl::StatusOr<uint64_t> ByteReader::ReadCount(uint64_t min_bytes, absl::string_view what) {
+  WEFT_CHECK(min_bytes > 0);
+  const uint64_t at = offset_;
+  const absl::StatusOr<uint64_t> count = ReadU64(what);
+  if (!count.ok() || *count <= remaining() / min_bytes) return count;
+  return absl::InvalidArgumentError(absl::StrCat(name_, ": ", what, " at byte ", at, " is ", *count,
+                                                 ", but only ", remaining(),
+                                                 " bytes follow (truncated download?)"));
+}
+
 absl::Status ByteReader::Skip(uint64_t n, absl::string_view what) {
   return ReadBytes(n, what).status();
 }
 
 absl::Status ByteReader::Align(uint64_t alignment, absl::string_view what) {
-  WEFT_CHECK(std::has_single_bit(alignment));
-  return Skip((alignment - offset_ % alignment) % alignment, what);
+  // Where there is no such multiple, there are not that many bytes either.
+  const uint64_t to = CheckedAlign(offset_, alignment).value_or(~uint64_t{0});
+  return Skip(to - offset_, what);
 }
 
 absl::Status ByteReader::Error(absl::string_view message) const {

@@ -17,6 +17,9 @@ namespace weft {
 // a + b, a * b, or nothing where the result does not fit 64 bits.
 std::optional<uint64_t> CheckedAdd(uint64_t a, uint64_t b);
 std::optional<uint64_t> CheckedMul(uint64_t a, uint64_t b);
+// The first multiple of `alignment` (a power of two) from `value` on, or nothing where it does not
+// fit 64 bits.
+std::optional<uint64_t> CheckedAlign(uint64_t value, uint64_t alignment);
 // Product of dims (1 for none), or nothing where a dim is negative or the product of the dims that
 // are not zero does not fit int64_t.
 std::optional<int64_t> CheckedProduct(absl::Span<const int64_t> dims);
@@ -46,6 +49,10 @@ class ByteReader {
   // A u64 length of at most `max_bytes`, then that many bytes, as a view (any bytes; not checked
   // for UTF-8).
   absl::StatusOr<absl::string_view> ReadString(uint64_t max_bytes, absl::string_view what);
+
+  // A u64 count of elements that take at least `min_bytes` each, of which there can be no more than
+  // the rest of the bytes holds: what it allows to allocate stays in proportion to the file.
+  absl::StatusOr<uint64_t> ReadCount(uint64_t min_bytes, absl::string_view what);
 
   absl::Status Skip(uint64_t n, absl::string_view what);
   // Skips to the next multiple of `alignment` (a power of two), counted from the start of the

@@ -10,13 +10,6 @@ namespace weft {
 
 using nlohmann::json;
 
-absl::StatusOr<json> ParseJsonObject(absl::string_view text, absl::string_view where) {
-  json value = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (value.is_object()) return value;
-  return absl::InvalidArgumentError(
-      absl::StrCat(where, ": ", value.is_discarded() ? "no valid JSON" : "no JSON object"));
-}
-
 std::string PrintJson(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -14,9 +14,6 @@
 
 namespace weft {
 
-// The document, which must be one JSON object. Errors open with `where`: "a.weft: program".
-absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text, absl::string_view where);
-
 // Compact text; bytes of strings that are not UTF-8 become U+FFFD.
 std::string PrintJson(const nlohmann::json& value);
 

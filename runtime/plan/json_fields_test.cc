@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/base/json_reader.h"
+
 namespace weft {
 namespace {
 
@@ -67,15 +69,6 @@ TEST(PlanFields, NamesWhatIsWrong) {
     c.read(fields);
     EXPECT_THAT(std::string(fields.Finish().message()), HasSubstr(c.message)) << c.json;
   }
-}
-
-TEST(PlanFields, RefusesWhatIsNoObject) {
-  EXPECT_THAT(std::string(ParseJsonObject("{\"a\":", "f").status().message()),
-              HasSubstr("f: no valid JSON"));
-  EXPECT_FALSE(ParseJsonObject("", "f").ok());
-  EXPECT_FALSE(ParseJsonObject("[1]", "f").ok());
-  EXPECT_FALSE(ParseJsonObject("{} {}", "f").ok());
-  EXPECT_FALSE(ParseJsonObject(std::string(1 << 20, '['), "f").ok()) << "deep nesting";
 }
 
 TEST(PlanFields, PrintsBytesThatAreNotUtf8) {

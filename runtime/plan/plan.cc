@@ -45,8 +45,9 @@ absl::string_view Plan::Text(PlanSection kind, size_t index) const {
 absl::Status Plan::CheckSection(const PlanEntry& entry) const {
   if (Checksum::Of(file_->bytes().subspan(entry.offset, entry.size)) == entry.checksum)
     return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(path(), ": checksum of section '", Name(entry),
-                                          "' does not match (damaged; compile the model again)"));
+  return absl::DataLossError(absl::StrCat(
+      path(), ": checksum of section '", Name(entry), "', from byte ", entry.offset, " to byte ",
+      entry.offset + entry.size, ", does not match (damaged; compile the model again)"));
 }
 
 absl::Status Plan::CheckPresent() const {
@@ -157,7 +158,10 @@ absl::Status Plan::VerifyWeights() const {
     if (checksum == (own ? Find(PlanSection::kWeights)->checksum : side_files_[i].checksum))
       continue;
     return absl::DataLossError(absl::StrCat(
-        part.file->path(), ": checksum of ", own ? "section 'weights'" : "the weights",
+        part.file->path(), ": checksum of ",
+        own ? absl::StrCat("section 'weights', from byte ", part.offset, " to byte ",
+                           part.offset + part.size, ",")
+            : "the weights",
         " does not match (damaged; ", own ? "" : "copy it again, or ", "compile the model again)"));
   }
   return absl::OkStatus();

@@ -34,16 +34,19 @@ absl::Status Damaged(const std::string& name, absl::string_view what) {
 
 absl::Status CheckEntries(const std::vector<PlanEntry>& entries, uint64_t table_end,
                           uint64_t file_size, const std::string& name) {
-  std::vector<PlanEntry> sorted = entries;
+  std::vector<size_t> sorted(entries.size());
+  for (size_t i = 0; i < sorted.size(); ++i) sorted[i] = i;
   std::sort(sorted.begin(), sorted.end(),
-            [](const PlanEntry& a, const PlanEntry& b) { return a.offset < b.offset; });
+            [&](size_t a, size_t b) { return entries[a].offset < entries[b].offset; });
   uint64_t end = table_end;
-  for (const PlanEntry& entry : sorted) {
+  for (const size_t i : sorted) {
+    const PlanEntry& entry = entries[i];
     if (entry.offset < end || entry.offset % kPlanAlignment != 0 || entry.offset > file_size ||
         entry.size > file_size - entry.offset) {
-      return Damaged(name,
-                     absl::StrCat("section '", Name(entry), "' has ", entry.size, " bytes at ",
-                                  entry.offset, ", which is misplaced in ", file_size, " bytes"));
+      return Damaged(name, absl::StrCat("section '", Name(entry), "' (entry at byte ",
+                                        kPlanHeaderBytes + i * kPlanEntryBytes, ") has ",
+                                        entry.size, " bytes from byte ", entry.offset,
+                                        ", which is misplaced in ", file_size, " bytes"));
     }
     end = entry.offset + entry.size;
   }
@@ -108,35 +111,39 @@ absl::StatusOr<std::vector<PlanEntry>> DecodePlanHeader(absl::Span<const uint8_t
                                                    kPlanMagic, "; weft compile makes plans)"));
   }
   if (file.size() < kPlanHeaderBytes) {
-    return Damaged(name, absl::StrCat("has ", file.size(), " bytes, less than a plan's header"));
+    return Damaged(name, absl::StrCat("truncated at byte ", file.size(), ", within the header"));
   }
   // Reads of the header cannot fail from here on; their Status is passed on all the same.
   if (absl::Status status = reader.Skip(kPlanMagic.size(), "magic"); !status.ok()) return status;
   const absl::StatusOr<uint32_t> version = reader.ReadU32("format version");
   if (!version.ok()) return version.status();
   if (*version != kPlanFormatVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, ": plan format version ", *version, "; this weft reads version ",
-                     kPlanFormatVersion, " (compile the model again with this weft)"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        name, ": plan format version at byte 8 is ", *version, "; this weft reads version ",
+        kPlanFormatVersion, " (compile the model again with this weft)"));
   }
   const absl::StatusOr<uint32_t> count = reader.ReadU32("section count");
   if (!count.ok()) return count.status();
   const absl::StatusOr<uint64_t> size = reader.ReadU64("file size");
   if (!size.ok()) return size.status();
   if (*size != file.size()) {
-    return Damaged(name, absl::StrCat("has ", file.size(), " bytes, its header says ", *size));
+    return Damaged(name, absl::StrCat("file size at byte 16 is ", *size, ", the file has ",
+                                      file.size(), " bytes"));
   }
   const absl::StatusOr<uint64_t> checksum = reader.ReadU64("header checksum");
   if (!checksum.ok()) return checksum.status();
   if (*count > kMaxPlanSections || reader.remaining() < *count * kPlanEntryBytes) {
-    return Damaged(name, absl::StrCat("says that it has ", *count, " sections"));
+    return Damaged(name, absl::StrCat("section count at byte 12 is ", *count,
+                                      ", more than there is room for"));
   }
   const uint64_t table_end = kPlanHeaderBytes + *count * kPlanEntryBytes;
   if (HeaderChecksum(file.subspan(0, table_end)) != *checksum) {
-    return Damaged(name, "checksum of the header does not match");
+    return Damaged(name, absl::StrCat("checksum of the header, at byte ", kChecksumOffset,
+                                      ", does not match"));
   }
   std::vector<PlanEntry> entries;
   for (uint32_t i = 0; i < *count; ++i) {
+    const uint64_t at = reader.offset();
     const absl::StatusOr<uint32_t> kind = reader.ReadU32("section kind");
     const absl::StatusOr<uint32_t> index = reader.ReadU32("section index");
     const absl::StatusOr<uint64_t> offset = reader.ReadU64("section offset");
@@ -152,8 +159,9 @@ absl::StatusOr<std::vector<PlanEntry>> DecodePlanHeader(absl::Span<const uint8_t
     });
     if (*kind == 0 || *kind > kPlanSectionKinds || (*index != 0 && !IsIndexed(section)) ||
         repeated) {
-      return Damaged(name, absl::StrCat("entry ", i, " of the section table is of kind ", *kind,
-                                        " with index ", *index, ", which is unknown or repeated"));
+      return Damaged(
+          name, absl::StrCat("entry ", i, " of the section table, at byte ", at, ", is of kind ",
+                             *kind, " with index ", *index, ", which is unknown or repeated"));
     }
     entries.push_back({section, *offset, *bytes, *section_checksum, *index});
   }

@@ -63,15 +63,16 @@ TEST(PlanFormat, NoPlan) {
   EXPECT_THAT(Error({}), HasSubstr("p.weft: not a plan"));
   EXPECT_THAT(Error({'W', 'E', 'F', 'X'}), HasSubstr("not a plan"));
   EXPECT_THAT(Error(std::vector<uint8_t>(10000, 0)), HasSubstr("not a plan"));
-  EXPECT_THAT(Error({'W', 'E', 'F', 'T'}), HasSubstr("4 bytes, less than a plan's header"));
+  EXPECT_THAT(Error({'W', 'E', 'F', 'T'}), HasSubstr("truncated at byte 4, within the header"));
 }
 
 TEST(PlanFormat, AnotherVersion) {
   std::vector<uint8_t> file = FileWith(Entries());
   file[8] = kPlanFormatVersion + 1;
-  EXPECT_THAT(Error(file), HasSubstr(absl::StrCat("plan format version ", kPlanFormatVersion + 1,
-                                                  "; this weft reads version ", kPlanFormatVersion,
-                                                  " (compile the model again")));
+  EXPECT_THAT(Error(file),
+              HasSubstr(absl::StrCat("plan format version at byte 8 is ", kPlanFormatVersion + 1,
+                                     "; this weft reads version ", kPlanFormatVersion,
+                                     " (compile the model again")));
 }
 
 TEST(PlanFormat, EveryBitOfHeaderAndTableCounts) {
@@ -91,7 +92,7 @@ TEST(PlanFormat, Truncated) {
   }
   file = FileWith(Entries());
   file.push_back(0);
-  EXPECT_THAT(Error(file), HasSubstr("has 8200 bytes, its header says 8199"));
+  EXPECT_THAT(Error(file), HasSubstr("file size at byte 16 is 8199, the file has 8200 bytes"));
 }
 
 TEST(PlanFormat, MisplacedSections) {  // with checksums that match
@@ -105,7 +106,9 @@ TEST(PlanFormat, MisplacedSections) {  // with checksums that match
       {0, {PlanSection::kProgram, 4100, 5, 0}, "misplaced"},
       {0, {PlanSection::kProgram, 4096, 4097, 0}, "misplaced"},
       {0, {PlanSection::kProgram, 8192, 1, 0}, "misplaced"},
-      {1, {PlanSection::kWeights, 8192, 8, 0}, "section 'weights' has 8 bytes at 8192"},
+      {1,
+       {PlanSection::kWeights, 8192, 8, 0},
+       "section 'weights' (entry at byte 64) has 8 bytes from byte 8192"},
       {1, {PlanSection::kWeights, 8192, UINT64_MAX, 0}, "misplaced"},
       {1, {PlanSection::kWeights, 12288, 0, 0}, "misplaced"},
       {1, {PlanSection::kWeights, UINT64_MAX - 4095, 4096, 0}, "misplaced"},
@@ -126,7 +129,7 @@ TEST(PlanFormat, TooManySections) {
   std::vector<PlanEntry> entries;
   for (uint32_t i = 0; i <= kMaxPlanSections; ++i)
     entries.push_back({PlanSection::kIr, 4096, 0, 0, i});
-  EXPECT_THAT(Error(FileWith(entries)), HasSubstr("says that it has 128 sections"));
+  EXPECT_THAT(Error(FileWith(entries)), HasSubstr("section count at byte 12 is 128"));
   entries.pop_back();
   EXPECT_TRUE(DecodePlanHeader(FileWith(entries), "p.weft").ok()) << "empty ones may share a place";
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/base/json_reader.h"
 #include "runtime/plan/json_fields.h"
 
 namespace weft {

@@ -170,7 +170,8 @@ TEST_F(PlanTest, FlippedBitsInEachSection) {
         const absl::Status status = plan.ok() ? (*plan)->VerifyWeights() : plan.status();
         EXPECT_EQ(plan.ok(), entry.kind == PlanSection::kWeights);
         EXPECT_THAT(std::string(status.message()),
-                    HasSubstr("checksum of section '" + Name(entry) + "' does not match"));
+                    HasSubstr("checksum of section '" + Name(entry) + "', from byte " +
+                              std::to_string(entry.offset)));
       }
     }
   }

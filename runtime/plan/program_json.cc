@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/base/json_reader.h"
 #include "runtime/plan/json_fields.h"
 #include "runtime/plan/validate_program.h"
 

@@ -13,6 +13,8 @@
 #include <utility>
 
 #include "runtime/abi/check.h"
+#include "runtime/base/file_name.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/base/posix_error.h"
 #include "runtime/plan/checksum.h"
 #include "runtime/plan/json_fields.h"
@@ -78,10 +80,7 @@ absl::StatusOr<std::vector<SideFile>> SideFilesFromJson(absl::string_view text,
   fields.Objects("files", [&](PlanFields& file) {
     files.push_back({file.String("name"), file.Uint("bytes"), file.Uint("checksum")});
     const SideFile& read = files.back();
-    if (read.name.empty() || read.name == "." || read.name == ".." ||
-        read.name.find('/') != std::string::npos || read.name.find('\0') != std::string::npos) {
-      file.Fail("name is not that of a file beside the plan");
-    }
+    if (!IsPlainFileName(read.name)) file.Fail("name is not that of a file beside the plan");
     constexpr uint64_t kMaxBytes = uint64_t{1} << 62;
     if (read.bytes == 0 || read.bytes > kMaxBytes - total) file.Fail("bytes are out of bounds");
     total += read.bytes;
@@ -115,10 +114,13 @@ absl::StatusOr<MappedBlock::Part> OpenSideFile(const std::string& plan_path,
   }
   Header header;
   if (absl::Status status = (*file)->Read(0, absl::MakeSpan(header)); !status.ok()) return status;
-  if (header != EncodeHeader(files, index)) {
-    return absl::DataLossError(absl::StrCat(path, ": is not part ", index + 1, " of ", files.size(),
-                                            " of the weights of ", plan_path,
-                                            " (of another plan, renamed or damaged)"));
+  const Header wanted = EncodeHeader(files, index);
+  if (header != wanted) {
+    const auto differs = std::mismatch(header.begin(), header.end(), wanted.begin()).first;
+    return absl::DataLossError(
+        absl::StrCat(path, ": is not part ", index + 1, " of ", files.size(), " of the weights of ",
+                     plan_path, ": its header differs at byte ", differs - header.begin(),
+                     " (of another plan, renamed or damaged)"));
   }
   return MappedBlock::Part{*std::move(file), kSideFileHeaderBytes, expected.bytes};
 }

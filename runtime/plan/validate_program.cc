@@ -78,6 +78,10 @@ absl::Status CheckPort(const Program& program, absl::string_view what, const Ope
   if (operand.space != Space::kArena) {
     return absl::InvalidArgumentError(absl::StrCat("program: ", what, " is not in the arena"));
   }
+  if (operand.stride != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "program: ", what, " has the stride ", operand.stride, ", but it is one stretch of bytes"));
+  }
   if (operand.bytes < needed) {
     return absl::InvalidArgumentError(
         absl::StrCat("program: ", what, " has ", operand.bytes, " bytes, its rows need ", needed));

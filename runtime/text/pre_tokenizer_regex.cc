@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/text/utf8.h"
@@ -20,6 +21,21 @@ constexpr size_t kMaxPatternBytes = 64 * 1024;
 constexpr size_t kStepsPerByte = 32;
 constexpr size_t kMinSteps = 1'000'000;
 constexpr uint32_t kHeapLimitKib = 128 * 1024;
+// PCRE2's limit counts neither what a possessive repetition runs over nor the calls, of which there
+// are as many as matches: a pattern may look at the whole text from every place. So the time of all
+// is bounded too, and it is looked at after so many starting points that each may see the text to
+// its end.
+constexpr size_t kFirstWindow = 256;
+constexpr size_t kMostBytesSeen = size_t{1} << 30;  // between two looks at the clock
+constexpr size_t kMatchesPerLook = 64;
+
+double ThreadSeconds() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+bool IsContinuation(char byte) { return (static_cast<uint8_t>(byte) & 0xC0U) == 0x80; }
 
 std::string ErrorText(int code) {
   std::array<PCRE2_UCHAR, 256> buffer{};
@@ -100,7 +116,8 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
   // Ruby syntax: ^ and $ match at every line.
   pcre2_code* code = pcre2_compile(
       reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT,
+      &error, &offset, nullptr);
   if (code == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
                                                    "' at byte ", offset, ": ", ErrorText(error)));
@@ -108,7 +125,8 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
   return Regex(std::make_shared<const Program>(code));
 }
 
-absl::Status Regex::FindAll(std::string_view text, std::vector<TextRange>* matches) const {
+absl::Status Regex::FindAll(std::string_view text, std::vector<TextRange>* matches,
+                            const MatchBudget& budget) const {
   const std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(
       pcre2_match_context_create(nullptr), &pcre2_match_context_free);
   pcre2_match_data* data = ThreadMatchData();
@@ -119,11 +137,32 @@ absl::Status Regex::FindAll(std::string_view text, std::vector<TextRange>* match
   pcre2_set_match_limit(context.get(), static_cast<uint32_t>(std::min<size_t>(steps, UINT32_MAX)));
   pcre2_set_heap_limit(context.get(), kHeapLimitKib);
 
+  const double deadline =
+      ThreadSeconds() + budget.seconds + budget.seconds_per_byte * static_cast<double>(text.size());
+  const size_t most_starts = std::max(kFirstWindow, kMostBytesSeen / (text.size() + 1));
+  size_t window = kFirstWindow;
+  size_t looks = 0;
   bool after_match = false;
   for (size_t position = 0; position <= text.size();) {
+    if ((window > kFirstWindow || ++looks % kMatchesPerLook == 0) && ThreadSeconds() > deadline) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("a regular expression of the tokenizer took too long up to byte ", position,
+                       " of a text of ", text.size(), " bytes"));
+    }
+    // Matches begin before `last`, which is the end, or within the window.
+    const size_t last = std::min(text.size(), position + window);
+    pcre2_set_offset_limit(context.get(), last);
     const int result = pcre2_match(program_->code, reinterpret_cast<PCRE2_SPTR>(text.data()),
                                    text.size(), position, PCRE2_NO_UTF_CHECK, data, context.get());
+    if (result == PCRE2_ERROR_NOMATCH && last < text.size()) {
+      position = last;  // which was tried; again is harmless, and it may be within a character
+      while (position > 0 && IsContinuation(text[position])) --position;
+      window = std::min(2 * window, most_starts);
+      after_match = false;
+      continue;
+    }
     if (result == PCRE2_ERROR_NOMATCH) break;
+    window = kFirstWindow;
     if (result < 0) {
       return absl::ResourceExhaustedError(
           absl::StrCat("a regular expression of the tokenizer gave up at byte ", position,

@@ -69,6 +69,34 @@ TEST(Regex, MalformedPatternsSayWhere) {
   EXPECT_FALSE(Regex::Compile(std::string(20'000, '(') + std::string(20'000, ')')).ok());
 }
 
+TEST(Regex, FindsWhatIsFarAway) {
+  // Beyond the windows in which it searches, in front of and behind characters of several bytes.
+  for (const size_t distance : {0, 1, 255, 256, 257, 767, 768, 10'000, 50'000}) {
+    for (const char* filler : {"a", "\u00e9", "\U0001f600"}) {
+      std::string text;
+      for (size_t i = 0; i < distance; ++i) text += filler;
+      const std::string found = text + "xyz" + text + "x";
+      EXPECT_THAT(Matches("x[yz]*", found), ElementsAre("xyz", "x")) << distance << filler;
+      EXPECT_THAT(Matches("(?<=x)y", found), ElementsAre("y")) << distance << filler;
+      EXPECT_THAT(Matches("$", text), ElementsAre("")) << distance << filler;
+      EXPECT_THAT(Matches("q", found), IsEmpty());
+    }
+  }
+}
+
+TEST(Regex, PatternsThatSeeAllFromEverywhereGiveUp) {
+  // Possessive repetitions count as one step, however far they run: 10^10 bytes here.
+  for (const char* pattern : {"(?=[^z]*+z)a", "(?=[^z]*+)a", "(?=[^z]*+z)?a"}) {
+    const absl::StatusOr<Regex> regex = Regex::Compile(pattern);
+    ASSERT_TRUE(regex.ok());
+    std::vector<TextRange> ranges;
+    const absl::Status status =
+        regex->FindAll(std::string(150'000, 'a'), &ranges, {.seconds = 0.1, .seconds_per_byte = 0});
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << pattern;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("took too long up to byte "));
+  }
+}
+
 TEST(Regex, ExponentialPatternsGiveUp) {
   const absl::StatusOr<Regex> regex = Regex::Compile("(a+)+[bc]");
   ASSERT_TRUE(regex.ok());

@@ -7,8 +7,6 @@
 namespace weft {
 namespace {
 
-constexpr int kMaxDepth = 64;
-
 const nlohmann::json& EmptyArray() {
   static const nlohmann::json* const empty = new nlohmann::json(nlohmann::json::array());
   return *empty;
@@ -19,44 +17,7 @@ const nlohmann::json& EmptyObject() {
   return *empty;
 }
 
-// The offset of the first bracket beyond kMaxDepth, or npos. Brackets inside strings do not count.
-size_t FindTooDeep(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        in_string = false;
-      }
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > kMaxDepth) return i;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return std::string_view::npos;
-}
-
 }  // namespace
-
-absl::StatusOr<nlohmann::json> ParseTokenizerJson(std::string_view text, const std::string& name) {
-  if (const size_t offset = FindTooDeep(text); offset != std::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": nested deeper than ", kMaxDepth,
-                                                   " levels at byte ", offset,
-                                                   "; this is no tokenizer file"));
-  }
-  nlohmann::json value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": not valid JSON (", text.size(),
-                                                   " bytes; is the file complete, and UTF-8?)"));
-  }
-  return value;
-}
 
 JsonFields::JsonFields(const nlohmann::json& object, std::string where)
     : object_(object), where_(std::move(where)) {

@@ -15,11 +15,6 @@
 
 namespace weft {
 
-// Parses untrusted JSON: nesting deeper than 64 or a syntax error is an InvalidArgument that begins
-// with `name`. (The deepest known tokenizer.json has 8 levels; the bound keeps every later
-// recursion over the value shallow.)
-absl::StatusOr<nlohmann::json> ParseTokenizerJson(std::string_view text, const std::string& name);
-
 class JsonFields {
  public:
   // `where` names the object in messages: "tokenizer.json:" for the whole file, or a path in it

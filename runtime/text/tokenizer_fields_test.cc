@@ -12,26 +12,6 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-TEST(ParseTokenizerJson, RefusesWhatIsNoJson) {
-  for (const char* text :
-       {"", "{", "[1,]", "{\"a\":}", "\xFF", "{\"a\":\"\xC3\"}", "nul", "GGUF"}) {
-    const absl::StatusOr<json> value = ParseTokenizerJson(text, "t.json");
-    EXPECT_EQ(value.status().code(), absl::StatusCode::kInvalidArgument) << text;
-    EXPECT_THAT(std::string(value.status().message()), HasSubstr("t.json: not valid JSON"));
-  }
-}
-
-TEST(ParseTokenizerJson, BoundsTheNesting) {
-  EXPECT_TRUE(ParseTokenizerJson(std::string(64, '[') + std::string(64, ']'), "t").ok());
-  const absl::StatusOr<json> deep =
-      ParseTokenizerJson(std::string(65, '[') + std::string(65, ']'), "t.json");
-  EXPECT_THAT(std::string(deep.status().message()),
-              HasSubstr("t.json: nested deeper than 64 levels at byte 64"));
-  EXPECT_FALSE(ParseTokenizerJson(std::string(10'000'000, '['), "t").ok());
-  EXPECT_TRUE(ParseTokenizerJson("[\"\\\"" + std::string(100, '[') + "\"]", "t").ok())
-      << "brackets in a string are text";
-}
-
 TEST(JsonFields, KeepsTheFirstMistake) {
   const json object = json::parse(R"({"flag": 1, "text": true, "list": {}})");
   JsonFields fields(object, "f:");

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/checked_reader.h"
 #include "runtime/text/utf8.h"
 
 namespace weft {
@@ -61,8 +62,13 @@ absl::StatusOr<TokenizerImage> TokenizerImage::Read(std::string_view bytes,
 
 // Finds the arrays, which fill the bytes exactly.
 absl::Status TokenizerImage::Place(const std::string& name) {
-  if (bytes_.size() < sizeof(header_)) return Damaged(name, "truncated");
-  std::memcpy(&header_, bytes_.data(), sizeof(header_));
+  ByteReader reader(
+      absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes_.data()), bytes_.size()),
+      absl::StrCat(name, ": tokenizer"));
+  const absl::StatusOr<absl::Span<const uint8_t>> header =
+      reader.ReadBytes(sizeof(header_), "the header");
+  if (!header.ok()) return header.status();
+  std::memcpy(&header_, header->data(), sizeof(header_));
   if (header_.magic != kTokenizerMagic || header_.version != kTokenizerVersion)
     return Damaged(name, "not of version ", kTokenizerVersion);
   if (header_.tokens == 0 || header_.tokens > kMaxVocabulary) {
@@ -72,23 +78,27 @@ absl::Status TokenizerImage::Place(const std::string& name) {
   for (const uint32_t slots : {header_.piece_slots, header_.merge_slots}) {
     if (slots < 2 || !std::has_single_bit(slots)) return Damaged(name, "a table of ", slots);
   }
-  uint64_t end = sizeof(header_);  // all counts are below 2^32 and so is their sum below 2^64
-  const auto place = [&](const char** array, uint64_t count, uint64_t bytes) {
-    *array = end <= bytes_.size() ? bytes_.data() + end : nullptr;
-    end += count * bytes;
+  absl::Status status;
+  const auto place = [&](const char** array, uint64_t count, uint64_t bytes, const char* what) {
+    if (!status.ok()) return;
+    // Counts are of 32 bits, so that their products fit 64.
+    const absl::StatusOr<absl::Span<const uint8_t>> found = reader.ReadBytes(count * bytes, what);
+    status = found.status();
+    if (found.ok()) *array = reinterpret_cast<const char*>(found->data());
   };
-  place(&byte_tokens_, 256, sizeof(int32_t));
-  place(&offsets_, uint64_t{header_.tokens} + 1, sizeof(uint32_t));
-  place(&scores_, header_.scores, sizeof(float));
-  place(&merges_, header_.merges, 3 * sizeof(int32_t));
-  place(&pieces_, header_.piece_slots, sizeof(int32_t));
-  place(&merge_ranks_, header_.merge_slots, sizeof(int32_t));
-  place(&added_, header_.added, sizeof(AddedEntry));
-  place(&types_, header_.tokens, 1);
-  place(&text_, header_.text_bytes, 1);
-  place(&json_, header_.json_bytes, 1);
-  if (end == bytes_.size()) return absl::OkStatus();
-  return Damaged(name, "has ", bytes_.size(), " bytes; its header asks for ", end);
+  place(&byte_tokens_, 256, sizeof(int32_t), "byte_tokens");
+  place(&offsets_, uint64_t{header_.tokens} + 1, sizeof(uint32_t), "offsets");
+  place(&scores_, header_.scores, sizeof(float), "scores");
+  place(&merges_, header_.merges, 3 * sizeof(int32_t), "merges");
+  place(&pieces_, header_.piece_slots, sizeof(int32_t), "pieces");
+  place(&merge_ranks_, header_.merge_slots, sizeof(int32_t), "merge_ranks");
+  place(&added_, header_.added, sizeof(AddedEntry), "added");
+  place(&types_, header_.tokens, 1, "types");
+  place(&text_, header_.text_bytes, 1, "text");
+  place(&json_, header_.json_bytes, 1, "settings");
+  if (!status.ok() || reader.remaining() == 0) return status;
+  return reader.Error(absl::StrCat("the header's counts end here, but the tokenizer has ",
+                                   bytes_.size(), " bytes"));
 }
 
 absl::Status TokenizerImage::Check(const std::string& name) const {

@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/text/normalizer.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
@@ -230,7 +231,7 @@ absl::Status ReadPostProcessor(const json& config, const std::string& where, int
 
 absl::StatusOr<TokenizerSpec> SpecFromTokenizerJson(std::string_view text,
                                                     const std::string& name) {
-  absl::StatusOr<json> parsed = ParseTokenizerJson(text, name);
+  absl::StatusOr<json> parsed = ParseJson(absl::string_view(text.data(), text.size()), name);
   if (!parsed.ok()) return parsed.status();
   JsonFields file(*parsed, absl::StrCat(name, ":"));
   JsonFields model(file.RequiredObject("model"), file.Path("model"));

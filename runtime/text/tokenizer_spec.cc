@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
 
@@ -125,7 +126,7 @@ std::string SettingsToJson(const TokenizerSettings& settings, const SpecialIds& 
 }
 
 absl::StatusOr<TokenizerSettings> SettingsFromJson(std::string_view text, const std::string& name) {
-  const absl::StatusOr<json> value = ParseTokenizerJson(text, name);
+  const absl::StatusOr<json> value = ParseJson(absl::string_view(text.data(), text.size()), name);
   if (!value.ok()) return value.status();
   JsonFields fields(*value, absl::StrCat(name, ":"));
   TokenizerSettings settings;
