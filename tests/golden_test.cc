@@ -5,9 +5,16 @@
 
 #include <cmath>
 #include <cstring>
+#include <fstream>
+#include <random>
+#include <set>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "ir/evaluator.h"
 #include "passes/pipelines.h"
+#include "runtime/base/test_seed.h"
+#include "runtime/session.h"
 #include "tests/harness.h"
 
 namespace weft {
@@ -225,6 +232,107 @@ TEST_P(GoldenTest, RoundedCachesMatchTheReferenceEvaluator) {
     EXPECT_LT(lost, 4 * step);
     EXPECT_GT(lost, 1e-6) << "nothing was rounded";
   }
+}
+
+// Every number of threads and every way to cut the prompt in equal chunks, for one family with
+// windows and one without; for the others, those that a seed picks.
+TEST_P(GoldenTest, EveryThreadCountAndChunkSize) {
+  const bool all = GetParam() == "gemma3" || GetParam() == "llama-gqa";
+  std::mt19937 random(TestSeed());
+  int runs = 0;
+  for (const WeightsMode mode : {WeightsMode::kF32, WeightsMode::kQ8_0}) {
+    std::vector<float> first;
+    for (const std::string& target : ExecutableTargets()) {
+      auto harness = Make(TestSettings(target, mode));
+      ASSERT_NE(harness, nullptr);
+      for (int threads = 1; threads <= 8; ++threads) {
+        auto executor = harness->MakeExecutor(threads);
+        ASSERT_TRUE(executor.ok()) << executor.status();
+        for (size_t chunk = 1; chunk <= golden_.input_ids.size(); ++chunk) {
+          if (!all && random() % 8 != 0) continue;
+          auto logits =
+              Harness::Logits(executor->get(), golden_.input_ids, static_cast<int64_t>(chunk));
+          ASSERT_TRUE(logits.ok()) << logits.status();
+          if (first.empty()) first = *logits;
+          ASSERT_TRUE(SameBits(first, *logits))
+              << Name(mode) << ", " << target << ", " << threads << " threads, chunks of " << chunk;
+          ++runs;
+        }
+      }
+    }
+  }
+  RecordProperty("runs", runs);
+  EXPECT_GT(runs, 16);
+}
+
+// Prompts cut at any places, not in equal chunks.
+TEST_P(GoldenTest, AnyCutsOfThePrompt) {
+  std::mt19937 random(TestSeed());
+  for (const WeightsMode mode : {WeightsMode::kF32, WeightsMode::kQ8_0}) {
+    auto harness = Make(TestSettings("host", mode));
+    ASSERT_NE(harness, nullptr);
+    auto executor = harness->MakeExecutor(2);
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    const std::vector<float> expected = *Harness::Logits(executor->get(), golden_.input_ids, 64);
+    for (int round = 0; round < 10; ++round) {
+      Session session(executor->get());
+      std::vector<float> logits;
+      std::string cuts;
+      for (size_t at = 0; at < golden_.input_ids.size();) {
+        const size_t count = std::min<size_t>(1 + random() % 20, golden_.input_ids.size() - at);
+        absl::StrAppend(&cuts, " ", count);
+        const auto part = absl::MakeConstSpan(golden_.input_ids).subspan(at, count);
+        ASSERT_TRUE(session
+                        .PrefillWithLogits(part,
+                                           [&](int64_t, absl::Span<const float> row) {
+                                             logits.insert(logits.end(), row.begin(), row.end());
+                                             return absl::OkStatus();
+                                           })
+                        .ok());
+        at += count;
+      }
+      EXPECT_TRUE(SameBits(expected, logits)) << "cut into" << cuts;
+    }
+  }
+}
+
+// Tiers that this machine lacks, in plain arithmetic: what is emulated is how bytes are multiplied.
+TEST_P(GoldenTest, EmulatedTargetsGiveTheSameBits) {
+  std::vector<float> first;
+  for (const std::string& target : TestTargets()) {
+    auto harness = Make(TestSettings(target, WeightsMode::kQ8_0));
+    ASSERT_NE(harness, nullptr);
+    for (const auto& [threads, chunk] : {std::pair(1, 64), {3, 13}, {2, 1}}) {
+      auto executor = harness->MakeExecutor(threads);
+      ASSERT_TRUE(executor.ok()) << executor.status();
+      auto logits = Harness::Logits(executor->get(), golden_.input_ids, chunk);
+      ASSERT_TRUE(logits.ok()) << logits.status();
+      if (first.empty()) first = *logits;
+      EXPECT_TRUE(SameBits(first, *logits)) << target << ", chunks of " << chunk;
+    }
+  }
+}
+
+// What the kernel says of this CPU is what tests execute: no tier is left out unseen.
+TEST(Targets, EveryTierThatTheKernelReportsIsExecuted) {
+  std::set<std::string> flags;
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string line; flags.empty() && std::getline(cpuinfo, line);) {
+    if (line.starts_with("flags")) {
+      for (absl::string_view flag : absl::StrSplit(line, ' ')) flags.emplace(flag);
+    }
+  }
+  ASSERT_FALSE(flags.empty());
+  const auto has = [&flags](std::initializer_list<const char*> all) {
+    return std::ranges::all_of(all, [&](const char* flag) { return flags.contains(flag); });
+  };
+  const bool avx512 = has({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"});
+  std::vector<std::string> expected;
+  if (has({"avx2", "fma", "f16c", "bmi1", "bmi2"})) expected.push_back("x86-64-v3");
+  if (has({"avx_vnni"})) expected.push_back("avx-vnni");
+  if (avx512 && has({"avx512_vnni"})) expected.push_back("avx512-vnni");
+  if (avx512 && has({"avx512_vnni", "amx_tile", "amx_int8"})) expected.push_back("amx-int8");
+  EXPECT_EQ(ExecutableTargets(), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, GoldenTest, testing::ValuesIn(TinyModels()), [](const auto& info) {

@@ -1,15 +1,22 @@
 #include "tests/harness.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "codegen/compiler.h"
 #include "codegen/pack/pack.h"
+#include "codegen/program_builder.h"
 #include "codegen/target.h"
 #include "frontends/safetensors.h"
+#include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
+#include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/session.h"
 
@@ -70,24 +77,94 @@ std::vector<std::string> ExecutableTargets() {
   return names;
 }
 
+std::vector<std::string> TestTargets() {
+  std::vector<std::string> names = ExecutableTargets();
+  for (const codegen::Target& target : codegen::EmulatedTargets()) {
+    const auto same = [&target](const std::string& name) {
+      return target.name.starts_with(name + " ");
+    };
+    if (std::ranges::none_of(names, same)) names.push_back(target.name);
+  }
+  return names;
+}
+
+absl::StatusOr<std::string> ChangedModel(
+    const std::string& name,
+    absl::FunctionRef<void(const std::string&, absl::Span<const int64_t>, absl::Span<float>)>
+        change) {
+  // Removes the folders when the program ends.
+  struct Folders {
+    ~Folders() {
+      for (const std::filesystem::path& path : paths) std::filesystem::remove_all(path);
+    }
+    std::vector<std::filesystem::path> paths;
+  };
+  static Folders folders;
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() /
+      absl::StrCat("weft-changed-", getpid(), "-", folders.paths.size());
+  std::filesystem::copy(TinyPath(name), folder);
+  folders.paths.push_back(folder);
+  const std::string path = folder / "model.safetensors";
+  WEFT_ASSIGN_OR_RETURN(std::string file, ReadFileToString(path, uint64_t{1} << 30));
+  const auto* bytes = reinterpret_cast<const uint8_t*>(file.data());
+  WEFT_ASSIGN_OR_RETURN(const std::vector<TensorEntry> entries,
+                        ParseSafetensorsHeader({bytes, file.size()}, path, 0));
+  for (const TensorEntry& entry : entries) {
+    WEFT_CHECK(entry.type == DataType::kF32);
+    std::vector<float> values = Values<float>({bytes, file.size()}, entry);
+    change(entry.name, entry.dims, absl::MakeSpan(values));
+    std::memcpy(file.data() + entry.offset, values.data(), entry.bytes);
+  }
+  std::ofstream(path, std::ios::binary) << file;
+  return folder.string();
+}
+
 absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path,
                                                          const tools::CompileSettings& settings) {
   auto harness = std::make_unique<Harness>();
   WEFT_ASSIGN_OR_RETURN(harness->model_, LoadModel(path));
-  WEFT_ASSIGN_OR_RETURN(harness->compiled_, tools::CompileModel(harness->model_, settings));
-  const uint64_t bytes = harness->compiled_.program.weight_bytes;
-  WEFT_ASSIGN_OR_RETURN(harness->weights_, AnonymousMemory::Map(bytes, "packed weights"));
-  WEFT_RETURN_IF_ERROR(codegen::PackWeights(harness->compiled_.module, *harness->model_.weights,
-                                            absl::MakeSpan(harness->weights_.data(), bytes),
-                                            {.threads = 2})
-                           .status());
-  WEFT_ASSIGN_OR_RETURN(harness->jit_, codegen::Jit::Load(harness->compiled_.codes[0].object));
+  const std::vector<codegen::Target> emulated = codegen::EmulatedTargets();
+  const auto target = std::ranges::find(emulated, settings.target, &codegen::Target::name);
+  tools::CompileSettings known = settings;
+  if (target != emulated.end()) known.target = "x86-64-v3";
+  WEFT_ASSIGN_OR_RETURN(tools::CompiledModel compiled, tools::CompileModel(harness->model_, known));
+  if (target != emulated.end()) {
+    const passes::PassOptions& pass = settings.pipeline.pass;
+    WEFT_ASSIGN_OR_RETURN(
+        const codegen::BuiltProgram built,
+        codegen::BuildProgram(compiled.module, *target,
+                              {pass.max_tokens, pass.max_logit_rows, harness->model_.context}));
+    WEFT_CHECK(built.program == compiled.program);
+    WEFT_ASSIGN_OR_RETURN(compiled.codes[0].object, codegen::CompileToObject(built, *target));
+    compiled.codes[0].target = *target;
+  }
+  WEFT_ASSIGN_OR_RETURN(harness->jit_, codegen::Jit::Load(compiled.codes[0].object));
+  harness->compiled_ = std::make_shared<const tools::CompiledModel>(std::move(compiled));
+  WEFT_RETURN_IF_ERROR(harness->PackWeights());
   return harness;
+}
+
+absl::StatusOr<std::unique_ptr<Harness>> Harness::WithWeightsOf(const std::string& path) const {
+  auto harness = std::make_unique<Harness>();
+  WEFT_ASSIGN_OR_RETURN(harness->model_, LoadModel(path));
+  harness->compiled_ = compiled_;
+  harness->jit_ = jit_;
+  WEFT_RETURN_IF_ERROR(harness->PackWeights());
+  return harness;
+}
+
+absl::Status Harness::PackWeights() {
+  const uint64_t bytes = compiled_->program.weight_bytes;
+  WEFT_ASSIGN_OR_RETURN(weights_, AnonymousMemory::Map(bytes, "packed weights"));
+  return codegen::PackWeights(compiled_->module, *model_.weights,
+                              absl::MakeSpan(weights_.data(), bytes), {.threads = 2})
+      .status();
 }
 
 absl::StatusOr<std::unique_ptr<Executor>> Harness::MakeExecutor(int threads, bool debug_poison,
                                                                 bool profile) const {
-  const Program& program = compiled_.program;
+  const Program& program = compiled_->program;
   WEFT_ASSIGN_OR_RETURN(std::vector<KernelFn> kernels, jit_->KernelsOf(program));
   return Executor::Create(program, std::move(kernels), weights_.data(),
                           {.threads = threads, .debug_poison = debug_poison, .profile = profile});

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "codegen/jit.h"
@@ -31,14 +32,21 @@ std::string TinyPath(const std::string& name);
 
 // Names of the targets that this machine executes.
 std::vector<std::string> ExecutableTargets();
+// Those, and the ones that it lacks with their dot products in plain arithmetic: "amx-int8
+// (emulated)".
+std::vector<std::string> TestTargets();
 
 class Harness {
  public:
+  // settings.target is one of TestTargets(), or "host".
   static absl::StatusOr<std::unique_ptr<Harness>> Create(const std::string& path,
                                                          const tools::CompileSettings& settings);
 
+  // The same program and code over the weights of another model, which differs in nothing else.
+  absl::StatusOr<std::unique_ptr<Harness>> WithWeightsOf(const std::string& path) const;
+
   const Model& model() const { return model_; }
-  const tools::CompiledModel& compiled() const { return compiled_; }
+  const tools::CompiledModel& compiled() const { return *compiled_; }
 
   absl::StatusOr<std::unique_ptr<Executor>> MakeExecutor(int threads, bool debug_poison = false,
                                                          bool profile = false) const;
@@ -51,11 +59,21 @@ class Harness {
                                                      int count);
 
  private:
+  absl::Status PackWeights();
+
   Model model_;
-  tools::CompiledModel compiled_;
+  std::shared_ptr<const tools::CompiledModel> compiled_;
   AnonymousMemory weights_;
-  std::unique_ptr<codegen::Jit> jit_;
+  std::shared_ptr<const codegen::Jit> jit_;
 };
+
+// A model like a tiny one but for weights that a test changes: its folder, until the end of the
+// test program. `change` gets every tensor, by name, and its F32 values.
+absl::StatusOr<std::string> ChangedModel(
+    const std::string& name,
+    absl::FunctionRef<void(const std::string& tensor, absl::Span<const int64_t> dims,
+                           absl::Span<float> values)>
+        change);
 
 // Settings that take whole prompts of the tiny models at once, with logits of all of them.
 tools::CompileSettings TestSettings(const std::string& target, passes::WeightsMode weights);

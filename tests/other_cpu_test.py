@@ -5,6 +5,7 @@ libraries choose what they would choose there. Usage: other_cpu_test.py path/to/
 Runs from the source folder, on the models of tests/oracle/tiny and the plans of tests/frozen."""
 import pathlib, subprocess, unittest
 
+import digests
 from cli_test import ENVIRONMENT, TINY, WEFT, CommandTest
 from plan_reader import FORMAT_VERSION
 
@@ -31,6 +32,21 @@ class OtherCpus(CommandTest):
                 plan = self.folder / "plan.weft"
                 self.succeeds("compile", model, "--target", "x86-64-v3", "--weights", "q8_0", "-o", plan)
                 self.logits_are_the_same(plan, ["Haswell"])
+
+    def test_digests_of_the_docs(self):
+        """But for the model of the catalogue, which takes the emulator minutes."""
+        self.succeeds("synth", "tiny", "-o", self.folder / "synth")
+        plan, checked = self.folder / "plan.weft", 0
+        for model, weights, digest in digests.expected():
+            source = self.folder / "synth" if model == digests.SYNTH else pathlib.Path(model)
+            if not source.exists():
+                continue
+            with self.subTest(model=model, weights=weights):
+                self.succeeds("compile", source, "--target", "x86-64-v3", "--weights", weights, "-o", plan)
+                result = self.emulated("Haswell", WEFT, "logits", plan, "--ids", digests.IDS, "--digest")
+                self.assertEqual((result.returncode, result.stdout.strip()), (0, digest), result.stderr)
+                checked += 1
+        self.assertGreaterEqual(checked, 22)
 
     def test_a_frozen_plan_gives_the_same_bits(self):
         plans = sorted(pathlib.Path(f"tests/frozen/v{FORMAT_VERSION}").glob("*.weft"))

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
+#include "frontends/hub/file_digest.h"
 #include "frontends/safetensors_writer.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/session.h"
@@ -15,6 +16,7 @@ struct LogitsArguments {
   ModelArguments model;
   std::string ids;
   std::string output;
+  bool digest = false;
   int threads = 0;
 };
 
@@ -32,12 +34,18 @@ absl::Status RunLogits(const LogitsArguments& arguments) {
         all.insert(all.end(), logits.begin(), logits.end());
         return absl::OkStatus();
       }));
-  const SafetensorsTensor tensor{
-      "logits",
-      DataType::kF32,
-      {static_cast<int64_t>(ids.size()), session.vocab()},
-      {reinterpret_cast<const uint8_t*>(all.data()), all.size() * sizeof(float)}};
-  return WriteSafetensors(arguments.output, {tensor});
+  const absl::Span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(all.data()),
+                                        all.size() * sizeof(float));
+  if (!arguments.output.empty()) {
+    const SafetensorsTensor tensor{
+        "logits", DataType::kF32, {static_cast<int64_t>(ids.size()), session.vocab()}, bytes};
+    WEFT_RETURN_IF_ERROR(WriteSafetensors(arguments.output, {tensor}));
+  }
+  if (arguments.digest) {
+    WEFT_ASSIGN_OR_RETURN(const std::string digest, Sha256(bytes));
+    std::cout << digest << "\n";
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -45,14 +53,18 @@ absl::Status RunLogits(const LogitsArguments& arguments) {
 void AddLogits(CLI::App* app, Command* chosen) {
   auto arguments = std::make_shared<LogitsArguments>();
   CLI::App* command =
-      app->add_subcommand("logits", "write the logits of every position as a safetensors file");
+      app->add_subcommand("logits", "the logits of every position, as a file or as a digest");
   AddModelArgument(command, "MODEL|PLAN", &arguments->model);
   command->add_option("--ids", arguments->ids, "token ids: 1,2,3")->required()->type_name("IDS");
-  command
+  CLI::Option_group* result = command->add_option_group("Result", "one of these, or both");
+  result->require_option(1, 2);
+  result
       ->add_option("-o,--output", arguments->output,
                    "the file to write: tensor \"logits\", F32 [tokens, vocab]")
-      ->required()
       ->type_name("FILE.safetensors");
+  result->add_flag("--digest", arguments->digest,
+                   "print the SHA-256 of the logits' bytes, F32 [tokens, vocab]: the same on every "
+                   "machine (docs/numerics.md)");
   AddThreadsOption(command, &arguments->threads);
   AddCompileOptions(command, &arguments->model);
   AddCacheOption(command, &arguments->model);

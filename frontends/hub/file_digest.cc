@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "frontends/hub/file_io.h"
 #include "runtime/abi/check.h"
+#include "runtime/base/status_macros.h"
 
 namespace weft {
 namespace {
@@ -23,6 +24,26 @@ namespace {
 struct DigestFree {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };
+
+using DigestContext = std::unique_ptr<EVP_MD_CTX, DigestFree>;
+
+absl::StatusOr<DigestContext> Begin(DigestKind kind) {
+  DigestContext context(EVP_MD_CTX_new());
+  const EVP_MD* algorithm = kind == DigestKind::kSha256 ? EVP_sha256() : EVP_sha1();
+  if (context == nullptr || EVP_DigestInit_ex(context.get(), algorithm, nullptr) != 1) {
+    return absl::InternalError(
+        absl::StrCat("OpenSSL offers no ", DigestName(kind), " on this machine"));
+  }
+  return context;
+}
+
+std::string Finish(EVP_MD_CTX* context) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned length = 0;
+  EVP_DigestFinal_ex(context, digest.data(), &length);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), length));
+}
 
 }  // namespace
 
@@ -48,12 +69,7 @@ absl::string_view DigestName(DigestKind kind) {
 
 absl::StatusOr<std::string> FileDigest(int fd, DigestKind kind, const std::string& path) {
   WEFT_CHECK(kind != DigestKind::kNone);
-  std::unique_ptr<EVP_MD_CTX, DigestFree> context(EVP_MD_CTX_new());
-  const EVP_MD* algorithm = kind == DigestKind::kSha256 ? EVP_sha256() : EVP_sha1();
-  if (context == nullptr || EVP_DigestInit_ex(context.get(), algorithm, nullptr) != 1) {
-    return absl::InternalError(
-        absl::StrCat("OpenSSL offers no ", DigestName(kind), " on this machine"));
-  }
+  WEFT_ASSIGN_OR_RETURN(const DigestContext context, Begin(kind));
   if (kind == DigestKind::kGitBlobSha1) {
     auto size = SizeOf(fd, path);
     if (!size.ok()) return size.status();
@@ -70,17 +86,19 @@ absl::StatusOr<std::string> FileDigest(int fd, DigestKind kind, const std::strin
     EVP_DigestUpdate(context.get(), buffer.data(), static_cast<size_t>(n));
     offset += n;
   }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned length = 0;
-  EVP_DigestFinal_ex(context.get(), digest.data(), &length);
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(digest.data()), length));
+  return Finish(context.get());
 }
 
 absl::StatusOr<std::string> FileDigest(const std::string& path, DigestKind kind) {
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
   return FileDigest(fd.get(), kind, path);
+}
+
+absl::StatusOr<std::string> Sha256(absl::Span<const uint8_t> bytes) {
+  WEFT_ASSIGN_OR_RETURN(const DigestContext context, Begin(DigestKind::kSha256));
+  EVP_DigestUpdate(context.get(), bytes.data(), bytes.size());
+  return Finish(context.get());
 }
 
 }  // namespace weft

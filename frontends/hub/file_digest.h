@@ -1,10 +1,12 @@
-// Checksums as the hub's ETags carry them.
+// Checksums as the hub's ETags carry them, of files and of what is in memory.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace weft {
 
@@ -23,5 +25,8 @@ absl::string_view DigestName(DigestKind kind);
 // may stand anywhere and stays where it is.
 absl::StatusOr<std::string> FileDigest(int fd, DigestKind kind, const std::string& path);
 absl::StatusOr<std::string> FileDigest(const std::string& path, DigestKind kind);
+
+// Lower-case hex digest of bytes in memory.
+absl::StatusOr<std::string> Sha256(absl::Span<const uint8_t> bytes);
 
 }  // namespace weft

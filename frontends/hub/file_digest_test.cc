@@ -41,6 +41,15 @@ TEST(FileDigestTest, KnownAnswers) {
             "6f850bc94ae6f7de14297c01616c36d712d22864497b28a63b81d776b035e656");
 }
 
+TEST(FileDigestTest, OfBytesInMemory) {
+  const std::string text = "abc";
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  EXPECT_EQ(Sha256({bytes, 3}).value(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  // `printf '' | sha256sum`
+  EXPECT_EQ(Sha256({}).value(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
 TEST(FileDigestTest, MissingFileIsNamed) {
   EXPECT_EQ(FileDigest("/nowhere/f", DigestKind::kSha256).status().code(),
             absl::StatusCode::kNotFound);

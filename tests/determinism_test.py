@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""The same logits, byte for byte, whatever the process: docs/numerics.md. Usage: determinism_test.py path/to/weft path/to/libweft-runtime.so [unittest arguments]
+
+Runs from the source folder, on the models of tests/oracle/tiny, and on smollm2-135m-instruct-q4_1 in the cache (scripts/test pulls it)."""
+import concurrent.futures, ctypes, hashlib, json, os, random, shutil, struct, subprocess, sys, unittest
+
+LIBRARY = os.path.abspath(sys.argv.pop(2))
+import digests
+from cli_test import ENVIRONMENT, TINY, WEFT, CommandTest, read_safetensors, weft
+
+SEED = int(os.environ.get("WEFT_SEED", random.SystemRandom().randrange(1 << 32)))
+print(f"seed {SEED} (WEFT_SEED={SEED} for the same again)", flush=True)
+RANDOM = random.Random(SEED)
+MODELS = sorted(path for path in TINY.iterdir())
+TARGETS = ["x86-64-v3", "avx-vnni", "avx512-vnni", "amx-int8"]
+
+
+class Determinism(CommandTest):
+    def digest(self, source, *options, ids=digests.IDS, before=(), **more):
+        command = [*before, WEFT, "logits", source, "--ids", ids, "--digest", *options]
+        result = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, **{"env": ENVIRONMENT, **more})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout.strip()
+
+    def compiled(self, model, weights, *options):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", model, "--weights", weights, "-o", plan, *options)
+        return plan
+
+    def environments(self):
+        """What a process may find around it, and must not see: locales, time zones, others' settings, memory that holds something."""
+        perturb = [str(RANDOM.randrange(1, 256)) for _ in range(3)]
+        return ([{"MALLOC_PERTURB_": value} for value in perturb] + [{"MALLOC_ARENA_MAX": "1"}, {"MALLOC_TOP_PAD_": "12345", "MALLOC_MMAP_THRESHOLD_": "0"},
+                {"LANG": "tr_TR.UTF-8", "LC_ALL": "tr_TR.UTF-8"}, {"LC_ALL": "C"}, {"LC_NUMERIC": "de_DE.UTF-8"}, {"TZ": "Pacific/Chatham"},
+                {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "3", "OMP_DYNAMIC": "true"}, {"HOME": str(self.folder)}, {"WEFT_PADDING": "x" * RANDOM.randrange(10_000)},
+                {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}])
+
+    def test_the_digest_is_that_of_the_bytes(self):
+        out = self.folder / "l"
+        digest = self.succeeds("logits", TINY / "gpt2", "--ids", "3,5", "--digest", "-o", out).strip()
+        entry, values = read_safetensors(out)["logits"]
+        self.assertEqual((digest, entry["shape"], len(values)), (hashlib.sha256(values).hexdigest(), [2, 512], 2 * 512 * 4))
+        self.assertEqual(weft("logits", TINY / "gpt2", "--ids", "3").returncode, 2)  # neither a file nor a digest
+
+    def test_digests_of_the_docs(self):
+        rows = digests.expected()
+        self.assertEqual({model for model, _, _ in rows}, {*map(str, MODELS), digests.SYNTH, "smollm2-135m-instruct-q4_1"})
+        self.assertEqual({weights for _, weights, _ in rows}, {"f32", "q8_0"})
+        self.succeeds("synth", "tiny", "-o", self.folder / "synth")
+        for model, weights, digest in rows:
+            with self.subTest(model=model, weights=weights):
+                source = self.folder / "synth" if model == digests.SYNTH else model
+                self.assertEqual(self.digest(source, "--weights", weights), digest)
+
+    def test_every_target_that_this_cpu_executes(self):
+        counted = 0
+        for model, weights, digest in digests.expected():
+            if not model.startswith("tests/"):
+                continue
+            for target in TARGETS:
+                result = weft("logits", model, "--ids", digests.IDS, "--digest", "--weights", weights, "--target", target)
+                if result.returncode == 0:
+                    self.assertEqual(result.stdout.strip(), digest, (model, weights, target))
+                    counted += 1
+                else:
+                    self.assertRegex(result.stderr, f"target {target} needs CPU features that this machine lacks")
+        self.assertGreaterEqual(counted, 20)
+
+    def test_every_way_to_run_a_model(self):
+        cache = {**ENVIRONMENT, "WEFT_CACHE_SIZE": "1G", "XDG_CACHE_HOME": str(self.folder / "cache")}
+        for model in MODELS:
+            for weights in ("f32", "q8_0"):
+                with self.subTest(model=model.name, weights=weights):
+                    options = ["--weights", weights]
+                    expected = self.digest(model, *options)
+                    self.assertEqual(self.digest(model, *options, env=cache), expected, "compiled into the cache")
+                    self.assertEqual(self.digest(model, *options, env=cache), expected, "from the cache")
+                    plan = self.compiled(model, weights)
+                    for how in ([], ["--no-hugepages"], ["--mlock"], ["-t", 1], ["-t", 3], ["-t", 8]):
+                        self.assertEqual(self.digest(plan, *how), expected, how)
+                    chunk = RANDOM.randrange(1, 41)
+                    self.assertEqual(self.digest(model, *options, "-b", chunk), expected, f"-b {chunk}")
+                    one = self.compiled(model, weights, "--logit-rows", 1, "--record-stages")
+                    self.assertEqual(self.digest(one), expected)
+                    self.assertEqual(self.library_digest(plan), expected, "C interface, token by token")
+
+    def library_digest(self, plan):
+        """Of all positions' logits, by the C interface."""
+        library = ctypes.CDLL(LIBRARY)
+        for function in (library.weft_plan_open, library.weft_session_create, library.weft_session_decode):
+            function.restype = ctypes.c_void_p
+        library.weft_session_logits.restype = ctypes.POINTER(ctypes.c_float)
+        library.weft_plan_vocab.restype = ctypes.c_int64
+        opened, session = ctypes.c_void_p(), ctypes.c_void_p()
+        self.assertFalse(library.weft_plan_open(str(plan).encode(), None, ctypes.byref(opened)))
+        self.assertFalse(library.weft_session_create(opened, None, ctypes.byref(session)))
+        digest = hashlib.sha256()
+        for id in map(int, digests.IDS.split(",")):
+            self.assertFalse(library.weft_session_decode(session, ctypes.c_int32(id)))
+            digest.update(ctypes.string_at(library.weft_session_logits(session), 4 * library.weft_plan_vocab(opened)))
+        library.weft_session_free(session)
+        library.weft_plan_close(opened)
+        return digest.hexdigest()
+
+    def test_many_processes_in_any_environment(self):
+        """Each at an address of its own, some at the same; alone and at once; on one CPU and on all."""
+        for model, weights in ((TINY / "gemma3", "q8_0"), (TINY / "phi3", "f32")):
+            plan = self.compiled(model, weights)
+            expected = self.digest(plan)
+            for extra in self.environments():
+                self.assertEqual(self.digest(plan, env={**ENVIRONMENT, **extra}), expected, extra)
+                if "MALLOC_PERTURB_" in extra:  # the compiler's memory as well
+                    self.assertEqual(self.digest(model, "--weights", weights, env={**ENVIRONMENT, **extra}), expected, extra)
+            for before in (["setarch", "-R"], ["taskset", "-c", "0"], ["nice", "-n", "10"], ["bash", "-c", 'ulimit -s 512; exec "$@"', "bash"]):
+                self.assertEqual(self.digest(plan, before=before), expected, before)
+            for _ in range(10):
+                self.assertEqual(self.digest(plan), expected)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                self.assertEqual({*pool.map(lambda threads: self.digest(plan, "-t", 1 + threads % 8), range(16))}, {expected})
+
+    def test_text_of_every_program(self):
+        """Sampled, with a seed: the same from the model, the plan, weft-run, with a profile and without."""
+        for model in MODELS:
+            plan = self.compiled(model, "q8_0")
+            arguments = ["-p", "It was a day", "-n", "12", "--temp", "1", "--seed", str(RANDOM.randrange(1 << 64)), "--ignore-eos"]
+            expected = self.succeeds("run", model, "--weights", "q8_0", *arguments)
+            for command in ([WEFT, "run", plan], [WEFT, "run", plan, "-t", "5"], [WEFT + "-run", plan], [WEFT + "-run", plan, "-t", "3", "--no-hugepages"], [WEFT + "-run", plan, "--mlock"]):
+                result = subprocess.run([*map(str, command), *arguments], capture_output=True, text=True, env=ENVIRONMENT)
+                self.assertEqual((result.returncode, result.stdout), (0, expected), (command, result.stderr))
+            traced = self.succeeds("run", plan, *arguments, "--trace")
+            self.assertTrue(traced.startswith(expected), traced)
+
+
+if __name__ == "__main__":
+    unittest.main()
