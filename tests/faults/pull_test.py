@@ -23,6 +23,9 @@ NETWORK = {
 }
 
 
+ROUNDS = 16
+
+
 class PullTest(FaultTest):
     def setUp(self):
         super().setUp()
@@ -30,7 +33,7 @@ class PullTest(FaultTest):
         self.addCleanup(self.hub.close)
         del self.environment["HF_HUB_OFFLINE"]
         self.cache = self.folder / "hf"
-        self.environment.update(HF_ENDPOINT=self.hub.url, HF_HUB_CACHE=str(self.cache), HF_HUB_ETAG_TIMEOUT="2", HF_HUB_DOWNLOAD_TIMEOUT="1",
+        self.environment.update(HF_ENDPOINT=self.hub.url, HF_HUB_CACHE=str(self.cache), HF_HUB_ETAG_TIMEOUT="60", HF_HUB_DOWNLOAD_TIMEOUT="60",
                                 no_proxy="*", http_proxy="")
 
     def snapshot(self, mode, cache=None):
@@ -50,12 +53,15 @@ class PullTest(FaultTest):
 
 class Network(PullTest):
     def pull(self, mode):
-        cache = self.folder / mode
-        return self.weft("pull", f"{mode}/model", HF_HUB_CACHE=str(cache)), cache
+        cache = self.folder / f"hf-{mode}"
+        short = {"slowapi": {"HF_HUB_ETAG_TIMEOUT": "1"}, "stall": {"HF_HUB_DOWNLOAD_TIMEOUT": "1"}, "loris": {"HF_HUB_DOWNLOAD_TIMEOUT": "1"}}
+        return self.weft("pull", f"{mode}/model", HF_HUB_CACHE=str(cache), **short.get(mode, {})), cache
 
     def test_misbehaviour(self):
-        with concurrent.futures.ThreadPoolExecutor(len(NETWORK)) as pool:  # they mostly wait
-            for mode, (result, cache) in zip(NETWORK, pool.map(self.pull, NETWORK)):
+        # Those that try again wait longest, and not for the machine.
+        modes = sorted(NETWORK, key=lambda mode: mode not in ("dropalways", "norangealways", "short", "e500always", "slowapi", "stall", "loris"))
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for mode, (result, cache) in zip(modes, pool.map(self.pull, modes)):
                 with self.subTest(mode=mode):
                     if NETWORK[mode] is None:
                         self.assertEqual(result.returncode, 0, result.stderr)
@@ -91,12 +97,17 @@ class Killed(PullTest):
     def test_kill_and_resume(self):
         """Whenever it is killed, the next pull goes on from there and ends with what the hub has."""
         source, killed, resumed = random.Random(7), 0, 0
-        for round in range(25):
+        for round in range(ROUNDS):
             shutil.rmtree(self.cache, ignore_errors=True)
             self.hub.reset()
             for _ in range(source.choice((1, 1, 2, 3))):
                 process = subprocess.Popen([WEFT, "pull", "trickle/model"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                time.sleep(source.uniform(0, 0.5))
+                # At any time, or when so much of the weights is there.
+                moment = source.uniform(0, 0.2) if round % 3 == 0 else 60
+                share = source.uniform(0, 1) * 600_000
+                begin = time.monotonic()
+                while process.poll() is None and time.monotonic() - begin < moment and (moment < 1 or self.incomplete() < share):
+                    time.sleep(0.002)
                 process.send_signal(signal.SIGKILL)
                 killed += process.wait() == -signal.SIGKILL
                 for blob in self.cache.rglob("blobs/*"):
@@ -108,9 +119,16 @@ class Killed(PullTest):
             self.assert_whole("trickle")
             self.assertEqual([name for name in self.leftovers() if name.endswith(".incomplete")], [])
             resumed += any(entry["range"] for entry in self.hub.log())
-        self.assertGreater(killed, 10)
-        self.assertGreater(resumed, 3)
-        print(f"pull: killed {killed} times, resumed in {resumed} of 25 rounds")
+        self.assertGreater(killed, ROUNDS // 2)
+        self.assertGreater(resumed, ROUNDS // 4)
+        print(f"pull: killed {killed} times, resumed in {resumed} of {ROUNDS} rounds")
+
+    def incomplete(self):
+        """Bytes of what has been begun."""
+        try:
+            return sum(path.stat().st_size for path in self.cache.rglob("*.incomplete"))
+        except FileNotFoundError:
+            return 0
 
     def test_killed_while_it_compiles_and_keeps(self):
         """At random moments of pulling, compiling and keeping: the next run answers rightly."""
@@ -120,7 +138,7 @@ class Killed(PullTest):
         begin = time.monotonic()
         self.assertEqual(self.succeeds(*command), expected)
         seconds = time.monotonic() - begin
-        for _ in range(12):
+        for _ in range(8):
             shutil.rmtree(self.cache, ignore_errors=True)
             shutil.rmtree(self.folder / "cache", ignore_errors=True)
             for _ in range(2):
@@ -132,7 +150,7 @@ class Killed(PullTest):
             self.weft("cache", "prune")
             plans = self.folder / "cache" / "weft" / "plans"
             self.assertEqual(sorted(path.suffix for path in plans.iterdir()), [".json", ".lock", ".weft"])
-        self.assertGreater(killed, 10)
+        self.assertGreater(killed, 4)
         print(f"pull, compile and keep: killed {killed} times")
 
 
@@ -173,7 +191,7 @@ class SystemCalls(PullTest):
         def right(result):
             self.assert_whole("plain")
 
-        self.sweep([WEFT, "pull", "plain/model"], self.CALLS, right, lambda: shutil.rmtree(self.cache, ignore_errors=True), paths=self.cache, retry=1)
+        self.sweep([WEFT, "pull", "plain/model"], self.CALLS, right, lambda: shutil.rmtree(self.cache, ignore_errors=True), paths=self.cache, retry=3)
 
     def test_leftovers_are_cleared_by_the_next_pull(self):
         for calls, error in (("sync", errno.EIO), ("rename", errno.ENOSPC), ("link", errno.ENOSPC), ("write", errno.ENOSPC)):
