@@ -20,13 +20,21 @@ void Refuse(const PassOptions& options, const Module& module,
                 absl::StrCat("not joined: ", why));
 }
 
+// Whether the value is a matmul's, or that plus a bias.
+bool IsOfOneMatmul(const Module& module, NodeId value) {
+  const Node& node = module.node(value);
+  if (node.op == Op::kMatmul) return true;
+  return node.op == Op::kAdd && module.node(node.operands[0]).op == Op::kMatmul &&
+         module.node(node.operands[1]).type.rank() == 1;
+}
+
 // Makes the projections of gate and up one, if they are of one input.
 absl::Status JoinGateUp(NodeId gate, NodeId up, const PassOptions& options, Module* module,
                         bool* joined) {
-  if (const NodeId cut = CutFusedWeight({gate, up}, {"gate", "up"}, module); cut >= 0) {
-    SayOfMatmul(options, *module, cut, /*done=*/true,
-                "arrives as one matrix of gate and up: cut, each judged by itself, and still one "
-                "matmul");
+  // One matmul as it is.
+  if (const auto& of = module->node(gate).operands;
+      module->node(gate).op == Op::kSlice && module->node(up).op == Op::kSlice && gate != up &&
+      module->node(up).operands == of && IsOfOneMatmul(*module, of[0])) {
     *joined = true;
     return absl::OkStatus();
   }

@@ -14,16 +14,6 @@ using ir::Module;
 using ir::NodeId;
 using ir::Op;
 
-// Through what may stand between a projection and attention. All of it works on each head or
-// element by itself, so that a slice in front of it is as good as a matmul.
-NodeId Projected(const Module& module, NodeId id) {
-  while (true) {
-    const ir::Node& node = module.node(id);
-    if (node.op != Op::kRope && node.op != Op::kRmsNorm && node.op != Op::kScale) return id;
-    id = node.operands[0];
-  }
-}
-
 // Of the projections that there are.
 void Refuse(const PassOptions& options, const Module& module,
             absl::Span<const Projection> projections, absl::string_view why) {
@@ -35,16 +25,9 @@ absl::Status FuseOne(NodeId attention, const PassOptions& options, Module* modul
   const ir::Node& node = module->node(attention);
   const ir::Node& append = module->node(node.operands[1]);
   if (append.op != Op::kKvAppend) return absl::OkStatus();
-  const NodeId q = Projected(*module, node.operands[0]);
-  const NodeId k = Projected(*module, append.operands[0]);
-  const NodeId v = Projected(*module, append.operands[1]);
-  if (const NodeId cut = CutFusedWeight({q, k, v}, {"q", "k", "v"}, module); cut >= 0) {
-    SayOfMatmul(options, *module, cut, /*done=*/true,
-                "arrives as one matrix of q, k and v: cut, each judged by itself, and still one "
-                "matmul");
-    *changed = true;
-    return absl::OkStatus();
-  }
+  const NodeId q = BehindHeads(*module, node.operands[0]);
+  const NodeId k = BehindHeads(*module, append.operands[0]);
+  const NodeId v = BehindHeads(*module, append.operands[1]);
   const Uses uses(*module);
   std::vector<Projection> projections;
   std::vector<absl::string_view> missing;

@@ -1,6 +1,7 @@
 #include "passes/pipelines.h"
 
 #include "passes/canonicalise.h"
+#include "passes/cut_weights.h"
 #include "passes/fuse_epilogue.h"
 #include "passes/fuse_gate_up.h"
 #include "passes/fuse_qkv.h"
@@ -17,14 +18,17 @@ namespace weft::passes {
 namespace {
 
 constexpr Pass kPipeline[] = {
+    // Before all that is optional, so that the projections, and the formats that they get, do not
+    // depend on it.
+    {.name = "cut-weights",
+     .doc = "Cuts a weight that holds q, k and v, or gate and up, into one for each.",
+     .run = CutWeights},
     // One form for all that follows: equal values have equal ids, nothing dead is counted.
     {.name = "canonicalise",
      .doc = "Folds scales by 1 and slices, merges equal nodes, drops dead ones.",
      .optional = true,
      .run = Canonicalise},
-    // Fusions of matmuls: fewer steps to meet at, and the input is quantised and read once. They
-    // come before the formats, since they cut weights that files hold fused, and each projection is
-    // judged by itself.
+    // Fusions of matmuls: fewer steps to meet at, and the input is quantised and read once.
     {.name = "fuse-qkv",
      .doc = "Makes the projections of q, k and v of an attention one matmul.",
      .optional = true,

@@ -10,10 +10,10 @@ namespace weft::passes {
 namespace {
 
 TEST(PipelinesTest, StagesAreImportAndThePasses) {
-  EXPECT_THAT(StageNames(),
-              testing::ElementsAre("import", "canonicalise", "fuse-qkv", "fuse-gate-up",
-                                   "select-weight-format", "select-kv-format", "fuse-epilogue",
-                                   "pack-layout", "fuse-quantize", "schedule", "plan-memory"));
+  EXPECT_THAT(StageNames(), testing::ElementsAre("import", "cut-weights", "canonicalise",
+                                                 "fuse-qkv", "fuse-gate-up", "select-weight-format",
+                                                 "select-kv-format", "fuse-epilogue", "pack-layout",
+                                                 "fuse-quantize", "schedule", "plan-memory"));
   EXPECT_EQ(FindPass("schedule")->name, "schedule");
   EXPECT_EQ(FindPass("import"), nullptr);
 }

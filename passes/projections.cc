@@ -91,48 +91,22 @@ absl::Status JoinProjections(absl::Span<const Projection> projections, Module* m
   return builder.status();
 }
 
-NodeId CutFusedWeight(absl::Span<const NodeId> slices, absl::Span<const absl::string_view> names,
-                      Module* module) {
-  const Uses uses(*module);
-  for (NodeId id : slices) {
-    const Node& slice = module->node(id);
-    if (slice.op != Op::kSlice || slice.operands != module->node(slices[0]).operands) return -1;
+NodeId SlicedProjection(const Module& module, absl::Span<const NodeId> slices) {
+  for (size_t i = 0; i < slices.size(); ++i) {
+    const Node& slice = module.node(slices[i]);
+    if (slice.op != Op::kSlice || slice.operands != module.node(slices[0]).operands) return -1;
+    if (std::ranges::count(slices, slices[i]) != 1) return -1;
   }
-  const auto projection = FindProjection(*module, uses, module->node(slices[0]).operands[0]);
-  if (!projection) return -1;
-  Node& matmul = module->node(projection->matmul);
-  const NodeId whole_id = matmul.operands[1];
-  if (module->node(whole_id).op != Op::kWeight || uses.Count(whole_id) != 1) return -1;
+  const NodeId sliced = module.node(slices[0]).operands[0];
+  return FindProjection(module, Uses(module), sliced) ? sliced : -1;
+}
 
-  // In the order of their columns they must follow each other without a gap.
-  std::vector<size_t> by_column(slices.size());
-  for (size_t i = 0; i < slices.size(); ++i) by_column[i] = i;
-  std::ranges::sort(by_column, {},
-                    [&](size_t i) { return module->node(slices[i]).Int(Attr::kBegin); });
-  int64_t covered = 0;
-  for (size_t i : by_column) {
-    if (module->node(slices[i]).Int(Attr::kBegin) != covered) return -1;
-    covered = module->node(slices[i]).Int(Attr::kEnd);
+NodeId BehindHeads(const Module& module, NodeId value) {
+  while (true) {
+    const Node& node = module.node(value);
+    if (node.op != Op::kRope && node.op != Op::kRmsNorm && node.op != Op::kScale) return value;
+    value = node.operands[0];
   }
-  if (covered != matmul.type.last().value()) return -1;
-
-  const Node whole = module->node(whole_id);
-  const int64_t first_row = whole.Has(Attr::kRows) ? whole.Ints(Attr::kRows)[0] : 0;
-  std::vector<NodeId> operands = {matmul.operands[0]};
-  for (size_t i : by_column) {
-    const Node& slice = module->node(slices[i]);
-    const int64_t begin = slice.Int(Attr::kBegin);
-    const int64_t end = slice.Int(Attr::kEnd);
-    Node part = whole;
-    part.Set(Attr::kRows, std::vector<int64_t>{first_row + begin, first_row + end});
-    part.type.dims[0] = end - begin;
-    absl::StrAppend(&part.location, part.location.empty() ? "" : ".", names[i]);
-    operands.push_back(module->Append(std::move(part)));
-  }
-  Node& cut = module->node(projection->matmul);
-  cut.operands = std::move(operands);
-  cut.Set(Attr::kWeights, static_cast<int64_t>(slices.size()));
-  return projection->matmul;
 }
 
 }  // namespace weft::passes

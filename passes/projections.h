@@ -1,4 +1,4 @@
-// Joining matmuls over one input into one: shared by fuse-qkv and fuse-gate-up.
+// Matmuls over one input, joined or to be joined: shared by cut-weights, fuse-qkv and fuse-gate-up.
 #pragma once
 
 #include <optional>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "ir/module.h"
 #include "passes/rewrite.h"
@@ -33,10 +32,11 @@ bool CanJoin(absl::Span<const Projection> projections, const ir::Module& module)
 // "layers.0.{q,k,v}_proj".
 std::string LocationsOf(absl::Span<const Projection> projections, const ir::Module& module);
 
-// Of a graph that arrives fused: `slices` cut all columns of one projection by one `weight` that
-// nothing else uses, which is then cut into one `weight` for each slice. `names` are appended to
-// their locations. Returns the matmul; -1, and nothing changed, if the graph is not so.
-ir::NodeId CutFusedWeight(absl::Span<const ir::NodeId> slices,
-                          absl::Span<const absl::string_view> names, ir::Module* module);
+// The projection's result that all of `slices` are columns of; -1 where they are not, or not all
+// different.
+ir::NodeId SlicedProjection(const ir::Module& module, absl::Span<const ir::NodeId> slices);
+// What stands behind the norms, RoPE and scales between a projection and attention. All of these
+// work on each head or element by itself, so that a slice in front of them is as good as a matmul.
+ir::NodeId BehindHeads(const ir::Module& module, ir::NodeId value);
 
 }  // namespace weft::passes

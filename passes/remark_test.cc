@@ -77,8 +77,8 @@ TEST(RemarkTest, TellsWhatWasFused) {
                           "-fuse-epilogue: takes in nothing more: its result is used 2 times",
                           HasSubstr("-fuse-quantize: quantising its result stays a step")));
   EXPECT_THAT(RemarksOn("gu", options),
-              ElementsAre(HasSubstr("+fuse-gate-up 0..32: arrives as one matrix of gate and up"),
-                          HasSubstr("+fuse-gate-up 32..64: arrives as one matrix of gate and up"),
+              ElementsAre(HasSubstr("+cut-weights 0..32: arrives as one matrix of gate, up"),
+                          HasSubstr("+cut-weights 32..64: arrives as one matrix of gate, up"),
                           "+fuse-epilogue 0..32: takes in gated_silu",
                           "+fuse-epilogue 32..64: takes in gated_silu",
                           HasSubstr("-fuse-epilogue 0..32: takes in nothing more: matmul"),

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "passes/layout.h"
 #include "passes/rewrite.h"
@@ -22,8 +23,13 @@ enum class Role : uint8_t { kUnused, kMatrix, kPositionTable, kVector };
 
 struct Use {
   Role role = Role::kUnused;
+  std::vector<NodeId> nodes;  // that stand for the weight
   std::vector<NodeId> users;  // matmuls and embeds
 };
+
+// By WeightKey: of one weight there may be several nodes, which canonicalise makes one, and with it
+// or without it the weight has one format.
+using WeightUses = absl::flat_hash_map<std::string, Use>;
 
 Role RoleOf(const Module& module, const Node& user, size_t operand) {
   if (module.node(user.operands[operand]).type.rank() == 1) return Role::kVector;
@@ -31,16 +37,18 @@ Role RoleOf(const Module& module, const Node& user, size_t operand) {
   return IsPositionTable(module, user) ? Role::kPositionTable : Role::kMatrix;
 }
 
-std::vector<Use> CollectUses(const Module& module) {
-  std::vector<Use> uses(module.id_bound());
+WeightUses CollectUses(const Module& module) {
+  WeightUses uses;
   for (NodeId id : module.order()) {
     const Node& user = module.node(id);
+    if (user.op == Op::kWeight) uses[WeightKey(user)].nodes.push_back(id);
     if (IsConstant(user)) continue;
     for (size_t i = 0; i < user.operands.size(); ++i) {
       if (!IsConstant(module.node(user.operands[i]))) continue;
       for (NodeId weight : SourceWeights(module, user.operands[i])) {
-        uses[weight].role = std::max(uses[weight].role, RoleOf(module, user, i));
-        uses[weight].users.push_back(id);
+        Use& use = uses[WeightKey(module.node(weight))];
+        use.role = std::max(use.role, RoleOf(module, user, i));
+        use.users.push_back(id);
       }
     }
   }
@@ -58,9 +66,9 @@ bool Matches(const FormatOverride& entry, const std::string& name) {
 
 bool Matches(const FormatOverride& entry, const Module& module, const Node& weight,
              const Use& use) {
-  return Matches(entry, weight.String(Attr::kTensor)) || Matches(entry, weight.location) ||
-         std::ranges::any_of(use.users,
-                             [&](NodeId id) { return Matches(entry, module.node(id).location); });
+  const auto located = [&](NodeId id) { return Matches(entry, module.node(id).location); };
+  return Matches(entry, weight.String(Attr::kTensor)) || std::ranges::any_of(use.nodes, located) ||
+         std::ranges::any_of(use.users, located);
 }
 
 struct Choice {
@@ -85,26 +93,33 @@ Choice Choose(const Node& weight, const PassOptions& options) {
 }  // namespace
 
 absl::Status SelectWeightFormat(Module* module, const PassOptions& options, bool* changed) {
-  const std::vector<Use> uses = CollectUses(*module);
+  // What is not computed must not count as a use.
+  if (!IsCompact(*module)) {
+    module->Compact();
+    *changed = true;
+  }
+  const WeightUses uses = CollectUses(*module);
   std::vector<bool> matched(options.formats.size(), false);
   for (NodeId id : module->order()) {
     Node& weight = module->node(id);
-    if (weight.op != Op::kWeight || uses[id].role == Role::kUnused) continue;
+    if (weight.op != Op::kWeight) continue;
+    const Use& use = uses.at(WeightKey(weight));
+    if (use.role == Role::kUnused) continue;
     if (!IsFloat(weight.type.dtype) && !IsBlockType(weight.type.dtype)) {
       return absl::InvalidArgumentError(absl::StrCat("tensor '", weight.String(Attr::kTensor),
                                                      "' is of type ", weft::Name(weight.type.dtype),
                                                      ", which no weight can be"));
     }
     Choice choice;
-    if (uses[id].role == Role::kVector) {
+    if (use.role == Role::kVector) {
       choice.why = "vector";
-    } else if (uses[id].role == Role::kPositionTable) {
+    } else if (use.role == Role::kPositionTable) {
       choice.why = "position table";
     } else {
       choice = Choose(weight, options);
       for (size_t i = 0; i < options.formats.size(); ++i) {
         const FormatOverride& entry = options.formats[i];
-        if (!Matches(entry, *module, weight, uses[id])) continue;
+        if (!Matches(entry, *module, weight, use)) continue;
         matched[i] = true;
         choice = {entry.format, absl::StrCat("--weight-format ", entry.pattern)};
       }

@@ -1,7 +1,8 @@
 // Before: weights in the types of the files, one for each logical projection.
 // After: every used weight has `format` (f32 or q8_0) and `why`.
-// After the fusions, which cut weights that files hold fused, since each projection is judged by
-// its own dims; before pack-layout, which packs by format.
+// After cut-weights, since each projection is judged by its own dims; before pack-layout, which
+// packs by format. A weight has one format, however many nodes stand for it; what no output needs
+// is dropped first, lest it count as a use.
 //
 // Matrices of matmuls and token embeddings: an override by name wins, then the mode; under auto,
 // types that arrive quantised become q8_0, and float ones if max(in, out) reaches the threshold.

@@ -6,7 +6,7 @@ import json, re, struct, unittest
 
 from cli_test import ENVIRONMENT, TINY, CommandTest, read_safetensors
 
-STAGES = ["import", "canonicalise", "fuse-qkv", "fuse-gate-up", "select-weight-format", "select-kv-format", "fuse-epilogue", "pack-layout",
+STAGES = ["import", "cut-weights", "canonicalise", "fuse-qkv", "fuse-gate-up", "select-weight-format", "select-kv-format", "fuse-epilogue", "pack-layout",
           "fuse-quantize", "schedule", "plan-memory"]
 
 
