@@ -43,7 +43,7 @@ class Reads(FaultTest):
             self.reads(WEFT, *verb, self.model)
             self.reads(WEFT, *verb, self.small_gguf())
         self.reads(WEFT, "tokenize", self.model, "a b")
-        self.reads(WEFT, "run", self.model, *GREEDY, "--no-cache", stride=2)
+        self.reads(WEFT, "run", self.model, *GREEDY, "--no-cache", stride=4)
 
     def compiles(self, result):
         self.says_the_same(result)
@@ -51,8 +51,8 @@ class Reads(FaultTest):
     def test_a_cold_cache(self):
         """What fails in the cache, or on the way into it, changes nothing of the output; what it leaves is no plan, or a whole one."""
         command = [WEFT, "run", self.model, *GREEDY]
-        self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.folder / "cache", stride=2, retry=1)
-        self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.model, stride=5)
+        self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.folder / "cache", stride=4, retry=1)
+        self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.model, stride=8)
 
     def test_a_warm_cache(self):
         command = [WEFT, "run", self.model, *GREEDY]
@@ -103,7 +103,7 @@ class Reads(FaultTest):
             scarce(program, "malloc", self.says_the_same, least=1 << 14)
         compile = [WEFT, "compile", self.model, "-o", self.folder / "new.weft"]
         scarce(compile, "thread,anon", lambda result: self.assertIn("wrote", result.stdout))
-        scarce(compile, "malloc", lambda result: self.assertIn("wrote", result.stdout), stride=12, least=1 << 16)
+        scarce(compile, "malloc", lambda result: self.assertIn("wrote", result.stdout), stride=20, least=1 << 16)
 
 
 if __name__ == "__main__":
