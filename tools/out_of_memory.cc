@@ -14,7 +14,8 @@ namespace {
 void Say(const char* text) { (void)!write(STDERR_FILENO, text, std::strlen(text)); }
 
 [[noreturn]] void OnNoMemory() {
-  Say("weft: out of memory: the system gives no more (check ulimit -v and the container's limit)\n");
+  Say("weft: out of memory: the system gives no more (check ulimit -v and the container's "
+      "limit)\n");
   _exit(1);
 }
 

@@ -46,7 +46,8 @@ class MappedFile {
   // there. Errors name the path.
   absl::Status MapAt(uint8_t* address, uint64_t offset, uint64_t size) const;
 
-  // DataLoss where the file is shorter than it was, or, where guarded, was so when bytes() were read.
+  // DataLoss where the file is shorter than it was, or, where guarded, was so when bytes() were
+  // read.
   absl::Status CheckWhole() const;
   // That error.
   absl::Status Truncated() const;

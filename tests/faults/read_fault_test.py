@@ -36,13 +36,13 @@ class Reads(FaultTest):
             self.reads(*command, calls=CACHE, reset=self.clear_cache)
         for verb in (["verify"], ["dump"], ["info"], ["diff", self.plan]):
             self.reads(WEFT, *verb, self.plan)
-        self.reads(WEFT, "tokenize", self.plan, "a b")
+        self.reads(WEFT, "tokenize", self.plan)
 
     def test_models(self):
         for verb in (["dump"], ["info"]):
             self.reads(WEFT, *verb, self.model)
             self.reads(WEFT, *verb, self.small_gguf())
-        self.reads(WEFT, "tokenize", self.model, "a b")
+        self.reads(WEFT, "tokenize", self.model)
         self.reads(WEFT, "run", self.model, *GREEDY, "--no-cache", stride=4)
 
     def compiles(self, result):
