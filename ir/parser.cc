@@ -20,7 +20,8 @@ class Parser {
  public:
   explicit Parser(absl::string_view text) : text_(text) {}
 
-  // With `verify`, an error of the verifier gives line and column of the node it is about.
+  // With `verify`, an error of the verifier gives line and column of the node or tensor it is
+  // about, or of the return.
   StatusOr<Module> Parse(bool verify) {
     Module module;
     WEFT_RETURN_IF_ERROR(Keyword("module"));
@@ -28,6 +29,8 @@ class Parser {
     WEFT_RETURN_IF_ERROR(Punct('{'));
     while (Peek("tensor")) WEFT_RETURN_IF_ERROR(Tensor(&module));
     while (Next() == '%') WEFT_RETURN_IF_ERROR(NodeLine(&module));
+    SkipSpace();
+    const size_t return_start = at_;
     WEFT_RETURN_IF_ERROR(Keyword("return"));
     do {
       NodeId id = -1;
@@ -39,10 +42,12 @@ class Parser {
     if (at_ != text_.size()) return Error("the end of the text");
     if (!verify) return module;
     NodeId culprit = -1;
-    if (Status status = Verify(module, &culprit); !status.ok()) {
-      if (culprit < 0) return status;
-      return absl::Status(status.code(),
-                          absl::StrCat(LineAndColumn(starts_[culprit]), ": ", status.message()));
+    size_t tensor = 0;
+    if (Status status = Verify(module, &culprit, &tensor); !status.ok()) {
+      size_t at = return_start;
+      if (tensor < tensor_starts_.size()) at = tensor_starts_[tensor];
+      if (culprit >= 0) at = starts_[culprit];
+      return absl::Status(status.code(), absl::StrCat(LineAndColumn(at), ": ", status.message()));
     }
     return module;
   }
@@ -184,6 +189,8 @@ class Parser {
 
   Status Tensor(Module* module) {
     SourceTensor tensor;
+    SkipSpace();
+    tensor_starts_.push_back(at_);
     WEFT_RETURN_IF_ERROR(Keyword("tensor"));
     WEFT_RETURN_IF_ERROR(Quoted(&tensor.name));
     WEFT_RETURN_IF_ERROR(Punct(':'));
@@ -314,6 +321,7 @@ class Parser {
   absl::string_view text_;
   size_t at_ = 0;
   absl::flat_hash_map<int64_t, NodeId> ids_;  // by the number that the text gives
+  std::vector<size_t> tensor_starts_;         // where the tensors stand in the text
   std::vector<size_t> starts_;                // by id: where the node stands in the text
 };
 

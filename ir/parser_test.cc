@@ -290,7 +290,13 @@ TEST(ParserTest, VerifiesByDefaultAndTellsWhere) {
                   "input {name=\"tokens\"} : i32[T] return %0 }")
                 .status()
                 .message(),
-            "tensor 't': ends beyond 2^64 bytes");
+            "1:14: tensor 't': ends beyond 2^64 bytes");
+  EXPECT_EQ(Parse("module \"m\" {\n  tensor \"t\" : f32[4] {file=0, offset=0}\n"
+                  " tensor \"t\" : f32[4] {file=0, offset=0}\n"
+                  "%0 = input {name=\"tokens\"} : i32[T] return %0 }")
+                .status()
+                .message(),
+            "3:2: tensor 't' is declared twice");
 }
 
 // Whatever a text holds: an error with a place or a module that prints, and prints the same again.

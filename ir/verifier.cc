@@ -79,9 +79,11 @@ absl::Status CheckAgainstTable(const Module& module, const Node& node) {
   return CheckAttrs(node);
 }
 
-absl::Status Verify(const Module& module, NodeId* culprit) {
+absl::Status Verify(const Module& module, NodeId* culprit, size_t* wrong_tensor) {
   absl::flat_hash_set<absl::string_view> names;
-  for (const SourceTensor& tensor : module.tensors) {
+  for (size_t i = 0; i < module.tensors.size(); ++i) {
+    const SourceTensor& tensor = module.tensors[i];
+    if (wrong_tensor != nullptr) *wrong_tensor = i;
     if (!names.insert(tensor.name).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("tensor '", tensor.name, "' is declared twice"));
@@ -91,6 +93,7 @@ absl::Status Verify(const Module& module, NodeId* culprit) {
                           absl::StrCat("tensor '", tensor.name, "': ", status.message()));
     }
   }
+  if (wrong_tensor != nullptr) *wrong_tensor = module.tensors.size();
   std::vector<bool> defined(module.id_bound(), false);
   for (NodeId id : module.order()) {
     if (defined[id])

@@ -10,8 +10,10 @@ namespace weft::ir {
 // Tensors have names of their own, bounded dims and the bytes that these give; operands stand
 // before their users; arity, attributes and their kinds are those of the table; the type of every
 // node is the one that inference gives; outputs exist. The error names the node by its text, and
-// `culprit` gets its id where the error is about a node.
-absl::Status Verify(const Module& module, NodeId* culprit = nullptr);
+// `culprit` gets its id where the error is about a node; `wrong_tensor` a tensor's index where it
+// is about that, otherwise their number.
+absl::Status Verify(const Module& module, NodeId* culprit = nullptr,
+                    size_t* wrong_tensor = nullptr);
 
 // Arity, attributes and their kinds are those of the table; operands are nodes of the module.
 absl::Status CheckAgainstTable(const Module& module, const Node& node);

@@ -1,8 +1,10 @@
 #include "runtime/base/checked_reader.h"
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -18,6 +20,32 @@ TEST(CheckedMath, AddsAndMultipliesUpToTheLimit) {
   EXPECT_EQ(CheckedMul(1ull << 32, (1ull << 32) - 1), 0xffffffff00000000ull);
   EXPECT_FALSE(CheckedMul(1ull << 32, 1ull << 32).has_value());
   EXPECT_EQ(CheckedMul(kMax, 0), 0u);
+}
+
+TEST(CheckedMath, AlignsUpToTheLimit) {
+  EXPECT_EQ(CheckedAlign(0, 32), 0u);
+  EXPECT_EQ(CheckedAlign(1, 32), 32u);
+  EXPECT_EQ(CheckedAlign(32, 32), 32u);
+  EXPECT_EQ(CheckedAlign(33, 1), 33u);
+  EXPECT_EQ(CheckedAlign(~uint64_t{0} - 31, 32), ~uint64_t{0} - 31);
+  EXPECT_FALSE(CheckedAlign(~uint64_t{0} - 30, 32).has_value());
+  EXPECT_FALSE(CheckedAlign(~uint64_t{0}, uint64_t{1} << 63).has_value());
+}
+
+TEST(ByteReader, CountsFitWhatFollows) {
+  std::vector<uint8_t> bytes(8 + 20);
+  for (const uint64_t count : {uint64_t{0}, uint64_t{5}, uint64_t{6}, uint64_t{1} << 62,
+                               (uint64_t{1} << 62) + 5, ~uint64_t{0}}) {
+    std::memcpy(bytes.data(), &count, sizeof count);
+    ByteReader reader(bytes, "f");
+    const auto read = reader.ReadCount(4, "the count");
+    EXPECT_EQ(read.ok(), count <= 5) << count;
+    if (!read.ok()) {
+      EXPECT_EQ(read.status().message(),
+                absl::StrCat("f: the count at byte 0 is ", count,
+                             ", but only 20 bytes follow (truncated download?)"));
+    }
+  }
 }
 
 TEST(CheckedMath, ProductOfDims) {

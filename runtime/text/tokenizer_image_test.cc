@@ -76,8 +76,10 @@ TEST(TokenizerImage, ErrorsNameWhatIsWrong) {
   EXPECT_THAT(message([](TokenizerImageHeader* h) { h->version = 2; }), HasSubstr("version 1"));
   EXPECT_THAT(message([](TokenizerImageHeader* h) { h->tokens = 0; }), HasSubstr("0 tokens"));
   EXPECT_THAT(message([](TokenizerImageHeader* h) { h->tokens = ~0U; }), HasSubstr("tokens"));
-  EXPECT_THAT(message([](TokenizerImageHeader* h) { h->text_bytes = ~0U; }), HasSubstr("text at byte "));
-  EXPECT_THAT(message([](TokenizerImageHeader* h) { h->merges = ~0U; }), HasSubstr("merges at byte "));
+  EXPECT_THAT(message([](TokenizerImageHeader* h) { h->text_bytes = ~0U; }),
+              HasSubstr("text at byte "));
+  EXPECT_THAT(message([](TokenizerImageHeader* h) { h->merges = ~0U; }),
+              HasSubstr("merges at byte "));
   EXPECT_THAT(message([](TokenizerImageHeader* h) { h->piece_slots = 6; }),
               HasSubstr("table of 6"));
   EXPECT_THAT(message([](TokenizerImageHeader* h) { h->merge_slots = 0; }),

@@ -1,0 +1,379 @@
+// Memory and time in proportion to the file, whatever it holds: files that promise much, of many
+// tiny entries, deep or long, at a size and at four times that size.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "frontends/gguf.h"
+#include "frontends/safetensors.h"
+#include "ir/text.h"
+#include "runtime/base/json_reader.h"
+#include "runtime/plan/plan_metadata.h"
+#include "runtime/plan/program_json.h"
+#include "runtime/plan/test_program.h"
+#include "runtime/text/jinja_template.h"
+#include "runtime/text/tokenizer.h"
+#include "tests/corruption/heap_peak.h"
+
+namespace weft::corruption {
+namespace {
+
+// What holds of every reader: at its peak it has no more than so many bytes for each of the file's,
+// and a megabyte. The worst there is are a JSON array of empty objects (3 bytes each: a value of 16
+// in a vector that doubles, and a map of 48), a GGUF table of tensors without dims (25 bytes each:
+// an entry of 88, its name, an offset, places in two hash tables), and a vocabulary of tokens of
+// three letters (about 12 bytes each: a member of the document, an entry of the lookup, the image).
+constexpr double kBytesPerByte = 64;
+constexpr double kConstantBytes = 1 << 20;
+// n log n from n to 4n is below 5; 10 leaves room for caches and a machine with other work.
+constexpr double kMostGrowth = 10;
+// Less is not measured well.
+constexpr double kLeastSeconds = 0.01;
+
+using Make = std::function<std::string(size_t n)>;
+using Read = std::function<void(const std::string& file)>;
+
+std::string Repeat(absl::string_view text, size_t n) {
+  std::string result;
+  result.reserve(text.size() * n);
+  for (size_t i = 0; i < n; ++i) result.append(text.data(), text.size());
+  return result;
+}
+
+void CheckBounds(const std::string& name, const Make& make, const Read& read, size_t n,
+                 double bytes_per_byte = kBytesPerByte) {
+  const std::string small = make(n);
+  const std::string large = make(4 * n);
+  const size_t peak = HeapPeak([&] { read(large); });
+  EXPECT_LE(static_cast<double>(peak),
+            bytes_per_byte * static_cast<double>(large.size()) + kConstantBytes)
+      << name << ": a file of " << large.size() << " bytes";
+  const double least = std::max(CpuSeconds([&] { read(small); }), kLeastSeconds);
+  const double most = CpuSeconds([&] { read(large); });
+  EXPECT_LE(most / least, kMostGrowth) << name << ": " << small.size() << " bytes take " << least
+                                       << " s, " << large.size() << " take " << most;
+  if (large.size() < 10'000) return;  // of which there are many, and little to tell
+  std::printf("bounds: %s: %zu bytes, %.1f bytes of heap for each, %.3f s, of a quarter %.3f s\n",
+              name.c_str(), large.size(),
+              static_cast<double>(peak) / static_cast<double>(large.size()), most, least);
+}
+
+void ReadJsonText(const std::string& file) { (void)ParseJson(file, "f"); }
+
+TEST(Bounds, Json) {
+  CheckBounds(
+      "JSON: empty objects", [](size_t n) { return "[" + Repeat("{},", n) + "{}]"; }, ReadJsonText,
+      100'000);
+  CheckBounds(
+      "JSON: numbers", [](size_t n) { return "[" + Repeat("0,", n) + "0]"; }, ReadJsonText,
+      300'000);
+  CheckBounds(
+      "JSON: keys",
+      [](size_t n) {
+        std::string text = "{";
+        for (size_t i = 0; i < n; ++i) absl::StrAppend(&text, i == 0 ? "" : ",", "\"", i, "\":0");
+        return text + "}";
+      },
+      ReadJsonText, 50'000);
+  CheckBounds(
+      "JSON: a long text", [](size_t n) { return "[\"" + Repeat("a\\n\\u00e9", n) + "\"]"; },
+      ReadJsonText, 300'000);
+  CheckBounds(
+      "JSON: a long number", [](size_t n) { return "[" + Repeat("1", n) + "]"; }, ReadJsonText,
+      500'000);
+  CheckBounds("JSON: brackets", [](size_t n) { return Repeat("[", n); }, ReadJsonText, 1'000'000);
+  CheckBounds(
+      "JSON: blanks", [](size_t n) { return "{" + Repeat(" ", n) + "}"; }, ReadJsonText, 1'000'000);
+}
+
+std::string Number(uint64_t value, size_t bytes = 8) {
+  return std::string(reinterpret_cast<const char*>(&value), bytes);
+}
+std::string GgufStart(uint64_t tensors, uint64_t keys) {
+  return "GGUF" + Number(3, 4) + Number(tensors) + Number(keys);
+}
+std::string GgufArray(uint32_t element, uint64_t count) {
+  return GgufStart(0, 1) + Number(1) + "k" + Number(9, 4) + Number(element, 4) + Number(count);
+}
+void ReadGgufFile(const std::string& file) {
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(file.data());
+  (void)ParseGguf(absl::MakeConstSpan(bytes, file.size()), "f");
+}
+
+TEST(Bounds, Gguf) {
+  CheckBounds(
+      "GGUF: keys",
+      [](size_t n) {
+        std::string file = GgufStart(0, n);
+        for (size_t i = 0; i < n; ++i) {
+          const std::string key = absl::StrCat(i);
+          absl::StrAppend(&file, Number(key.size()), key, Number(0, 4), "x");
+        }
+        return file;
+      },
+      ReadGgufFile, 16'000);
+  CheckBounds(
+      "GGUF: empty strings", [](size_t n) { return GgufArray(8, n) + Repeat(Number(0), n); },
+      ReadGgufFile, 200'000);
+  CheckBounds(
+      "GGUF: empty arrays",
+      [](size_t n) { return GgufArray(9, n) + Repeat(Number(0, 4) + Number(0), n); }, ReadGgufFile,
+      200'000);
+  CheckBounds(
+      "GGUF: bools", [](size_t n) { return GgufArray(7, n) + Repeat(Number(1, 1), n); },
+      ReadGgufFile, 500'000);
+  CheckBounds(
+      "GGUF: tensors without dims",
+      [](size_t n) {
+        std::string file = GgufStart(n, 0);
+        for (size_t i = 0; i < n; ++i) {
+          const std::string name = absl::StrCat(i);
+          absl::StrAppend(&file, Number(name.size()), name, Number(0, 4), Number(24, 4),
+                          Number(32 * i));
+        }
+        return file + std::string(32 * (n + 1), '\0');
+      },
+      ReadGgufFile, 30'000);
+  for (const uint32_t element : {0u, 7u, 8u, 9u, 12u})
+    for (const int shift : {20, 32, 59, 60, 61, 63})
+      CheckBounds(
+          absl::StrCat("GGUF: an array that promises 2^", shift),
+          [&](size_t n) { return GgufArray(element, uint64_t{1} << shift) + std::string(n, '\0'); },
+          ReadGgufFile, 1000);
+  for (const int shift : {16, 20, 32, 59, 60, 61, 63})
+    CheckBounds(
+        absl::StrCat("GGUF: counts that promise 2^", shift),
+        [&](size_t n) {
+          return GgufStart(uint64_t{1} << shift, uint64_t{1} << shift) + std::string(n, '\0');
+        },
+        ReadGgufFile, 1000);
+}
+
+void ReadSafetensorsFile(const std::string& file) {
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(file.data());
+  (void)ParseSafetensorsHeader(absl::MakeConstSpan(bytes, file.size()), "f", 0);
+}
+Make Safetensors(const Make& header) {
+  return [header](size_t n) {
+    const std::string text = header(n);
+    return Number(text.size()) + text;
+  };
+}
+
+TEST(Bounds, SafetensorsHeaders) {
+  CheckBounds("safetensors: empty tensors", Safetensors([](size_t n) {
+                std::string text = "{";
+                for (size_t i = 0; i < n; ++i)
+                  absl::StrAppend(&text, i == 0 ? "" : ",", "\"", i,
+                                  "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}");
+                return text + "}";
+              }),
+              ReadSafetensorsFile, 20'000);
+  CheckBounds("safetensors: metadata", Safetensors([](size_t n) {
+                std::string text = "{\"__metadata__\":{";
+                for (size_t i = 0; i < n; ++i)
+                  absl::StrAppend(&text, i == 0 ? "" : ",", "\"", i, "\":\"\"");
+                return text + "}}";
+              }),
+              ReadSafetensorsFile, 50'000);
+  CheckBounds("safetensors: a long name",
+              Safetensors([](size_t n) { return "{\"" + Repeat("a", n) + "\":{}}"; }),
+              ReadSafetensorsFile, 500'000);
+  CheckBounds("safetensors: brackets",
+              Safetensors([](size_t n) { return "{\"a\":" + Repeat("[", n); }), ReadSafetensorsFile,
+              500'000);
+  CheckBounds("safetensors: dims", Safetensors([](size_t n) {
+                return "{\"a\":{\"shape\":[" + Repeat("1,", n) + "1]}}";
+              }),
+              ReadSafetensorsFile, 500'000);
+}
+
+std::string TokenizerJson(const std::string& vocabulary, const std::string& merges,
+                          const std::string& added = "", const std::string& steps = "") {
+  return absl::StrCat(R"({"added_tokens":[)", added,
+                      R"(],"pre_tokenizer":{"type":"Sequence","pretokenizers":[)", steps,
+                      R"(]},"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","vocab":{"a":0)",
+                      vocabulary, R"(},"merges":[)", merges, "]}}");
+}
+void ReadTokenizer(const std::string& file) { (void)Tokenizer::FromTokenizerJson(file, "f"); }
+
+TEST(Bounds, Tokenizers) {
+  CheckBounds(
+      "tokenizer.json: a vocabulary",
+      [](size_t n) {
+        std::string vocabulary;
+        for (size_t i = 1; i < n; ++i) absl::StrAppend(&vocabulary, ",\"", i, "\":", i);
+        return TokenizerJson(vocabulary, "");
+      },
+      ReadTokenizer, 20'000);
+  CheckBounds(
+      "tokenizer.json: merges",
+      [](size_t n) {
+        std::string vocabulary;
+        std::string merges;
+        std::string token = "a";  // a, aa, aaa: as long as what all are made of
+        for (size_t i = 1; i < 300; ++i) {
+          token += "a";
+          absl::StrAppend(&vocabulary, ",\"", token, "\":", i);
+        }
+        for (size_t i = 0; i < n; ++i)
+          absl::StrAppend(&merges, i == 0 ? "" : ",", "[\"", Repeat("a", 1 + i % 150), "\",\"",
+                          Repeat("a", 1 + i / 150 % 150), "\"]");
+        return TokenizerJson(vocabulary, merges);
+      },
+      ReadTokenizer, 5'000);
+  CheckBounds(
+      "tokenizer.json: added tokens",
+      [](size_t n) {
+        std::string added;
+        for (size_t i = 1; i < n; ++i)
+          absl::StrAppend(&added, i == 1 ? "" : ",", "{\"id\":", i, ",\"content\":\"", i, "\"}");
+        return TokenizerJson("", "", added);
+      },
+      ReadTokenizer, 10'000);
+  CheckBounds(
+      "tokenizer.json: pre-tokenizers",
+      [](size_t n) {
+        return TokenizerJson("", "", "",
+                             Repeat("{\"type\":\"Digits\"},", n) + "{\"type\":\"Digits\"}");
+      },
+      ReadTokenizer, 5'000);
+  CheckBounds(
+      "tokenizer.json: a long token",
+      [](size_t n) { return TokenizerJson(",\"" + Repeat("b", n) + "\":1", ""); }, ReadTokenizer,
+      300'000);
+  // Ids may leave out 65,536: the image has a place for each, whose size no file's has to do with.
+  const std::string apart = TokenizerJson(",\"b\":65000", "");
+  EXPECT_LE(HeapPeak([&] { ReadTokenizer(apart); }), size_t{8} << 20);
+  const std::string too_far = TokenizerJson(",\"b\":2000000000", "");
+  EXPECT_LE(HeapPeak([&] { ReadTokenizer(too_far); }), size_t{1} << 20);
+}
+
+// Of a text each byte is a symbol to begin with, with its place in two lists and a queue.
+TEST(Bounds, Encoding) {
+  constexpr double kBytesPerByteOfText = 128;
+  std::string vocabulary;
+  std::string merges;
+  std::string token = "a";
+  for (int i = 1; i < 12; ++i) {
+    absl::StrAppend(&merges, i == 1 ? "" : ",", "[\"", token, "\",\"", token, "\"]");
+    token += token;
+    absl::StrAppend(&vocabulary, ",\"", token, "\":", i);
+  }
+  const auto tokenizer = Tokenizer::FromTokenizerJson(TokenizerJson(vocabulary, merges), "f");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  CheckBounds(
+      "encoding: one letter", [](size_t n) { return Repeat("a", n); },
+      [&](const std::string& text) { ASSERT_TRUE(tokenizer->Encode(text).ok()); }, 100'000,
+      kBytesPerByteOfText);
+}
+
+TEST(Bounds, IrText) {
+  const auto read = [](const std::string& text) { (void)ir::Parse(text); };
+  CheckBounds(
+      "IR: tensors",
+      [](size_t n) {
+        std::string text = "module \"m\" {\n";
+        for (size_t i = 0; i < n; ++i)
+          absl::StrAppend(&text, "tensor \"", i, "\" : f32[1] {file=0, offset=0}\n");
+        return text + "%0 = input {name=\"tokens\"} : i32[T]\nreturn %0\n}\n";
+      },
+      read, 5'000);
+  CheckBounds(
+      "IR: nodes",
+      [](size_t n) {
+        std::string text =
+            "module \"m\" {\ntensor \"e\" : f32[2,2] {file=0, offset=0}\n"
+            "%0 = input {name=\"tokens\"} : i32[T]\n";
+        for (size_t i = 1; i < n; ++i)
+          absl::StrAppend(&text, "%", i, " = weight {tensor=\"e\"} : f32[2,2]\n");
+        return text + "return %0\n}\n";
+      },
+      read, 5'000);
+  CheckBounds(
+      "IR: dims",
+      [](size_t n) {
+        return "module \"m\" {\ntensor \"e\" : f32[" + Repeat("9223372036854775807,", n) +
+               "1] {file=0}\n";
+      },
+      read, 20'000);
+  CheckBounds(
+      "IR: a list",
+      [](size_t n) {
+        return "module \"m\" {\n%0 = input {name=\"tokens\", rows=[" + Repeat("1, ", n) +
+               "1]} : i32[T]\n";
+      },
+      read, 100'000);
+  CheckBounds(
+      "IR: brackets", [](size_t n) { return "module \"m\" {\n" + Repeat("[", n); }, read, 500'000);
+}
+
+TEST(Bounds, PlanPrograms) {
+  CheckBounds(
+      "plan: steps",
+      [](size_t n) {
+        Program program = TestProgram();
+        const Step step = program.steps.front();
+        program.steps.assign(n, step);
+        return ProgramToJson(program);
+      },
+      [](const std::string& text) { (void)ProgramFromJson(text, "f"); }, 1'000);
+  CheckBounds(
+      "plan: decisions",
+      [](size_t n) {
+        PlanMetadata metadata;
+        metadata.decisions.assign(n, {"w", "f", "y"});
+        return MetadataToJson(metadata);
+      },
+      [](const std::string& text) { (void)MetadataFromJson(text, "f"); }, 5'000);
+}
+
+// Templates are programs: no proportion to their size holds, so that steps, text and depth have
+// bounds of their own.
+TEST(Bounds, ChatTemplates) {
+  const auto variables = nlohmann::ordered_json::object();
+  const std::tm now = {};
+  const jinja::Limits limits;
+  const auto check = [&](const std::string& name, const std::string& text) {
+    absl::Status status;
+    const auto run = [&] {
+      const auto parsed = jinja::Template::Parse(text);
+      status = parsed.ok() ? parsed->Render(variables, now).status() : parsed.status();
+    };
+    double seconds = 0;
+    const size_t peak = HeapPeak([&] { seconds = CpuSeconds(run, 1); });
+    EXPECT_FALSE(status.ok()) << name;
+    EXPECT_LE(peak, limits.total_bytes + (size_t{64} << 20)) << name;
+    // Ten million steps; a minute is far more than they take.
+    EXPECT_LE(seconds, 60) << name;
+    std::printf("bounds: chat template: %s: %.1f MB of heap, %.2f s: %s\n", name.c_str(),
+                static_cast<double>(peak) / 1e6, seconds,
+                std::string(status.message()).substr(0, 80).c_str());
+  };
+  check("loops in loops", Repeat("{% for a in range(100000) %}", 6) + Repeat("{% endfor %}", 6));
+  check("a text that doubles",
+        "{% set n = namespace(s='aaaaaaaa') %}{% for a in range(100) %}{% set n.s = n.s ~ n.s %}{% "
+        "endfor %}");
+  check("lists that double",
+        "{% set n = namespace(s=[1]) %}{% for a in range(100) %}{% set n.s = n.s + n.s %}{% endfor "
+        "%}");
+  check("output", "{% for a in range(99999) %}" + std::string(10'000, 'x') + "{% endfor %}");
+  check("recursion", "{% macro m(a) %}{{ m(a) }}{% endmacro %}{{ m(1) }}");
+  check("recursion by two", "{% macro m(a) %}{{ m(a) }}{{ m(a) }}{% endmacro %}{{ m(1) }}");
+  check("a long range", "{{ range(1000000000) | list }}");
+  check("a power", "{{ 9 ** 9 ** 9 ** 9 }}{{ 'a' * 1000000000 }}");
+  check("padding", "{{ '%1000000000d' % 1 }}{{ 'a'.center(1000000000) }}");
+  check("replacements", "{% set s = 'a' * 100000 %}{{ s.replace('a', s) }}");
+  check("indentation", "{% set s = 'a\\n' * 50000 %}{{ s | indent(100000) }}");
+  check("brackets", "{{ " + Repeat("(", 100'000) + Repeat(")", 100'000) + " }}");
+  check("blocks", Repeat("{% if 1 %}", 100'000) + Repeat("{% endif %}", 100'000));
+  check("a chain", "{{ 1" + Repeat("+1", 100'000) + " }}");
+  check(
+      "lists in lists",
+      "{% set n = namespace(s=[1]) %}{% for a in range(10000) %}{% set n.s = [n.s] %}{% endfor %}");
+}
+
+}  // namespace
+}  // namespace weft::corruption

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""corruption_test.py WEFT: damaged files through the command, as a user meets them: exit 1, one clear message on standard error that names
+the file, and nothing else; never a signal, a hang or more memory than a small model takes. The mass of the cases is in tests/corruption."""
+import json
+import os
+import pathlib
+import resource
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "fuzz"))
+from make_seeds import gguf_model, hugging_face_model  # noqa: E402
+
+WEFT = ""
+ADDRESS_SPACE = 4 << 30  # LLVM and the libraries take some hundred megabytes of it
+MAX64 = 2**64 - 1
+cases = {}
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class Corruption(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.model = cls.folder / "model"
+        hugging_face_model(cls.model)
+        cls.gguf = gguf_model("F32", "llama")
+        cls.plan = cls.folder / "good.weft"
+        subprocess.run([WEFT, "compile", cls.model, "--target", "x86-64-v3", "-o", cls.plan], check=True, stdout=subprocess.DEVNULL)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def refused(self, kind, command, path, *words):
+        environment = {**os.environ, "WEFT_CACHE_SIZE": "0"}
+        result = subprocess.run([WEFT, command, path], capture_output=True, timeout=120, preexec_fn=limited, env=environment)
+        message = result.stderr.decode(errors="replace")
+        self.assertEqual(result.returncode, 1, f"{path}: {message}")
+        self.assertEqual(result.stdout, b"")
+        self.assertLess(len(message), 4000)
+        for word in [str(path), *words]:
+            self.assertIn(word, message)
+        self.assertNotRegex(message, "CHECK|terminate|Sanitizer|what\\(\\)")
+        cases[kind] = cases.get(kind, 0) + 1
+
+    def test_gguf(self):
+        path = self.folder / "m.gguf"
+        good = self.gguf
+        path.write_bytes(good)
+        subprocess.run([WEFT, "info", path], check=True, stdout=subprocess.DEVNULL)
+        for size in [0, 3, 4, 7, 8, 15, 16, 23, 24, 31, 100, 1000, len(good) - 1]:
+            path.write_bytes(good[:size])
+            self.refused("gguf", "info", path)
+        for at, name in [(8, "tensor count"), (16, "key count")]:
+            for value in [MAX64, 2**63, 2**61 + 1, MAX64 // 24 + 1, 2**32]:
+                path.write_bytes(good[:at] + struct.pack("<Q", value) + good[at + 8:])
+                self.refused("gguf", "info", path, name, f"byte {at}")
+        for version in [0, 1, 4, 0x03000000, 2**32 - 1]:
+            path.write_bytes(good[:4] + struct.pack("<I", version) + good[8:])
+            self.refused("gguf", "info", path)
+        name = b"blk.0.attn_q.weight"
+        at = good.index(struct.pack("<Q", len(name)) + name) + 8 + len(name)
+        for dims in [0xffffffff, 5, 255]:
+            path.write_bytes(good[:at] + struct.pack("<I", dims) + good[at + 4:])
+            self.refused("gguf", "info", path, name.decode())
+        for dim in [MAX64, 2**63, 2**62, 2**42 + 1, 2**32]:
+            path.write_bytes(good[:at + 4] + struct.pack("<Q", dim) + good[at + 12:])
+            self.refused("gguf", "info", path, name.decode())
+        for kind in [4, 5, 31, 36, 255, 2**31, 2**32 - 1]:
+            path.write_bytes(good[:at + 20] + struct.pack("<I", kind) + good[at + 24:])
+            self.refused("gguf", "info", path, name.decode())
+        for offset in [MAX64, MAX64 - 31, 2**63, 1, 2**32]:
+            path.write_bytes(good[:at + 24] + struct.pack("<Q", offset) + good[at + 32:])
+            self.refused("gguf", "info", path, name.decode())
+
+    def test_safetensors(self):
+        copy = self.folder / "copy"
+        shutil.copytree(self.model, copy)
+        path = copy / "model.safetensors"
+        good = path.read_bytes()
+        length = struct.unpack("<Q", good[:8])[0]
+        for size in [0, 1, 7, 8, 9, 8 + length - 1, 8 + length, len(good) - 1]:
+            path.write_bytes(good[:size])
+            self.refused("safetensors", "info", copy, "model.safetensors")
+        for value in [0, 1, length - 1, length + 1, 100_000_001, 2**32, 2**63, MAX64, MAX64 - 7]:
+            path.write_bytes(struct.pack("<Q", value) + good[8:])
+            self.refused("safetensors", "info", copy, "model.safetensors", "byte")
+        header = json.loads(good[8:8 + length])
+        name = "model.norm.weight"
+        for change in [{"shape": [2**63]}, {"shape": [2**62, 4]}, {"shape": [-1]}, {"shape": [1e300]}, {"dtype": "F8"}, {"dtype": None},
+                       {"data_offsets": [0, MAX64]}, {"data_offsets": [MAX64, 0]}, {"data_offsets": [0, 128]}, {"data_offsets": []}]:
+            text = json.dumps({**header, name: {**header[name], **change}}).encode()
+            path.write_bytes(struct.pack("<Q", len(text)) + text + good[8 + length:])
+            self.refused("safetensors", "info", copy, name, "byte")
+        path.unlink()
+        for shard in ["../model/model.safetensors", "/etc/passwd", "", "..", "a\\b", "x\0", "missing.safetensors"]:
+            (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {name: shard}}))
+            self.refused("safetensors", "info", copy, "index.json", name)
+
+    def test_json(self):
+        copy = self.folder / "json"
+        shutil.copytree(self.model, copy)
+        deep = "[" * 100_000 + "]" * 100_000
+        for file in ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"]:
+            path = copy / file
+            good = path.read_text() if path.exists() else "{}"
+            for text in [good[:-1], good[: len(good) // 2], good + "}", good + "\0x", "[]", "1", deep, '{"a":' + deep + "}", '{"a":1e999}', '{"a":NaN}',
+                         '{"a":1,"a":2}', '{"a":"\\ud800"}', "\ufeff[1]"]:
+                path.write_text(text)
+                # Without its tokenizer a model runs ids, so that its file is asked for what takes it.
+                self.refused("json", "info", copy, file) if file != "tokenizer.json" else self.tokenizer_refused(copy, file)
+            path.write_bytes(b'{"a":"\xff"}')
+            self.refused("json", "info", copy, file) if file != "tokenizer.json" else self.tokenizer_refused(copy, file)
+            path.write_text(good)
+
+    def tokenizer_refused(self, model, file):
+        result = subprocess.run([WEFT, "tokenize", model, "hello"], capture_output=True, text=True, errors="replace", timeout=120, preexec_fn=limited)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(file, result.stderr)
+        cases["json"] = cases.get("json", 0) + 1
+
+    def test_plan(self):
+        path = self.folder / "bad.weft"
+        good = self.plan.read_bytes()
+        for size in [0, 1, 8, 31, 32, 100, 4095, 4096, 4097, len(good) // 2, len(good) - 1]:
+            path.write_bytes(good[:size])
+            self.refused("plan", "info", path)
+        table_end = 32 + 32 * struct.unpack("<I", good[12:16])[0]
+        for at in range(0, table_end, 7):
+            path.write_bytes(good[:at] + bytes([good[at] ^ 0x80]) + good[at + 1:])
+            self.refused("plan", "info", path)
+        for _, _, offset, size, _ in struct.iter_unpack("<IIQQQ", good[32:table_end]):
+            for at in {offset, offset + size // 2, offset + size - 1}:
+                path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+                self.refused("plan", "verify", path, "checksum")
+
+
+if __name__ == "__main__":
+    WEFT = str(pathlib.Path(sys.argv.pop(1)).absolute())
+    result = unittest.main(exit=False).result
+    for kind, count in sorted(cases.items()):
+        print(f"corruption by command: {kind}: {count} cases, all refused with exit 1")
+    sys.exit(not result.wasSuccessful())
