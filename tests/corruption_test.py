@@ -97,10 +97,14 @@ class Corruption(unittest.TestCase):
         header = json.loads(good[8:8 + length])
         name = "model.norm.weight"
         for change in [{"shape": [2**63]}, {"shape": [2**62, 4]}, {"shape": [-1]}, {"shape": [1e300]}, {"dtype": "F8"}, {"dtype": None},
-                       {"data_offsets": [0, MAX64]}, {"data_offsets": [MAX64, 0]}, {"data_offsets": [0, 128]}, {"data_offsets": []}]:
+                       {"data_offsets": [0, MAX64]}, {"data_offsets": [MAX64, 0]}, {"data_offsets": []}]:
             text = json.dumps({**header, name: {**header[name], **change}}).encode()
             path.write_bytes(struct.pack("<Q", len(text)) + text + good[8 + length:])
             self.refused("safetensors", "info", copy, name, "byte")
+        # Of two that overlap, the one that comes second is named.
+        text = json.dumps({**header, name: {**header[name], "data_offsets": [0, 128]}}).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + good[8 + length:])
+        self.refused("safetensors", "info", copy, "inside the tensor before it", "byte")
         path.unlink()
         for shard in ["../model/model.safetensors", "/etc/passwd", "", "..", "a\\b", "x\0", "missing.safetensors"]:
             (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {name: shard}}))
@@ -123,7 +127,7 @@ class Corruption(unittest.TestCase):
             path.write_text(good)
 
     def tokenizer_refused(self, model, file):
-        result = subprocess.run([WEFT, "tokenize", model, "hello"], capture_output=True, text=True, errors="replace", timeout=120, preexec_fn=limited)
+        result = subprocess.run([WEFT, "tokenize", model], input="hello", capture_output=True, text=True, errors="replace", timeout=120, preexec_fn=limited)
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn(file, result.stderr)
         cases["json"] = cases.get("json", 0) + 1

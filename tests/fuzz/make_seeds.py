@@ -66,6 +66,8 @@ class Gguf:
         for dim in dims:
             count *= dim
         data = floats(count, name) if kind == "F32" else random.Random(name).randbytes(count // values * size)
+        if kind == "Q8_0":  # a scale that is no number would be refused
+            data = b"".join(struct.pack("<e", 0.01) + data[i + 2 : i + size] for i in range(0, len(data), size))
         self.tensors.append((name, dims, number, data))
 
     def bytes(self):
