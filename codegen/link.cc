@@ -1,6 +1,8 @@
 #include "codegen/link.h"
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
@@ -9,6 +11,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "lld/Common/Driver.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/posix_error.h"
@@ -45,6 +48,27 @@ absl::StatusOr<std::string> MakeTemporaryFolder() {
                       absl::StrCat(status.message(), "; set TMPDIR to one that can be written to"));
 }
 
+// Once a process, and for good, LLVM takes over the signals that end one, when it first makes a
+// file that such an end would leave behind, as lld does. A signal then finds the default in place
+// of what was there before for as long as LLVM takes to put that back: of two threads that meet a
+// truncated file at once, one would end the process. So it makes itself known here, and is
+// overruled; who handles signals in this process, and what an interruption leaves, is decided
+// elsewhere.
+void KeepHandlersOfSignals() {
+  static const bool done = [] {
+    std::array<struct sigaction, NSIG> before = {};
+    for (int signal = 1; signal < NSIG; ++signal)
+      (void)sigaction(signal, nullptr, &before[static_cast<size_t>(signal)]);
+    const char no_file[] = "/nonexistent/weft-link";
+    llvm::sys::RemoveFileOnSignal(no_file);
+    llvm::sys::DontRemoveFileOnSignal(no_file);
+    for (int signal = 1; signal < NSIG; ++signal)
+      (void)sigaction(signal, &before[static_cast<size_t>(signal)], nullptr);
+    return true;
+  }();
+  (void)done;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> objects) {
@@ -58,6 +82,8 @@ absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> 
   if (absl::Status status = Write(input, objects); !status.ok()) return status;
 
   // -Bsymbolic: kernels that bear the same name in another plan are never taken instead.
+  // --no-mmap-output-file: a map would end in SIGBUS where the disk is full, and comes with
+  // handlers of signals that stay.
   const std::vector<const char*> arguments = {"ld.lld",
                                               "-shared",
                                               "-Bsymbolic",
@@ -65,6 +91,7 @@ absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> 
                                               "--eh-frame-hdr",
                                               "--hash-style=gnu",
                                               "--threads=1",
+                                              "--no-mmap-output-file",
                                               "-z",
                                               "relro",
                                               "-z",
@@ -80,6 +107,7 @@ absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> 
   {
     static std::mutex one_at_a_time;  // lld keeps its state in globals
     const std::lock_guard<std::mutex> lock(one_at_a_time);
+    KeepHandlersOfSignals();
     const lld::Result result = lld::lldMain(arguments, out, out, {{lld::Gnu, &lld::elf::link}});
     if (result.retCode != 0)
       return absl::InternalError(absl::StrCat("cannot link kernels: ", out.str()));

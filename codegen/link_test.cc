@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -55,6 +56,23 @@ class LinkTest : public testing::Test {
  protected:
   std::string Folder() const { return testing::TempDir() + "weft-link-test/code"; }
 };
+
+// LLVM registers handlers of its own where lld maps the file that it writes. One of SIGBUS would
+// take the place of the guard of truncated files, and give it back only after a moment in which
+// another thread that meets the same truncated file ends the process.
+TEST_F(LinkTest, LeavesTheHandlersOfSignalsAlone) {
+  const auto handlers = [] {
+    std::vector<void (*)(int)> all;
+    for (int signal = 1; signal < 32; ++signal) {
+      struct sigaction action = {};
+      all.push_back(sigaction(signal, nullptr, &action) == 0 ? action.sa_handler : nullptr);
+    }
+    return all;
+  };
+  const auto before = handlers();
+  EXPECT_FALSE(Linked({{"f", 3}}).empty());
+  EXPECT_EQ(handlers(), before);
+}
 
 TEST_F(LinkTest, SeveralKernels) {
   const auto library = CodeLibrary::Load(Linked({{"f", 3}, {"g", 4}}), Folder());

@@ -237,7 +237,7 @@ TEST_P(GoldenTest, RoundedCachesMatchTheReferenceEvaluator) {
 // Every number of threads and every way to cut the prompt in equal chunks, for one family with
 // windows and one without; for the others, those that a seed picks.
 TEST_P(GoldenTest, EveryThreadCountAndChunkSize) {
-  const bool all = GetParam() == "gemma3" || GetParam() == "llama-gqa";
+  const bool all = GetParam() == "llama-gqa";  // of the others an eighth, drawn anew each time
   std::mt19937 random(TestSeed());
   int runs = 0;
   for (const WeightsMode mode : {WeightsMode::kF32, WeightsMode::kQ8_0}) {
