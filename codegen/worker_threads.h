@@ -13,10 +13,13 @@ namespace weft::codegen {
 template <typename Work>
 void RunOnThreads(int64_t count, const Work& work) {
   std::vector<std::jthread> helpers;
-  try {
-    for (int64_t i = 1; i < count; ++i) helpers.emplace_back(work);
-  } catch (const std::system_error&) {
-    // Those that there are do what is to be done.
+  bool more = true;
+  for (int64_t i = 1; more && i < count; ++i) {
+    try {
+      helpers.emplace_back(work);
+    } catch (const std::system_error&) {
+      more = false;  // those that there are do what is to be done
+    }
   }
   work();
 }
