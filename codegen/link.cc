@@ -82,8 +82,6 @@ absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> 
   if (absl::Status status = Write(input, objects); !status.ok()) return status;
 
   // -Bsymbolic: kernels that bear the same name in another plan are never taken instead.
-  // --no-mmap-output-file: a map would end in SIGBUS where the disk is full, and comes with
-  // handlers of signals that stay.
   const std::vector<const char*> arguments = {"ld.lld",
                                               "-shared",
                                               "-Bsymbolic",
@@ -91,7 +89,6 @@ absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> 
                                               "--eh-frame-hdr",
                                               "--hash-style=gnu",
                                               "--threads=1",
-                                              "--no-mmap-output-file",
                                               "-z",
                                               "relro",
                                               "-z",
