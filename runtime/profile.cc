@@ -1,6 +1,8 @@
 #include "runtime/profile.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "runtime/plan/validate_program.h"
 
@@ -19,6 +21,40 @@ bool Writes(const Step& step, const OperandRef& bytes) {
   return std::any_of(step.operands.begin(), step.operands.end(), [&](const OperandRef& operand) {
     return operand.written && Overlap(operand, bytes);
   });
+}
+
+// Of the wall time of a run, what is each step's (StepProfile).
+std::vector<int64_t> Shares(absl::Span<const StepTimes> times, absl::Span<const StepGroup> groups) {
+  std::vector<int64_t> shares(times.size());
+  int64_t told = 0;  // up to when the run's time is some step's
+  const auto take = [&](int64_t begin_ns, int64_t end_ns) {
+    const int64_t ns = std::max<int64_t>(0, end_ns - std::max(begin_ns, told));
+    told = std::max(told, end_ns);
+    return ns;
+  };
+  for (const StepGroup& group : groups) {
+    if (group.kind != StepGroup::Kind::kRows) {
+      for (size_t i = group.begin; i < group.end; ++i)
+        shares[i] = take(times[i].begin_ns, times[i].end_ns);
+      continue;
+    }
+    // One worker may have been longest with one step, and another with the next.
+    int64_t begin_ns = std::numeric_limits<int64_t>::max();
+    int64_t end_ns = 0;
+    int64_t sum_ns = 0;
+    for (const StepTimes& step : times.subspan(group.begin, group.end - group.begin)) {
+      if (step.end_ns == 0) continue;
+      begin_ns = std::min(begin_ns, step.begin_ns);
+      end_ns = std::max(end_ns, step.end_ns);
+      sum_ns += step.most_busy_ns;
+    }
+    const int64_t wall_ns = take(begin_ns, end_ns);
+    const double scale =
+        sum_ns <= wall_ns ? 1 : static_cast<double>(wall_ns) / static_cast<double>(sum_ns);
+    for (size_t i = group.begin; i < group.end; ++i)
+      shares[i] = static_cast<int64_t>(scale * static_cast<double>(times[i].most_busy_ns));
+  }
+  return shares;
 }
 
 }  // namespace
@@ -51,42 +87,34 @@ StepTimes TimesOf(absl::Span<const StepInterval> intervals, size_t steps, size_t
   return times;
 }
 
-Profiler::Profiler(const Program& program, absl::Span<const StepGroup> one_row,
-                   absl::Span<const StepGroup> many_rows)
-    : program_(program), mac_rows_(MacRows(program)) {
-  const absl::Span<const StepGroup> groups[2] = {one_row, many_rows};
-  for (int many = 0; many < 2; ++many) {
-    by_rows_[many].resize(program.steps.size());
-    for (const StepGroup& group : groups[many]) {
-      for (size_t i = group.begin; i < group.end; ++i)
-        by_rows_[many][i] = group.kind == StepGroup::Kind::kRows;
-    }
-  }
-}
+Profiler::Profiler(const Program& program, std::vector<StepGroup> one_row,
+                   std::vector<StepGroup> many_rows)
+    : program_(program),
+      mac_rows_(MacRows(program)),
+      one_row_(std::move(one_row)),
+      many_rows_(std::move(many_rows)) {}
 
-int64_t Profiler::TimeNs(const RunTrace& run, size_t step) const {
-  const StepTimes times = TimesOf(run.intervals, program_.steps.size(), step);
-  const bool by_rows = by_rows_[run.context.tokens == 1 ? 0 : 1][step];
-  return by_rows ? times.most_busy_ns : times.end_ns - times.begin_ns;
-}
-
-void Profiler::Add(const RunTrace& run, Profile* profile) const {
+std::vector<int64_t> Profiler::Add(const RunTrace& run, Profile* profile) const {
   ++profile->runs;
   profile->total_ns += run.end_ns - run.begin_ns;
   profile->steps.resize(program_.steps.size());
-  const std::vector<bool>& by_rows = by_rows_[run.context.tokens == 1 ? 0 : 1];
+  std::vector<StepTimes> times;
+  times.reserve(profile->steps.size());
+  for (size_t i = 0; i < profile->steps.size(); ++i)
+    times.push_back(TimesOf(run.intervals, profile->steps.size(), i));
+  std::vector<int64_t> shares = Shares(times, run.context.tokens == 1 ? one_row_ : many_rows_);
   for (size_t i = 0; i < profile->steps.size(); ++i) {
     const Step& step = program_.steps[i];
     StepProfile& sum = profile->steps[i];
-    const StepTimes times = TimesOf(run.intervals, program_.steps.size(), i);
-    sum.time.Add(by_rows[i] ? times.most_busy_ns : times.end_ns - times.begin_ns);
-    sum.busy_ns += times.busy_ns;
+    sum.time.Add(shares[i]);
+    sum.busy_ns += times[i].busy_ns;
     sum.weight_bytes += step.weight_bytes;
     sum.macs +=
         step.macs_per_row * RowsOf(mac_rows_[i], run.context.tokens, run.context.logit_rows);
   }
   for (size_t i = 0; i < run.counts.size(); ++i)
     weft::Add(run.counts[i], &profile->steps[i % profile->steps.size()].counts);
+  return shares;
 }
 
 std::vector<Extent> MacRows(const Program& program) {

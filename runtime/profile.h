@@ -15,8 +15,11 @@
 namespace weft {
 
 // Totals of one step over runs. A step's time in a run is the wall time from the first worker's
-// begin to the last worker's end; for steps that take turns on the same rows (StepGroup::kRows),
-// the time of the worker that was busy with it longest.
+// begin to the last worker's end, less what of it was an earlier step's already (workers need not
+// wait for each other between the two); for steps that take turns on the same rows
+// (StepGroup::kRows), the time of the worker that was busy with it longest, scaled down where all
+// of them together would exceed the wall time of the turns. So the steps' times never add up to
+// more than the run's.
 struct StepProfile {
   TimeHistogram time;         // of calls
   int64_t busy_ns = 0;        // in kernels, of all workers together
@@ -68,17 +71,17 @@ struct Profile {
 class Profiler {
  public:
   // `one_row` and `many_rows` as DeriveGroups has them of `program`, which must outlive this.
-  Profiler(const Program& program, absl::Span<const StepGroup> one_row,
-           absl::Span<const StepGroup> many_rows);
+  Profiler(const Program& program, std::vector<StepGroup> one_row,
+           std::vector<StepGroup> many_rows);
 
-  void Add(const RunTrace& run, Profile* profile) const;
-  // What the run adds to a step's time (StepProfile).
-  int64_t TimeNs(const RunTrace& run, size_t step) const;
+  // Returns what the run added to each step's time (StepProfile).
+  std::vector<int64_t> Add(const RunTrace& run, Profile* profile) const;
 
  private:
   const Program& program_;
   std::vector<Extent> mac_rows_;
-  std::vector<bool> by_rows_[2];  // of runs of one token and of others: in a group of kRows
+  std::vector<StepGroup> one_row_;
+  std::vector<StepGroup> many_rows_;
 };
 
 // Which rows each step's macs_per_row counts for, kTokens or kLogitRows. A matmul's units do not

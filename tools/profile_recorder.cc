@@ -64,14 +64,15 @@ void ProfileRecorder::Begin(const std::string& name, int64_t prompt_tokens) {
   prompt_tokens_ = prompt_tokens;
 }
 
-void ProfileRecorder::AddAttention(const RunTrace& run, PhaseProfile* phase) const {
+void ProfileRecorder::AddAttention(const RunTrace& run, absl::Span<const int64_t> step_ns,
+                                   PhaseProfile* phase) const {
   if (attention_steps_.empty()) return;
   const auto seen = static_cast<uint64_t>(run.context.position + run.context.tokens);
   AttentionTimes& times = phase->attention[static_cast<int64_t>(std::bit_ceil(seen))];
   int64_t ns = 0;
   for (size_t i = 0; i < attention_steps_.size(); ++i) {
     const size_t step = attention_steps_[i];
-    ns += executor_->profiler().TimeNs(run, step);
+    ns += step_ns[step];
     if (layers_.size() != attention_steps_.size()) continue;
     const auto bytes =
         static_cast<int64_t>(layers_[i].BytesRead(run.context.position, run.context.tokens));
@@ -88,7 +89,7 @@ void ProfileRecorder::Record(const RunTrace& run) {
   if (phases_.empty() || phases_.back().name != name) phases_.emplace_back().name = name;
   PhaseProfile& phase = phases_.back();
   phase.tokens += run.context.tokens;
-  executor_->profiler().Add(run, &phase.profile);
+  const std::vector<int64_t> step_ns = executor_->profiler().Add(run, &phase.profile);
 
   const size_t steps = executor_->program().steps.size();
   phase.busy_ns.resize(static_cast<size_t>(executor_->threads()));
@@ -96,7 +97,7 @@ void ProfileRecorder::Record(const RunTrace& run) {
     for (const StepInterval& interval : run.intervals.subspan(worker * steps, steps))
       phase.busy_ns[worker] += interval.busy_ns;
   }
-  AddAttention(run, &phase);
+  AddAttention(run, step_ns, &phase);
   if (name == "decode") token_times_.Add(static_cast<double>(run.end_ns - run.begin_ns) / 1e6);
   if (most_kept_ == 0) return;
   const auto same_phase = [&name](const KeptRun& kept) { return kept.phase == name; };

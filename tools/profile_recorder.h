@@ -99,7 +99,8 @@ class ProfileRecorder {
 
  private:
   void Record(const RunTrace& run);
-  void AddAttention(const RunTrace& run, PhaseProfile* phase) const;
+  void AddAttention(const RunTrace& run, absl::Span<const int64_t> step_ns,
+                    PhaseProfile* phase) const;
 
   const size_t most_kept_;
   Executor* executor_ = nullptr;
