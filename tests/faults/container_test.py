@@ -79,16 +79,18 @@ class Cpus(ContainerTest):
             self.assertEqual(self.threads(mounts=mounts), min(threads, cpus), text)
 
     def test_half_a_cpu_is_about_half_as_fast(self):
-        """In turns, so that what else runs here meets all alike; a collapse would be by orders of magnitude."""
+        """In turns, so that what else runs here meets all alike. Quiet, 0.5 of one CPU's speed by default, and 0.25 with eight threads that were
+        asked for: to wake seven of them at each of some 30 barriers takes as long as the token. A collapse would be by orders of magnitude, so half
+        of either is the bound. Tokens take milliseconds, as real models' do."""
         model = self.folder / "large"
-        zero_model.write(model, hidden=512, intermediate=1024, layers=4)
+        zero_model.write(model, hidden=1024, intermediate=4096, layers=4)
         plan = self.folder / "large.weft"
         self.succeeds("compile", model, "-o", plan)
         group = self.group(cpu_quota, 0.5)
         one = sorted(os.sched_getaffinity(0))[:1]
 
         def rate(group, *options):
-            result = self.inside(group, WEFT, "run", plan, "-p", "a b", "-n", 300, "--temp", 0, "--ignore-eos", "--json", *options,
+            result = self.inside(group, WEFT, "run", plan, "-p", "a b", "-n", 100, "--temp", 0, "--ignore-eos", "--json", *options,
                                  before=lambda: None if group else os.sched_setaffinity(0, one))
             self.assertEqual(result.returncode, 0, result.stderr)
             return json.loads(result.stdout)["decode_tokens_per_s"]
@@ -100,8 +102,8 @@ class Cpus(ContainerTest):
             rates["half, -t 8"].append(rate(group, "-t", "8"))
         middle = {name: statistics.median(values) for name, values in rates.items()}
         print("tokens/s: " + ", ".join(f"{name} {value:.0f}" for name, value in middle.items()))
-        for name in ("half", "half, -t 8"):
-            self.assertGreater(middle[name], 0.2 * middle["one CPU"], name)
+        self.assertGreater(middle["half"], 0.25 * middle["one CPU"])
+        self.assertGreater(middle["half, -t 8"], 0.125 * middle["one CPU"])
 
 
 class Memory(ContainerTest):
