@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""make_seeds.py WEFT OUT: small valid files to begin fuzzing from, a folder per target, out of tests/oracle and out of models of one
-layer made here. Runs from the source folder; WEFT compiles the plans."""
+"""make_seeds.py WEFT OUT [MODEL.gguf…]: small valid files to begin fuzzing from, a folder per target, out of tests/oracle, of models of one
+layer made here, and of real models cut to one small layer. Runs from the source folder; WEFT compiles the plans."""
 import json
 import pathlib
 import random
@@ -13,6 +13,7 @@ ORACLE = pathlib.Path("tests/oracle")
 FAMILIES = ["gemma2", "gemma3", "gpt2", "llama-gqa", "llama3-rope", "mistral-swa", "phi3", "qwen2", "qwen3"]  # as in config_json_fuzz.cc
 FILES = ["config.json", "generation_config.json", "tokenizer_config.json", "model.safetensors.index.json"]
 DIM, HEADS, FFN, VOCAB = 32, 2, 64, 100
+MAX_BYTES = 262144  # -max_len of scripts/fuzz
 # ggml's types: id, values and bytes of a block.
 GGML = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q4_1": (3, 32, 20), "Q5_0": (6, 32, 22), "Q5_1": (7, 32, 24),
         "Q8_0": (8, 32, 34), "Q2_K": (10, 256, 84), "Q3_K": (11, 256, 110), "Q4_K": (12, 256, 144), "Q5_K": (13, 256, 176),
@@ -79,13 +80,29 @@ class Gguf:
         return head + bytes(-len(head) % 32) + data
 
 
-def gguf_model(kind, tokenizer, dim=DIM, ffn=FFN):
-    """A Llama of one layer whose matrices are of the kind."""
+def shapes_of(dim, ffn, heads, kv_heads, head_dim, vocab):
+    """{tensor of a model or a layer: dims}, the longest that a row has first."""
+    query, cache = heads * head_dim, kv_heads * head_dim
+    return {"token_embd": [dim, vocab], "output": [dim, vocab], "attn_q": [dim, query], "attn_k": [dim, cache], "attn_v": [dim, cache],
+            "attn_output": [query, dim], "ffn_gate": [dim, ffn], "ffn_up": [dim, ffn], "ffn_down": [ffn, dim], "attn_q_norm": [head_dim],
+            "attn_k_norm": [head_dim], **{f"{n}_norm": [dim] for n in ("attn", "ffn", "output", "post_attention", "post_ffw")}}
+
+
+def fitting(kind, dims):
+    """The kind, or one that takes rows of any length."""
+    return kind if dims[0] % GGML[kind][1] == 0 else "F16"
+
+
+def gguf_model(kind, tokenizer):
+    """A Llama of one layer whose matrices are of the kind, as far as their rows are whole blocks."""
     file = Gguf()
     file.add("general.architecture", Gguf.STRING, "llama")
     file.add("general.name", Gguf.STRING, "seed")
-    for key, value in {"context_length": 64, "embedding_length": dim, "block_count": 1, "feed_forward_length": ffn,
-                       "attention.head_count": HEADS, "attention.head_count_kv": HEADS, "rope.dimension_count": dim // HEADS}.items():
+    dim = max(DIM, GGML[kind][1])
+    head_dim = DIM // HEADS
+    for key, value in {"context_length": 64, "embedding_length": dim, "block_count": 1, "feed_forward_length": FFN,
+                       "attention.head_count": HEADS, "attention.head_count_kv": HEADS, "attention.key_length": head_dim,
+                       "attention.value_length": head_dim, "rope.dimension_count": head_dim}.items():
         file.add("llama." + key, Gguf.U32, value)
     file.add("llama.attention.layer_norm_rms_epsilon", Gguf.F32, 1e-5)
     file.add("llama.rope.freq_base", Gguf.F32, 10000.0)
@@ -105,14 +122,116 @@ def gguf_model(kind, tokenizer, dim=DIM, ffn=FFN):
     file.add("tokenizer.ggml.eos_token_id", Gguf.U32, 1)
     file.add("tokenizer.ggml.add_bos_token", Gguf.BOOL, 1)
     file.add("tokenizer.chat_template", Gguf.STRING, "{% for m in messages %}<s>{{ m.role }}\n{{ m.content | trim }}{% endfor %}")
+    shapes = shapes_of(dim, FFN, HEADS, HEADS, head_dim, VOCAB)
     for name in ["token_embd", "output"]:
-        file.add_tensor(f"{name}.weight", [dim, VOCAB], kind)
-    for name, rows, columns in [("attn_q", dim, dim), ("attn_k", dim, dim), ("attn_v", dim, dim), ("attn_output", dim, dim),
-                                ("ffn_gate", ffn, dim), ("ffn_up", ffn, dim), ("ffn_down", dim, ffn)]:
-        file.add_tensor(f"blk.0.{name}.weight", [columns, rows], kind)
+        file.add_tensor(f"{name}.weight", shapes[name], kind)
+    for name in ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"]:
+        file.add_tensor(f"blk.0.{name}.weight", shapes[name], fitting(kind, shapes[name]))
     for name in ["blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"]:
         file.add_tensor(f"{name}.weight", [dim], "F32")
     return file.bytes()
+
+
+class GgufReader:
+    """Of a file that is sound."""
+
+    SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+
+    def __init__(self, file):
+        self.file = file
+
+    def number(self, form):
+        return struct.unpack(form, self.file.read(struct.calcsize(form)))[0]
+
+    def string(self):
+        return self.file.read(self.number("<Q"))
+
+    def scalar(self, kind):
+        """As bytes of the file."""
+        return Gguf.string(self.string()) if kind == Gguf.STRING else self.file.read(self.SIZES[kind])
+
+
+def cut_gguf(path, vocab=300):
+    """The metadata of a real model, with arrays of at most `vocab` values, and its tensors outside layers and of layer 0, of the same types
+    and small dims."""
+    out, kinds = Gguf(), {number: name for name, (number, _, _) in GGML.items()}
+    small, heads, dim, head_dim = {}, 3, 96, 32
+    with open(path, "rb") as file:
+        reader = GgufReader(file)
+        assert file.read(4) == b"GGUF" and reader.number("<I") == 3, path
+        tensors, pairs = reader.number("<Q"), reader.number("<Q")
+        for _ in range(pairs):
+            key, kind = reader.string(), reader.number("<I")
+            if kind == Gguf.ARRAY:
+                element, count = reader.number("<I"), reader.number("<Q")
+                values = [reader.scalar(element) for _ in range(count)][:vocab]
+                content = struct.pack("<IQ", element, len(values)) + b"".join(values)
+            else:
+                content = reader.scalar(kind)
+            if key == b"general.architecture" and content.endswith(b"gemma3"):
+                heads, dim, head_dim = 1, 256, 32  # blocks of 256
+            small = {b"embedding_length": dim, b"block_count": 1, b"feed_forward_length": FFN, b"attention.head_count": heads,
+                     b"attention.head_count_kv": 1, b"attention.key_length": head_dim, b"attention.value_length": head_dim,
+                     b"rope.dimension_count": head_dim, b"vocab_size": vocab}
+            name = key.partition(b".")[2]
+            if name in small:
+                content = struct.pack(Gguf.FORMS[kind], small[name])
+            if kind == Gguf.U32 and name.endswith(b"token_id") and struct.unpack("<I", content)[0] >= vocab:
+                content = struct.pack("<I", 0)
+            out.values.append(Gguf.string(key) + struct.pack("<I", kind) + content)
+        shapes = shapes_of(dim, FFN, heads, 1, head_dim, vocab)
+        for _ in range(tensors):
+            name = reader.string().decode()
+            file.seek(8 * reader.number("<I"), 1)
+            kind = kinds[reader.number("<I")]
+            file.seek(8, 1)
+            parts = name.split(".")
+            if len(parts) == 2 or parts[1] == "0":
+                dims = shapes[parts[-2]]
+                out.add_tensor(name, dims, fitting(kind, dims))
+    return out.bytes()
+
+
+def cut_tokenizer(path, vocab=600):
+    """A real one with its first tokens, the merges that make them, and the added tokens, renumbered."""
+    tokenizer = json.loads(path.read_text())
+    model = tokenizer["model"]
+    model["vocab"] = dict(sorted(model["vocab"].items(), key=lambda item: item[1])[:vocab])
+    pairs = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+    model["merges"] = [merge for merge, pair in zip(model["merges"], pairs) if {*pair, "".join(pair)} <= model["vocab"].keys()]
+    for token in tokenizer["added_tokens"]:
+        token["id"] = model["vocab"].setdefault(token["content"], len(model["vocab"]))
+    return json.dumps(tokenizer)
+
+
+LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+def sentencepiece_tokenizers():
+    """{name: tokenizer.json} of the parts that none of the above has."""
+    added = [{"id": i, "content": t, "single_word": i == 1, "lstrip": i == 1, "rstrip": i == 2, "normalized": i == 2, "special": i != 2} for i, t in enumerate(["<unk>", "<s>", "</s>"])]
+    vocabulary = {t: i for i, t in enumerate(["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)] + [chr(c) for c in range(ord("a"), ord("z") + 1)] + ["▁", "th", "the", "▁the"])}
+    model = {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None, "end_of_word_suffix": None, "fuse_unk": True,
+             "byte_fallback": True, "ignore_merges": True, "vocab": vocabulary, "merges": [["t", "h"], ["th", "e"], ["▁", "the"]]}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    special = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    template = {"type": "TemplateProcessing", "single": special, "pair": special, "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}
+    decoders = [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]
+    several = lambda kind, parts: {"type": "Sequence", kind: parts}
+    whole = {"version": "1.0", "added_tokens": added, "normalizer": several("normalizers", [{"type": "Prepend", "prepend": "▁"}, replace]), "pre_tokenizer": None,
+             "post_processor": template, "decoder": several("decoders", decoders), "model": model}
+    split = lambda pattern, behavior, invert=False: {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": invert}
+    cuts = [split({"String": " "}, "MergedWithPrevious"), split({"Regex": r"\d+"}, "MergedWithNext"), split({"String": "-"}, "Contiguous"),
+            split({"Regex": r"[.,]"}, "Removed"), split({"Regex": r"\w+"}, "Isolated", True)]
+    forms = [{"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True},
+             {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "}]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    parts = {"sentencepiece": {}, "gemma": {"normalizer": replace, "pre_tokenizer": cuts[0]}, "metaspace": {"normalizer": None, "pre_tokenizer": metaspace, "decoder": metaspace},
+             "llama3": {"normalizer": {"type": "NFC"}, "pre_tokenizer": several("pretokenizers", [split({"Regex": LLAMA3}, "Isolated"), byte_level]),
+                        "post_processor": {"type": "Sequence", "processors": [byte_level, template]}, "decoder": byte_level},
+             "all-splits": {"normalizer": several("normalizers", forms), "pre_tokenizer": several("pretokenizers", [*cuts, {"type": "WhitespaceSplit"}, {"type": "Whitespace"}, {"type": "Digits", "individual_digits": True}])}}
+    return {name: json.dumps({**whole, **part}) for name, part in parts.items()}
 
 
 def hugging_face_model(folder):
@@ -144,6 +263,7 @@ def main():
     weft, out = sys.argv[1], pathlib.Path(sys.argv[2])
 
     def write(target, name, content):
+        assert len(content) <= MAX_BYTES, f"{target}/{name} has {len(content)} bytes; the fuzzer would cut it"
         (out / target).mkdir(parents=True, exist_ok=True)
         (out / target / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
@@ -155,11 +275,16 @@ def main():
         write("safetensors", family, data[: 8 + struct.unpack("<Q", data[:8])[0]])
 
     for kind, (_, block, _) in GGML.items():
-        dim = DIM if block <= 32 else 256
-        write("gguf", kind, gguf_model(kind, "gpt2" if block == 1 else "llama", dim, max(FFN, dim)))
+        write("gguf", kind, gguf_model(kind, "gpt2" if block == 1 else "llama"))
+    for path in map(pathlib.Path, sys.argv[3:]):
+        write("gguf", path.stem, cut_gguf(path))
 
-    for path in [*(ORACLE / "tiny").glob("*/tokenizer.json"), *(ORACLE / "vectors").glob("tokenizer-*.json")]:
+    for path in (ORACLE / "tiny").glob("*/tokenizer.json"):
         write("tokenizer_json", f"{path.parent.name}-{path.name}", path.read_bytes())
+    for path in (ORACLE / "vectors").glob("*.tokenizer.json"):
+        write("tokenizer_json", path.name, cut_tokenizer(path))
+    for name, content in sentencepiece_tokenizers().items():
+        write("tokenizer_json", name, content)
 
     for f, family in enumerate(FAMILIES):
         for n, name in enumerate(FILES):
