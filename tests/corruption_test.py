@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "fuzz"))
-from make_seeds import gguf_model, hugging_face_model  # noqa: E402
+from make_seeds import gguf_model, hugging_face_model, safetensors  # noqa: E402
 
 WEFT = ""
 ADDRESS_SPACE = 4 << 30  # LLVM and the libraries take some hundred megabytes of it
@@ -110,6 +110,97 @@ class Corruption(unittest.TestCase):
             (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {name: shard}}))
             self.refused("safetensors", "info", copy, "index.json", name)
 
+    def test_shards(self):
+        """The weights in two files: damage to either names it."""
+        copy = self.folder / "sharded"
+        shutil.copytree(self.model, copy)
+        data = (copy / "model.safetensors").read_bytes()
+        (copy / "model.safetensors").unlink()
+        length = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:8 + length])
+        names = list(header)
+        shards = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
+        places = {name: shard for shard, its in shards.items() for name in its}
+        index = copy / "model.safetensors.index.json"
+
+        def write(shard, its):
+            tensors = {}
+            for name in its:
+                begin, end = header[name]["data_offsets"]
+                tensors[name] = ("F32", header[name]["shape"], data[8 + length + begin:8 + length + end])
+            (copy / shard).write_bytes(safetensors(tensors))
+
+        def write_all():
+            index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+            for shard, its in shards.items():
+                write(shard, its)
+
+        write_all()
+        subprocess.run([WEFT, "info", copy], check=True, stdout=subprocess.DEVNULL)
+        for shard, its in shards.items():
+            good = (copy / shard).read_bytes()
+            header_length = struct.unpack("<Q", good[:8])[0]
+            for size in [0, 7, 8, 8 + header_length - 1, 8 + header_length, len(good) - 1]:
+                (copy / shard).write_bytes(good[:size])
+                self.refused("shards", "info", copy, shard)
+            (copy / shard).write_bytes(good + b"x")
+            self.refused("shards", "info", copy, shard)
+            for value in [0, header_length - 1, header_length + 1, 2**63, MAX64]:
+                (copy / shard).write_bytes(struct.pack("<Q", value) + good[8:])
+                self.refused("shards", "info", copy, shard, "byte")
+            write(shard, its[1:])  # one that the index has there
+            self.refused("shards", "info", copy, shard, its[0])
+            write(shard, [*its, next(name for name in names if name not in its)])  # one that lies in the other as well
+            self.refused("shards", "info", copy, shard)
+            (copy / shard).unlink()
+            self.refused("shards", "info", copy, shard)
+            (copy / shard).mkdir()
+            self.refused("shards", "info", copy, shard)
+            (copy / shard).rmdir()
+            write(shard, its)
+        # What an index says of places is not needed, as in Hugging Face's loaders, but the files that it leaves out are not there.
+        for only in shards:
+            index.write_text(json.dumps({"metadata": {}, "weight_map": {name: only for name in names}}))
+            self.refused("shards", "info", copy, "tensor")
+
+    def test_cache(self):
+        """Damage to what is kept between runs costs time, never the run or its tokens."""
+        model, cache = self.folder / "cached", self.folder / "cache"
+        shutil.copytree(self.model, model)
+        environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+        environment.pop("WEFT_CACHE_SIZE", None)
+
+        def weft(*arguments):
+            result = subprocess.run([WEFT, *arguments], capture_output=True, text=True, errors="replace", timeout=120, env=environment, stdin=subprocess.DEVNULL)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return result.stdout
+
+        def ids():
+            return json.loads(weft("run", model, "-p", "the", "-n", "4", "--temp", "0", "--ignore-eos", "--json"))["ids"]
+
+        truth = ids()
+        (cache / "weft" / "digests").write_text("0000000000000000 \n")
+        files = [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
+        self.assertEqual({path.suffix for path in files}, {"", ".json", ".so", ".weft"})
+        damages = {"empty": lambda good: b"", "half": lambda good: good[:len(good) // 2], "last": lambda good: good[:-1], "more": lambda good: good + b"x",
+                   "zeros": lambda good: bytes(len(good)), "turned": lambda good: good[:len(good) // 2] + bytes([good[len(good) // 2] ^ 1]) + good[len(good) // 2 + 1:],
+                   "deep": lambda good: b"[" * 100_000}
+        for path in files:
+            for name, damage in damages.items():
+                with self.subTest(path=path.name, damage=name):
+                    path.write_bytes(damage(path.read_bytes()))
+                    weft("cache", "list")
+                    self.assertEqual(ids(), truth)
+                    cases["cache"] = cases.get("cache", 0) + 1
+                if not path.exists():
+                    path.write_bytes(b"x")
+        for name in ["..weft", "0123456789abcdef.weft", "x\n.json", "0123456789abcdef.json"]:
+            (cache / "weft" / "plans" / name).write_bytes(b"\0")
+        self.assertEqual(ids(), truth)
+        weft("cache", "list")
+        weft("cache", "clear")
+        self.assertEqual(ids(), truth)
+
     def test_json(self):
         copy = self.folder / "json"
         shutil.copytree(self.model, copy)
@@ -152,5 +243,5 @@ if __name__ == "__main__":
     WEFT = str(pathlib.Path(sys.argv.pop(1)).absolute())
     result = unittest.main(exit=False).result
     for kind, count in sorted(cases.items()):
-        print(f"corruption by command: {kind}: {count} cases, all refused with exit 1")
+        print(f"corruption by command: {kind}: {count} cases, all " + ("passed over" if kind == "cache" else "refused with exit 1"))
     sys.exit(not result.wasSuccessful())
