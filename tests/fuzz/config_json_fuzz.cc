@@ -1,6 +1,7 @@
 // The JSON files of a Hugging Face model folder. The first byte chooses which: config.json,
 // generation_config.json, tokenizer_config.json or model.safetensors.index.json, and beside which
-// family's weights.
+// family's weights. Beside the index these are called model-1.safetensors: it is not looked at
+// where there is a model.safetensors.
 #include <filesystem>
 #include <vector>
 
@@ -13,8 +14,9 @@ namespace {
 
 constexpr const char* kFamilies[] = {"gemma2",      "gemma3", "gpt2",  "llama-gqa", "llama3-rope",
                                      "mistral-swa", "phi3",   "qwen2", "qwen3"};
+constexpr const char kIndex[] = "model.safetensors.index.json";
 constexpr const char* kFiles[] = {"config.json", "generation_config.json", "tokenizer_config.json",
-                                  "model.safetensors.index.json"};
+                                  kIndex};
 
 // A folder whose file is the fuzzer's, and whose others are links to the family's own.
 std::string FolderOf(const std::string& family, const std::string& file) {
@@ -23,9 +25,10 @@ std::string FolderOf(const std::string& family, const std::string& file) {
   const std::filesystem::path source =
       std::filesystem::absolute(weft::fuzz::OraclePath("tiny/" + family));
   for (const auto& entry : std::filesystem::directory_iterator(source)) {
-    const std::string name = entry.path().filename().string();
-    if (name != file && name != "golden.safetensors")
-      std::filesystem::create_symlink(entry.path(), folder + "/" + name);
+    std::string name = entry.path().filename().string();
+    if (name == file || name == "golden.safetensors") continue;
+    if (file == kIndex && name == "model.safetensors") name = "model-1.safetensors";
+    std::filesystem::create_symlink(entry.path(), absl::StrCat(folder, "/", name));
   }
   return folder;
 }

@@ -3,6 +3,7 @@
 #include "ir/text.h"
 #include "runtime/abi/check.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/mutate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view text = weft::fuzz::Text(data, size);
@@ -15,4 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   WEFT_CHECK(weft::ir::Print(*again) == printed);
   (void)weft::ir::PrintJson(*module);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned int seed) {
+  return weft::fuzz::MutateInPlace(data, size, max_size, seed, weft::fuzz::MutateIr);
 }

@@ -293,7 +293,7 @@ def main():
             if name == FILES[3]:
                 data = (ORACLE / "tiny" / family / "model.safetensors").read_bytes()
                 names = [k for k in json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]]) if k != "__metadata__"]
-                content = json.dumps({"metadata": {}, "weight_map": {k: "model.safetensors" for k in names}}).encode()
+                content = json.dumps({"metadata": {}, "weight_map": {k: "model-1.safetensors" for k in names}}).encode()
             write("config_json", f"{family}-{name}", bytes([f + n * len(FAMILIES)]) + content)
 
     chat = json.loads((ORACLE / "vectors" / "chat-templates.json").read_text())

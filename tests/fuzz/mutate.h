@@ -32,13 +32,17 @@ uint64_t MutateInteger(uint64_t value, Random& random);
 std::string MutateJson(absl::string_view text, size_t room, Random& random);
 
 // A .gguf file that differs in a few keys, values or tensors, with the lengths that they take (but
-// now and then a wrong count); grows by at most about `room`. Empty where `file` cannot be taken
-// apart.
+// now and then a wrong count); half of the time tensors lie where their types and dims need them.
+// Grows by at most about `room`. Empty where `file` cannot be taken apart.
 std::string MutateGguf(absl::string_view file, size_t room, Random& random);
 
 // A .safetensors file whose header is mutated as JSON, with the length that it takes; half of the
 // time the ranges and data are those that the types and shapes need.
 std::string MutateSafetensors(absl::string_view file, size_t room, Random& random);
+
+// The text of a module that differs in a few lines, or in words and numbers of them; grows by at
+// most about `room`. Empty where there is nothing in `text` to take hold of.
+std::string MutateIr(absl::string_view text, size_t room, Random& random);
 
 // For a target's LLVMFuzzerCustomMutator: `mutate` of the bytes, in place; libFuzzer's own where it
 // gives nothing, or too much, and once in eight.

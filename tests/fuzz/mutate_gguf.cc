@@ -12,6 +12,16 @@ namespace {
 constexpr uint32_t kString = 8, kArray = 9, kTypes = 13;
 constexpr uint64_t kScalarBytes[kTypes] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
 constexpr uint64_t kAlignment = 32;
+// Of ggml's types: values of a block, and its bytes; zeros where there is no such type.
+struct Block {
+  uint64_t values, bytes;
+};
+constexpr Block kBlocks[] = {
+    {1, 4},    {1, 2},    {32, 18},  {32, 20},   {},         {},         {32, 22},   {32, 24},
+    {32, 34},  {},        {256, 84}, {256, 110}, {256, 144}, {256, 176}, {256, 210}, {256, 292},
+    {256, 66}, {256, 74}, {256, 98}, {256, 50},  {32, 18},   {256, 110}, {256, 82},  {256, 136},
+    {1, 1},    {1, 2},    {1, 4},    {1, 8},     {1, 8},     {256, 56},  {1, 2},     {},
+    {},        {},        {256, 54}, {256, 66},  {},         {},         {},         {32, 17}};
 
 struct Value {
   uint32_t type = 0;
@@ -34,6 +44,8 @@ struct File {
   std::vector<Tensor> tensors;
   std::string data;
 };
+
+uint64_t Aligned(uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 class Reader {
  public:
@@ -90,7 +102,7 @@ class Reader {
       tensor.offset = Number<uint64_t>();
       file.tensors.push_back(std::move(tensor));
     }
-    const uint64_t start = (at_ + kAlignment - 1) / kAlignment * kAlignment;
+    const uint64_t start = Aligned(at_);
     if (failed_) return std::nullopt;
     file.data = std::string(bytes_.substr(std::min<uint64_t>(start, bytes_.size())));
     return file;
@@ -115,6 +127,36 @@ void Append(T value, std::string& out) {
 void AppendString(const std::string& text, std::string& out) {
   Append(uint64_t{text.size()}, out);
   out += text;
+}
+
+// 0 where it is not known or more than anyone wants.
+uint64_t BytesOf(const Tensor& tensor) {
+  constexpr uint64_t kMost = uint64_t{1} << 30;
+  const Block block = tensor.type < std::size(kBlocks) ? kBlocks[tensor.type] : Block{};
+  if (block.values == 0) return 0;
+  uint64_t values = 1;
+  for (const uint64_t dim : tensor.dims) {
+    if (dim != 0 && values > kMost / dim) return 0;
+    values *= dim;
+  }
+  return values / block.values * block.bytes;
+}
+
+// Gives every tensor the place that it needs, one behind the other, where that is no more than
+// `room` beyond what there is. What was at its old place moves with it.
+void LayOut(File& file, size_t room) {
+  uint64_t end = 0;
+  for (const Tensor& tensor : file.tensors) end += Aligned(BytesOf(tensor));
+  if (end > file.data.size() + room) return;
+  std::string data;
+  for (Tensor& tensor : file.tensors) {
+    const uint64_t bytes = BytesOf(tensor);
+    std::string own = file.data.substr(std::min<uint64_t>(tensor.offset, file.data.size()), bytes);
+    own.resize(Aligned(bytes));
+    tensor.offset = data.size();
+    data += own;
+  }
+  file.data = std::move(data);
 }
 
 // Now and then another count than the true one.
@@ -153,7 +195,7 @@ std::string Write(const File& file, Random& random) {
     Append(tensor.type, out);
     Append(tensor.offset, out);
   }
-  out.resize((out.size() + kAlignment - 1) / kAlignment * kAlignment);
+  out.resize(Aligned(out.size()));
   return out + file.data;
 }
 
@@ -258,6 +300,7 @@ std::string MutateGguf(absl::string_view bytes, size_t room, Random& random) {
   std::optional<File> file = Reader(bytes).Read();
   if (!file.has_value()) return "";
   for (size_t changes = 1 + Below(3, random); changes > 0; --changes) Change(*file, room, random);
+  if (random() % 2 == 0) LayOut(*file, room);
   return Write(*file, random);
 }
 

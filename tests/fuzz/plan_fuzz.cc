@@ -1,13 +1,15 @@
 // A .weft plan: all that is read of it before its machine code runs, which is trusted as a program
 // is. Checksums stop chance, not the fuzzer: its mutator mends them, so that what is behind them is
-// tried as well.
+// tried as well. Side files that the plan names, where few and small, are there, as it wants them.
 #include <string>
 #include <vector>
 
 #include "ir/text.h"
+#include "runtime/abi/check.h"
 #include "runtime/plan/checksum.h"
 #include "runtime/plan/plan.h"
 #include "runtime/plan/plan_format.h"
+#include "runtime/plan/side_files.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
 #include "tests/fuzz/mutate.h"
@@ -35,9 +37,39 @@ std::string Assemble(std::vector<PlanEntry> entries, const std::vector<std::stri
   return file;
 }
 
+// docs/plan-format.md has their header.
+void WriteSideFiles(absl::string_view file) {
+  constexpr uint64_t kMostFiles = 4, kMostBytes = 1 << 20;
+  const absl::Span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  const auto entries = weft::DecodePlanHeader(bytes, "x");
+  if (!entries.ok()) return;
+  for (const PlanEntry& entry : *entries) {
+    if (entry.kind != weft::PlanSection::kSideFiles) continue;
+    const auto files = weft::SideFilesFromJson(file.substr(entry.offset, entry.size), "x");
+    if (!files.ok() || files->size() > kMostFiles) return;
+    for (size_t i = 0; i < files->size(); ++i) {
+      const weft::SideFile& side = (*files)[i];
+      if (side.bytes > kMostBytes) return;
+      WEFT_CHECK(side.name.find('/') == std::string::npos && side.name != "..");
+      std::string content(weft::kSideFileMagic);
+      const auto append = [&](uint64_t value, size_t count) {
+        for (size_t b = 0; b < count; ++b) content += static_cast<char>(value >> (8 * b));
+      };
+      append(i + 1, 4);
+      append(files->size(), 4);
+      append(side.bytes, 8);
+      append(side.checksum, 8);
+      content.resize(weft::kSideFileHeaderBytes + side.bytes);
+      // What was there may have been left by another input; a name may be one of a folder.
+      (void)weft::fuzz::WriteScratch(side.name, content);
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  WriteSideFiles(weft::fuzz::Text(data, size));
   const std::string path = weft::fuzz::WriteScratch("plan.weft", weft::fuzz::Text(data, size));
   const auto plan = weft::Plan::Open(path);
   if (!plan.ok()) return 0;
