@@ -16,8 +16,6 @@
 namespace weft {
 namespace {
 
-constexpr int kMaxSequenceDepth = 8;
-
 std::optional<UnicodeForm> ParseForm(std::string_view type) {
   if (type == "NFC") return UnicodeForm::kNfc;
   if (type == "NFD") return UnicodeForm::kNfd;
@@ -130,20 +128,25 @@ absl::StatusOr<Replacer> Replacer::Create(const nlohmann::json& config, const st
   return result;
 }
 
-absl::StatusOr<std::string> Replacer::Apply(std::string_view text) const {
+absl::StatusOr<std::string> Replacer::Apply(std::string_view text, TextBudget& budget) const {
   std::string out;
   out.reserve(text.size());
   size_t end = 0;
   if (!regex_.empty()) {
     std::vector<TextRange> matches;
-    if (absl::Status status = regex_.front().FindAll(text, &matches); !status.ok()) return status;
+    absl::Status status = regex_.front().FindAll(text, budget, &matches);
     for (const TextRange& match : matches) {
+      if (status.ok()) status = budget.CheckBytes(out.size() + content_.size());
+      if (!status.ok()) return status;
       out.append(text.substr(end, match.begin - end)).append(content_);
       end = match.end;
     }
+    if (!status.ok()) return status;
   } else {
     for (size_t at = text.find(pattern_); at != std::string_view::npos;
          at = text.find(pattern_, end)) {
+      absl::Status status = budget.CheckBytes(out.size() + content_.size());
+      if (!status.ok()) return status;
       out.append(text.substr(end, at - end)).append(content_);
       end = at + pattern_.size();
     }
@@ -198,19 +201,20 @@ absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::strin
                              "' (known: Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, "
                              "Lowercase, Strip)"));
   }
+  if (steps_.size() >= kMaxSequenceSteps) fields.Fail("too many steps");
   if (!fields.status().ok()) return fields.status();
   steps_.push_back(std::move(step));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Normalizer::Apply(std::string text) const {
+absl::StatusOr<std::string> Normalizer::Apply(std::string text, TextBudget& budget) const {
   for (const Step& step : steps_) {
     switch (step.kind) {
       case Kind::kUnicode:
         text = NormalizeUnicode(text, step.form);
         break;
       case Kind::kReplace: {
-        absl::StatusOr<std::string> replaced = step.replacer.front().Apply(text);
+        absl::StatusOr<std::string> replaced = step.replacer.front().Apply(text, budget);
         if (!replaced.ok()) return replaced.status();
         text = *std::move(replaced);
         break;
@@ -225,6 +229,7 @@ absl::StatusOr<std::string> Normalizer::Apply(std::string text) const {
         text = std::string(Strip(text, step.strip_left, step.strip_right));
         break;
     }
+    if (absl::Status status = budget.CheckBytes(text.size()); !status.ok()) return status;
   }
   return text;
 }

@@ -20,7 +20,8 @@ class Replacer {
   // `config` has "pattern": {"String": …} or {"Regex": …} and "content".
   static absl::StatusOr<Replacer> Create(const nlohmann::json& config, const std::string& where);
 
-  absl::StatusOr<std::string> Apply(std::string_view text) const;
+  // ResourceExhausted where the budget is.
+  absl::StatusOr<std::string> Apply(std::string_view text, TextBudget& budget) const;
 
  private:
   std::string pattern_;
@@ -37,11 +38,13 @@ std::string NormalizeUnicode(std::string_view text, UnicodeForm form);
 class Normalizer {
  public:
   // `config` is the value of the field; null changes nothing. Known types: Sequence, NFC, NFD,
-  // NFKC, NFKD, Replace, Prepend, Lowercase, Strip. `where` begins each message.
+  // NFKC, NFKD, Replace, Prepend, Lowercase, Strip; at most kMaxSequenceSteps. `where` begins each
+  // message.
   static absl::StatusOr<Normalizer> Create(const nlohmann::json& config, const std::string& where);
 
-  // `text` must be valid UTF-8; so is the result.
-  absl::StatusOr<std::string> Apply(std::string text) const;
+  // `text` must be valid UTF-8; so is the result. ResourceExhausted where the budget is, of whose
+  // bytes none is spent.
+  absl::StatusOr<std::string> Apply(std::string text, TextBudget& budget) const;
 
  private:
   enum class Kind { kUnicode, kReplace, kPrepend, kLowercase, kStrip };

@@ -16,7 +16,8 @@ std::string Apply(const char* config, const std::string& text) {
   const absl::StatusOr<Normalizer> normalizer =
       Normalizer::Create(json::parse(config), "t.json: normalizer");
   if (!normalizer.ok()) return std::string(normalizer.status().message());
-  const absl::StatusOr<std::string> result = normalizer->Apply(text);
+  TextBudget budget(text.size());
+  const absl::StatusOr<std::string> result = normalizer->Apply(text, budget);
   return result.ok() ? *result : std::string(result.status().message());
 }
 

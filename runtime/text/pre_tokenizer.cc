@@ -14,8 +14,6 @@
 namespace weft {
 namespace {
 
-constexpr int kMaxSequenceDepth = 8;
-
 // Cuts `text` into maximal runs of one class, or into single characters where `class_of` is
 // negative. Classes above 0 are matches.
 template <typename ClassOf, typename AddPart>
@@ -159,12 +157,13 @@ absl::Status PreTokenizer::AddSteps(const nlohmann::json& config, const std::str
                              "' (known: Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, "
                              "WhitespaceSplit)"));
   }
+  if (steps_.size() >= kMaxSequenceSteps) fields.Fail("too many steps");
   if (!fields.status().ok()) return fields.status();
   steps_.push_back(std::move(step));
   return absl::OkStatus();
 }
 
-absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text,
+absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, TextBudget& budget,
                                      std::vector<Part>* parts) {
   const auto add = [&](TextRange range, bool is_match) { parts->push_back({range, is_match}); };
   const auto add_matches = [&](const std::vector<TextRange>& matches) {
@@ -180,7 +179,7 @@ absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text,
   switch (step.kind) {
     case Kind::kByteLevel:
     case Kind::kSplitRegex: {
-      absl::Status status = step.regex.front().FindAll(text, &matches);
+      absl::Status status = step.regex.front().FindAll(text, budget, &matches);
       if (!status.ok()) return status;
       add_matches(matches);
       break;
@@ -271,7 +270,8 @@ std::vector<TextRange> PreTokenizer::Combine(const std::vector<Part>& parts, Beh
   return out;
 }
 
-absl::Status PreTokenizer::Apply(const Step& step, Word word, std::vector<Word>* out) {
+absl::Status PreTokenizer::Apply(const Step& step, Word word, TextBudget& budget,
+                                 std::vector<Word>* out) {
   Behavior behavior = step.behavior;
   bool split = true;
   if (step.kind == Kind::kByteLevel) {
@@ -298,7 +298,7 @@ absl::Status PreTokenizer::Apply(const Step& step, Word word, std::vector<Word>*
     return absl::OkStatus();
   }
   std::vector<Part> parts;
-  if (absl::Status status = FindParts(step, word.text, &parts); !status.ok()) return status;
+  if (absl::Status status = FindParts(step, word.text, budget, &parts); !status.ok()) return status;
   for (const TextRange& range : Combine(parts, behavior)) {
     if (range.begin == range.end) continue;
     emit(word.text.substr(range.begin, range.end - range.begin), word.at_start && range.begin == 0);
@@ -306,15 +306,20 @@ absl::Status PreTokenizer::Apply(const Step& step, Word word, std::vector<Word>*
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> PreTokenizer::Split(std::string text,
-                                                             bool at_start) const {
+absl::StatusOr<std::vector<std::string>> PreTokenizer::Split(std::string text, bool at_start,
+                                                             TextBudget& budget) const {
   std::vector<Word> words;
   if (!text.empty()) words.push_back({std::move(text), at_start});
   for (const Step& step : steps_) {
     std::vector<Word> next;
     next.reserve(words.size());
+    size_t bytes = 0;
+    size_t counted = 0;
     for (Word& word : words) {
-      if (absl::Status status = Apply(step, std::move(word), &next); !status.ok()) return status;
+      absl::Status status = Apply(step, std::move(word), budget, &next);
+      for (; counted < next.size(); ++counted) bytes += next[counted].text.size();
+      if (status.ok()) status = budget.CheckBytes(bytes);
+      if (!status.ok()) return status;
     }
     words = std::move(next);
   }

@@ -30,14 +30,16 @@ std::string_view Gpt2Pattern();
 class PreTokenizer {
  public:
   // `config` is the value of the field; null gives the whole text as one word. Known types:
-  // Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit. `where` begins each
-  // message.
+  // Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit; at most
+  // kMaxSequenceSteps. `where` begins each message.
   static absl::StatusOr<PreTokenizer> Create(const nlohmann::json& config,
                                              const std::string& where);
 
   // The words of `text` (valid UTF-8), none of them empty. `at_start` tells that the text begins
-  // what the user gave, which Metaspace's prepend_scheme "first" asks for.
-  absl::StatusOr<std::vector<std::string>> Split(std::string text, bool at_start) const;
+  // what the user gave, which Metaspace's prepend_scheme "first" asks for. ResourceExhausted where
+  // the budget is, of whose bytes none is spent.
+  absl::StatusOr<std::vector<std::string>> Split(std::string text, bool at_start,
+                                                 TextBudget& budget) const;
 
  private:
   enum class Kind {
@@ -70,8 +72,10 @@ class PreTokenizer {
 
   absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth);
   static absl::StatusOr<Step> CreateSplit(const nlohmann::json& config, const std::string& where);
-  static absl::Status Apply(const Step& step, Word word, std::vector<Word>* out);
-  static absl::Status FindParts(const Step& step, std::string_view text, std::vector<Part>* parts);
+  static absl::Status Apply(const Step& step, Word word, TextBudget& budget,
+                            std::vector<Word>* out);
+  static absl::Status FindParts(const Step& step, std::string_view text, TextBudget& budget,
+                                std::vector<Part>* parts);
   static std::vector<TextRange> Combine(const std::vector<Part>& parts, Behavior behavior);
 
   std::vector<Step> steps_;

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/text/utf8.h"
@@ -27,13 +26,6 @@ constexpr uint32_t kHeapLimitKib = 128 * 1024;
 // its end.
 constexpr size_t kFirstWindow = 256;
 constexpr size_t kMostBytesSeen = size_t{1} << 30;  // between two looks at the clock
-constexpr size_t kMatchesPerLook = 64;
-
-double ThreadSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 bool IsContinuation(char byte) { return (static_cast<uint8_t>(byte) & 0xC0U) == 0x80; }
 
@@ -53,6 +45,7 @@ std::string_view FindForeignSyntax(std::string_view pattern) {
       if (i + 1 < pattern.size() && (pattern[i + 1] == 'h' || pattern[i + 1] == 'H')) {
         return "\\h is a hexadecimal digit in one engine and a blank in the other";
       }
+      if (i + 1 < pattern.size() && pattern[i + 1] == 'G') return "\\G, where the search begins";
       ++i;
       // \p{L}, \x{9}: these braces are no repetition.
       if (i + 1 < pattern.size() && pattern[i + 1] == '{') {
@@ -72,6 +65,8 @@ std::string_view FindForeignSyntax(std::string_view pattern) {
       in_class = true;
       class_begin = i + 1;
       if (pattern.substr(class_begin).starts_with("^")) ++class_begin;
+    } else if (c == '(' && pattern.substr(i).starts_with("(*")) {
+      return "a verb (*…)";
     } else if (c == '}' && pattern.substr(i).starts_with("}+")) {
       return "{n,m}+ is possessive in one engine and a repetition of the repetition in the other";
     }
@@ -125,8 +120,8 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
   return Regex(std::make_shared<const Program>(code));
 }
 
-absl::Status Regex::FindAll(std::string_view text, std::vector<TextRange>* matches,
-                            const MatchBudget& budget) const {
+absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
+                            std::vector<TextRange>* matches) const {
   const std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(
       pcre2_match_context_create(nullptr), &pcre2_match_context_free);
   pcre2_match_data* data = ThreadMatchData();
@@ -137,14 +132,11 @@ absl::Status Regex::FindAll(std::string_view text, std::vector<TextRange>* match
   pcre2_set_match_limit(context.get(), static_cast<uint32_t>(std::min<size_t>(steps, UINT32_MAX)));
   pcre2_set_heap_limit(context.get(), kHeapLimitKib);
 
-  const double deadline =
-      ThreadSeconds() + budget.seconds + budget.seconds_per_byte * static_cast<double>(text.size());
   const size_t most_starts = std::max(kFirstWindow, kMostBytesSeen / (text.size() + 1));
   size_t window = kFirstWindow;
-  size_t looks = 0;
   bool after_match = false;
   for (size_t position = 0; position <= text.size();) {
-    if ((window > kFirstWindow || ++looks % kMatchesPerLook == 0) && ThreadSeconds() > deadline) {
+    if (budget.TimeIsUp(/*now=*/window > kFirstWindow)) {
       return absl::ResourceExhaustedError(
           absl::StrCat("a regular expression of the tokenizer took too long up to byte ", position,
                        " of a text of ", text.size(), " bytes"));

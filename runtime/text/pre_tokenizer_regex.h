@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/text/text_budget.h"
 
 namespace weft {
 
@@ -19,26 +20,20 @@ struct TextRange {
   size_t end;  // one past the last byte
 };
 
-// Of the thread's time, what all matches of a text may take: a hundred times what a known tokenizer
-// does on a slow machine.
-struct MatchBudget {
-  double seconds = 5;
-  double seconds_per_byte = 20e-6;
-};
-
 // Immutable; one Regex may be used by many threads at once. Copies share the compiled pattern.
 class Regex {
  public:
   // InvalidArgument for a pattern that is malformed, too large, or outside what both engines read
-  // alike: character class intersections (&&), nested classes, \h, \H and {n,m}+.
+  // alike: character class intersections (&&), nested classes, \h, \H and {n,m}+; or that depends
+  // on where a search begins: \G, (*COMMIT) and its like.
   static absl::StatusOr<Regex> Compile(std::string_view pattern);
 
   // All matches from left to right, not overlapping; an empty match right after another match does
   // not count. `text` must be valid UTF-8. ResourceExhausted if the pattern needs more backtracking
-  // than a small multiple of the text's length from one position, or takes longer than the
-  // budget for all, which no pattern of a known tokenizer does.
-  absl::Status FindAll(std::string_view text, std::vector<TextRange>* matches,
-                       const MatchBudget& budget = {}) const;
+  // than a small multiple of the text's length from one position, or once the budget's time is
+  // over, which no pattern of a known tokenizer does.
+  absl::Status FindAll(std::string_view text, TextBudget& budget,
+                       std::vector<TextRange>* matches) const;
 
  private:
   struct Program;

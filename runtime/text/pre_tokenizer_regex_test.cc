@@ -18,7 +18,8 @@ std::vector<std::string> Matches(const std::string& pattern, const std::string& 
   const absl::StatusOr<Regex> regex = Regex::Compile(pattern);
   if (!regex.ok()) return {"does not compile: " + std::string(regex.status().message())};
   std::vector<TextRange> ranges;
-  const absl::Status status = regex->FindAll(text, &ranges);
+  TextBudget budget(text.size());
+  const absl::Status status = regex->FindAll(text, budget, &ranges);
   if (!status.ok()) return {"gave up: " + std::string(status.message())};
   std::vector<std::string> out;
   out.reserve(ranges.size());
@@ -49,7 +50,7 @@ TEST(Regex, LinesAreRubys) {
 
 TEST(Regex, RefusesWhatTheTwoEnginesReadDifferently) {
   for (const char* pattern : {R"([a&&[b]])", R"([\p{L}&&[^\p{Han}]]+)", R"([a[bc]])", R"(\h+)",
-                              R"([\H])", R"(\p{N}{1,3}+)", "[[:alpha]"}) {
+                              R"([\H])", R"(\p{N}{1,3}+)", "[[:alpha]", R"(\Ga)", "a(*COMMIT)b"}) {
     const absl::StatusOr<Regex> regex = Regex::Compile(pattern);
     EXPECT_EQ(regex.status().code(), absl::StatusCode::kInvalidArgument) << pattern;
     EXPECT_THAT(std::string(regex.status().message()), HasSubstr(pattern));
@@ -90,8 +91,8 @@ TEST(Regex, PatternsThatSeeAllFromEverywhereGiveUp) {
     const absl::StatusOr<Regex> regex = Regex::Compile(pattern);
     ASSERT_TRUE(regex.ok());
     std::vector<TextRange> ranges;
-    const absl::Status status =
-        regex->FindAll(std::string(150'000, 'a'), &ranges, {.seconds = 0.1, .seconds_per_byte = 0});
+    TextBudget budget(0, /*seconds=*/0.1);
+    const absl::Status status = regex->FindAll(std::string(150'000, 'a'), budget, &ranges);
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << pattern;
     EXPECT_THAT(std::string(status.message()), HasSubstr("took too long up to byte "));
   }
@@ -101,7 +102,8 @@ TEST(Regex, ExponentialPatternsGiveUp) {
   const absl::StatusOr<Regex> regex = Regex::Compile("(a+)+[bc]");
   ASSERT_TRUE(regex.ok());
   std::vector<TextRange> ranges;
-  const absl::Status status = regex->FindAll(std::string(64, 'a'), &ranges);
+  TextBudget budget(64);
+  const absl::Status status = regex->FindAll(std::string(64, 'a'), budget, &ranges);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("gave up at byte 0 of a text of 64 bytes"));
 }
@@ -124,7 +126,8 @@ TEST(Regex, ThreadsShareOnePattern) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 100; ++i) {
         std::vector<TextRange> ranges;
-        if (regex->FindAll("one two three", &ranges).ok()) counts[t] += ranges.size();
+        TextBudget budget(13);
+        if (regex->FindAll("one two three", budget, &ranges).ok()) counts[t] += ranges.size();
       }
     });
   }

@@ -22,7 +22,8 @@ Words Split(const std::string& config, const std::string& text, bool at_start = 
   const absl::StatusOr<PreTokenizer> pre_tokenizer =
       PreTokenizer::Create(json::parse(config), "t.json: pre_tokenizer");
   if (!pre_tokenizer.ok()) return {std::string(pre_tokenizer.status().message())};
-  const absl::StatusOr<Words> words = pre_tokenizer->Split(text, at_start);
+  TextBudget budget(text.size());
+  const absl::StatusOr<Words> words = pre_tokenizer->Split(text, at_start, budget);
   return words.ok() ? *words : Words{std::string(words.status().message())};
 }
 

@@ -7,6 +7,7 @@
 #include "runtime/text/make_tokenizer_image.h"
 #include "runtime/text/normalizer.h"
 #include "runtime/text/pre_tokenizer.h"
+#include "runtime/text/text_budget.h"
 #include "runtime/text/tokenizer_added.h"
 #include "runtime/text/tokenizer_decoder.h"
 #include "runtime/text/tokenizer_image.h"
@@ -97,6 +98,7 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
     repaired = RepairUtf8(text);
     text = repaired;
   }
+  TextBudget budget(text.size());
   std::vector<int32_t> ids;
   if (options.add_special) ids = tables_->image.settings().prefix;
   for (const AddedVocabulary::Segment& segment :
@@ -106,7 +108,7 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
       continue;
     }
     const bool at_start = segment.text.data() == text.data();
-    absl::Status status = EncodePlain(segment.text, at_start, options.parse_special, &ids);
+    absl::Status status = EncodePlain(segment.text, at_start, options.parse_special, budget, &ids);
     if (!status.ok()) return status;
   }
   if (options.add_special) {
@@ -117,9 +119,11 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
 }
 
 absl::Status Tokenizer::EncodePlain(std::string_view text, bool at_start, bool parse_special,
-                                    std::vector<int32_t>* ids) const {
-  const absl::StatusOr<std::string> normalized = tables_->normalizer.Apply(std::string(text));
+                                    TextBudget& budget, std::vector<int32_t>* ids) const {
+  const absl::StatusOr<std::string> normalized =
+      tables_->normalizer.Apply(std::string(text), budget);
   if (!normalized.ok()) return normalized.status();
+  budget.Spend(normalized->size());
   for (const AddedVocabulary::Segment& segment :
        tables_->added.Split(*normalized, AddedVocabulary::Phase::kNormalized, parse_special)) {
     if (segment.id >= 0) {
@@ -127,8 +131,9 @@ absl::Status Tokenizer::EncodePlain(std::string_view text, bool at_start, bool p
       continue;
     }
     const absl::StatusOr<std::vector<std::string>> words = tables_->pre_tokenizer.Split(
-        std::string(segment.text), at_start && segment.text.data() == normalized->data());
+        std::string(segment.text), at_start && segment.text.data() == normalized->data(), budget);
     if (!words.ok()) return words.status();
+    for (const std::string& word : *words) budget.Spend(word.size());
     absl::Status status = tables_->model.Encode(*words, ids);
     if (!status.ok()) return status;
   }

@@ -18,6 +18,7 @@
 namespace weft {
 
 class Decoder;
+class TextBudget;
 
 struct EncodeOptions {
   bool add_special =
@@ -96,7 +97,7 @@ class Tokenizer {
     return id < 0 ? std::nullopt : std::optional<int32_t>(id);
   }
   absl::Status EncodePlain(std::string_view text, bool at_start, bool parse_special,
-                           std::vector<int32_t>* ids) const;
+                           TextBudget& budget, std::vector<int32_t>* ids) const;
 
   std::shared_ptr<const Tables> tables_;
   SpecialIds special_ids_;

@@ -14,8 +14,6 @@
 namespace weft {
 namespace {
 
-constexpr int kMaxSequenceDepth = 8;
-
 std::string_view StripPiece(std::string_view piece, std::string_view content, size_t start,
                             size_t stop) {
   for (; start > 0 && piece.starts_with(content); --start) piece.remove_prefix(content.size());
@@ -23,10 +21,13 @@ std::string_view StripPiece(std::string_view piece, std::string_view content, si
   return piece;
 }
 
-// The only failure is a pattern that gives up on the text of a token; the token then stays as it
-// is.
+// The only failure is a step that makes too much of the text of a token, or takes too long; the
+// token then stays as it is.
 std::string ReplaceOrKeep(const Replacer& replacer, std::string_view piece) {
-  absl::StatusOr<std::string> replaced = replacer.Apply(piece);
+  constexpr size_t kMostBytes = size_t{64} << 10;  // of the text of one token
+  constexpr double kMostSeconds = 5e-3;            // a thousand times what any takes
+  TextBudget budget(kMostBytes, kMostSeconds);
+  absl::StatusOr<std::string> replaced = replacer.Apply(piece, budget);
   return replaced.ok() ? *std::move(replaced) : std::string(piece);
 }
 
@@ -91,6 +92,8 @@ absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& 
   if (fused_ && step.kind != Kind::kFusedStrip) {
     fields.Fail(absl::StrCat("decoder '", type, "' after Fuse or ByteLevel is not supported"));
   }
+  if (!fields.status().ok()) return fields.status();
+  if (steps_.size() >= kMaxSequenceSteps) fields.Fail("too many steps");
   if (!fields.status().ok()) return fields.status();
   if (step.kind == Kind::kByteLevel) fused_ = true;
   const bool byte_runs_before = std::any_of(steps_.begin(), steps_.end(), [](const Step& earlier) {

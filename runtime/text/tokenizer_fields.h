@@ -15,6 +15,10 @@
 
 namespace weft {
 
+// Of normalizer, pre-tokenizer and decoder each. Known files nest two deep and have eleven steps.
+inline constexpr int kMaxSequenceDepth = 8;
+inline constexpr size_t kMaxSequenceSteps = 64;
+
 class JsonFields {
  public:
   // `where` names the object in messages: "tokenizer.json:" for the whole file, or a path in it

@@ -19,7 +19,6 @@ namespace {
 using nlohmann::json;
 using TokenIds = absl::flat_hash_map<std::string_view, int32_t>;
 
-constexpr int kMaxSequenceDepth = 8;
 // Ids need not be dense, but a table of all ids must stay in proportion to the file.
 constexpr int64_t kMaxHoles = 65536;
 
@@ -128,7 +127,7 @@ absl::Status ReadModel(JsonFields* model, TokenizerSpec* spec, TokenIds* ids) {
 
 // Appends to spec->added_tokens; tokens that the model does not have extend the vocabulary.
 absl::Status ReadAddedToken(const json& value, const std::string& where, const TokenIds& ids,
-                            const Normalizer& normalizer, TokenizerSpec* spec) {
+                            const Normalizer& normalizer, TextBudget& budget, TokenizerSpec* spec) {
   JsonFields fields(value, where);
   AddedToken token;
   token.content = fields.RequiredString("content");
@@ -161,8 +160,12 @@ absl::Status ReadAddedToken(const json& value, const std::string& where, const T
   }
   token.pattern = token.content;
   if (token.normalized) {
-    absl::StatusOr<std::string> pattern = normalizer.Apply(token.content);
-    if (!pattern.ok()) return pattern.status();
+    absl::StatusOr<std::string> pattern = normalizer.Apply(token.content, budget);
+    if (!pattern.ok()) {
+      fields.Fail(pattern.status().message());
+      return fields.status();
+    }
+    budget.Spend(pattern->size());
     if (pattern->empty()) return absl::OkStatus();  // nothing in a normalised text can match it
     token.pattern = *std::move(pattern);
   }
@@ -251,9 +254,11 @@ absl::StatusOr<TokenizerSpec> SpecFromTokenizerJson(std::string_view text,
   if (!normalizer.ok()) return normalizer.status();
   if (file.Find("added_tokens") != nullptr) {
     const json& added = file.RequiredArray("added_tokens");
+    // Kept, so that all of them together may be a small multiple of the file.
+    TextBudget budget(4 * text.size() + (size_t{64} << 10), TextBudget::SecondsFor(text.size()));
     for (size_t i = 0; i < added.size(); ++i) {
       absl::Status status =
-          ReadAddedToken(added[i], file.Path("added_tokens", i), ids, *normalizer, &spec);
+          ReadAddedToken(added[i], file.Path("added_tokens", i), ids, *normalizer, budget, &spec);
       if (!status.ok()) return status;
     }
   }
