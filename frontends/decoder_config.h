@@ -15,6 +15,7 @@ struct Family;
 // product of two dims, and the bytes of any matrix, fit int64_t with room.
 inline constexpr int64_t kMaxLayers = 10'000;
 inline constexpr int64_t kMaxModelDim = int64_t{1} << 24;
+inline constexpr int64_t kMaxHeadDim = int64_t{1} << 16;  // at most 512 known
 inline constexpr int64_t kMaxPositions = int64_t{1} << 30;
 
 // One set of rotation speeds. Layers that share it share a table.

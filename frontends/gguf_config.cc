@@ -113,9 +113,13 @@ void ReadDims(ArchitectureKeys& keys, const TensorEntry& embedding, DecoderConfi
     keys.Fail("attention.head_count", absl::StrCat("is ", config->heads, ", which does not divide ",
                                                    config->fields.hidden, " = ", config->hidden));
   }
-  config->head_dim =
-      keys.IntOr("attention.key_length", std::max<int64_t>(1, config->hidden / config->heads), 1,
-                 kMaxModelDim);
+  config->head_dim = keys.IntOr(
+      "attention.key_length", std::max<int64_t>(1, config->hidden / config->heads), 1, kMaxHeadDim);
+  if (config->head_dim > kMaxHeadDim) {
+    keys.Fail("attention.head_count",
+              absl::StrCat("is ", config->heads, ", so that a head has ", config->head_dim,
+                           " columns, above ", kMaxHeadDim));
+  }
   if (keys.IntOr("attention.value_length", config->head_dim, 1, kMaxModelDim) != config->head_dim)
     keys.Fail("attention.value_length", "is not the key_length, which is not supported");
   if (keys.IntOr("expert_count", 0, 0, kMaxModelDim) > 0)
@@ -246,12 +250,17 @@ absl::Status ReadRopes(ArchitectureKeys& keys, const GgufFile& file, const Famil
   const absl::StatusOr<std::vector<float>> divisors =
       ReadDivisors(file, config->source, global.dim / 2);
   if (!divisors.ok()) return divisors.status();
+  int ropes[2] = {-1, -1};  // of layers that see all, of local ones
   for (LayerConfig& layer : config->layers) {
     const bool is_local = two_bases && layer.window > 0;
-    // Layers within a window see near positions only: their speeds are never scaled.
-    RopeConfig rope{.inv_freq = InverseFrequencies(is_local ? local : global), .local = is_local};
-    for (size_t i = 0; i < divisors->size(); ++i) rope.inv_freq[i] /= (*divisors)[i];
-    layer.rope = config->AddRope(std::move(rope));
+    int& index = ropes[is_local ? 1 : 0];
+    if (index < 0) {
+      // Layers within a window see near positions only: their speeds are never scaled.
+      RopeConfig rope{.inv_freq = InverseFrequencies(is_local ? local : global), .local = is_local};
+      for (size_t i = 0; i < divisors->size(); ++i) rope.inv_freq[i] /= (*divisors)[i];
+      index = config->AddRope(std::move(rope));
+    }
+    layer.rope = index;
   }
   return absl::OkStatus();
 }

@@ -50,7 +50,11 @@ void ReadDims(const ConfigFields& file, const Family& family, DecoderConfig* con
   config->head_dim = file.Int(
       "head_dim",
       dim_default ? defaults.head_dim : std::max<int64_t>(1, config->hidden / config->heads), 1,
-      kMaxModelDim);
+      kMaxHeadDim);
+  if (config->head_dim > kMaxHeadDim) {
+    file.Fail(names.heads, absl::StrCat("is ", config->heads, ", so that a head has ",
+                                        config->head_dim, " columns, above ", kMaxHeadDim));
+  }
   if (!file.IsSet("head_dim") && !dim_default && config->hidden % config->heads != 0) {
     file.Fail(names.heads, absl::StrCat("is ", config->heads, ", which does not divide ",
                                         names.hidden, " = ", config->hidden));
@@ -165,15 +169,15 @@ void ReadRopes(const ConfigFields& file, const Family& family, const std::vector
                DecoderConfig* config) {
   if (family.learned_positions) return;
   const bool two_bases = family.hf_defaults.local_rope_theta > 0;
+  int ropes[2] = {-1, -1};  // of layers that see all, of sliding ones
   for (size_t i = 0; i < sliding.size(); ++i) {
-    const bool local = two_bases && sliding[i];
-    // Layers come in two kinds at most; AddRope keeps one table of each.
-    const bool seen = i > 0 && sliding[i] == sliding[i - 1];
-    config->layers[i].rope =
-        seen ? config->layers[i - 1].rope
-             : config->AddRope(
-                   {.inv_freq = InverseFrequencies(ReadHfRope(file, family, *config, sliding[i])),
-                    .local = local});
+    int& index = ropes[sliding[i] ? 1 : 0];
+    if (index < 0) {
+      index = config->AddRope(
+          {.inv_freq = InverseFrequencies(ReadHfRope(file, family, *config, sliding[i])),
+           .local = two_bases && sliding[i]});
+    }
+    config->layers[i].rope = index;
   }
 }
 

@@ -215,7 +215,11 @@ TEST(HfConfig, ErrorsNameTheField) {
       error("num_key_value_heads", 5),
       HasSubstr("num_key_value_heads is 5, which does not divide num_attention_heads = 32"));
   EXPECT_THAT(error("head_dim", 7), HasSubstr("head_dim is 7"));
-  EXPECT_THAT(error("head_dim", 1 << 24), HasSubstr("is above 16777216"));
+  EXPECT_THAT(error("head_dim", 1 << 17), HasSubstr("head_dim is 131072"));
+  EXPECT_THAT(error("hidden_size", 1 << 22), HasSubstr("a head has 131072 columns, above 65536"));
+  EXPECT_THAT(
+      ErrorOf({{"model_type", "llama"}, {"num_attention_heads", 1 << 10}, {"head_dim", 1 << 16}}),
+      HasSubstr("is above 16777216"));
   EXPECT_THAT(error("rms_norm_eps", "small"), HasSubstr("rms_norm_eps is a string"));
   EXPECT_THAT(error("vocab_size", 0), HasSubstr("vocab_size is 0"));
   EXPECT_THAT(error("layer_types", json::array({"full_attention"})),
