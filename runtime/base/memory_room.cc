@@ -28,7 +28,8 @@ struct Swap {
   uint64_t free = 0;
 };
 
-MemoryRoom OfMachine(const std::string& system_root, Swap* swap) {
+// Sets `swap` to what there is, where it counts.
+MemoryRoom OfMachine(const std::string& system_root, bool with_swap, Swap* swap) {
   MemoryRoom room;
   const std::optional<std::string> text =
       ReadKernelFile(absl::StrCat(system_root, "/proc/meminfo"));
@@ -38,12 +39,13 @@ MemoryRoom OfMachine(const std::string& system_root, Swap* swap) {
     if (!kilobytes.has_value()) return std::nullopt;
     return OrZero(kilobytes) * 1024;
   };
-  *swap = {bytes("SwapTotal").value_or(0), bytes("SwapFree").value_or(0)};
+  if (with_swap) *swap = {bytes("SwapTotal").value_or(0), bytes("SwapFree").value_or(0)};
   const std::optional<uint64_t> available = bytes("MemAvailable");
   const std::optional<uint64_t> total = bytes("MemTotal");
   if (!available.has_value() || !total.has_value()) return room;
   room.available = *available + swap->free;
   room.limit = *total + swap->total;
+  room.locked = bytes("Mlocked").value_or(0);
   return room;
 }
 
@@ -79,13 +81,14 @@ std::optional<MemoryRoom> OfGroup(const CgroupLevel& level, const Swap& swap) {
   MemoryRoom room;
   room.limit = Plus(OrZero(limit), swap_limit);
   room.available = Plus(std::min(free, OrZero(limit)), swappable);
+  room.locked = file("unevictable");
   room.owner = absl::StrCat("the control group ", level.folder);
   return room;
 }
 
-std::vector<MemoryRoom> Rooms(const std::string& system_root) {
+std::vector<MemoryRoom> Rooms(const std::string& system_root, bool with_swap = true) {
   Swap swap;
-  std::vector<MemoryRoom> rooms = {OfMachine(system_root, &swap)};
+  std::vector<MemoryRoom> rooms = {OfMachine(system_root, with_swap, &swap)};
   for (const CgroupLevel& level : CgroupLevels("memory", system_root)) {
     if (std::optional<MemoryRoom> room = OfGroup(level, swap); room.has_value())
       rooms.push_back(*std::move(room));
@@ -102,6 +105,14 @@ std::string Megabytes(uint64_t bytes) {
   return absl::StrFormat("%.1f MB", static_cast<double>(bytes) / kMegabyte);
 }
 
+absl::Status NoRoom(uint64_t bytes, const MemoryRoom& room, absl::string_view purpose,
+                    absl::string_view advice) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no memory for ", purpose, ": it takes ", Megabytes(bytes), ", and ",
+                   Megabytes(room.available), " of the ", Megabytes(room.limit), " of ", room.owner,
+                   " are available (", advice, ")"));
+}
+
 }  // namespace
 
 MemoryRoom FindMemoryRoom(const std::string& system_root) {
@@ -115,11 +126,15 @@ MemoryRoom FindMemoryLimit(const std::string& system_root) {
 absl::Status CheckMemoryRoom(uint64_t bytes, absl::string_view purpose, absl::string_view advice,
                              const std::string& system_root) {
   const MemoryRoom room = FindMemoryRoom(system_root);
-  if (bytes <= room.available) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("no memory for ", purpose, ": it takes ", Megabytes(bytes), ", and ",
-                   Megabytes(room.available), " of the ", Megabytes(room.limit), " of ", room.owner,
-                   " are available (", advice, ")"));
+  return bytes <= room.available ? absl::OkStatus() : NoRoom(bytes, room, purpose, advice);
+}
+
+absl::Status CheckRoomToLock(uint64_t bytes, absl::string_view purpose, absl::string_view advice,
+                             const std::string& system_root) {
+  for (const MemoryRoom& room : Rooms(system_root, /*with_swap=*/false)) {
+    if (bytes > Plus(room.available, room.locked)) return NoRoom(bytes, room, purpose, advice);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckMemoryLimit(uint64_t bytes, absl::string_view purpose, absl::string_view advice,

@@ -16,6 +16,7 @@ struct MemoryRoom {
   uint64_t available = std::numeric_limits<uint64_t>::max();
   // What there is in all.
   uint64_t limit = std::numeric_limits<uint64_t>::max();
+  uint64_t locked = 0;  // bytes that may not be dropped, because some process locked them
   std::string owner = "this machine";  // or "the control group /docker/x"
 };
 
@@ -29,6 +30,11 @@ MemoryRoom FindMemoryLimit(const std::string& system_root = "");
 // are available. "no memory for PURPOSE: it takes 12.3 MB, and 4.5 MB of the 67.8 MB of this
 // machine are available (ADVICE)".
 absl::Status CheckMemoryRoom(uint64_t bytes, absl::string_view purpose, absl::string_view advice,
+                             const std::string& system_root = "");
+// The same of bytes that are to be locked: swap is none for them. Those that another process has
+// locked already (the weights of a plan that runs twice) cost nothing, and nobody tells which these
+// are: as many as are locked may be.
+absl::Status CheckRoomToLock(uint64_t bytes, absl::string_view purpose, absl::string_view advice,
                              const std::string& system_root = "");
 // ResourceExhausted where they are more than there is in all.
 absl::Status CheckMemoryLimit(uint64_t bytes, absl::string_view purpose, absl::string_view advice,

@@ -1,5 +1,6 @@
 #include "runtime/base/memory_room.h"
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -120,6 +121,22 @@ TEST_F(MemoryRoomTest, OfGroupsV1) {
   Write(folder + "memory.memsw.limit_in_bytes", std::to_string(130 * kMebi) + "\n");
   EXPECT_EQ(FindMemoryRoom(root_).available, 80 * kMebi);
   EXPECT_EQ(FindMemoryLimit(root_).limit, 130 * kMebi);
+}
+
+// Swap is no room for locked bytes; what is locked already may be just these.
+TEST_F(MemoryRoomTest, ToLock) {
+  WriteMachine(500 * kMebi, 50 * kMebi);
+  Write("/proc/self/cgroup", "0::/a\n");
+  WriteV2("/a", std::to_string(100 * kMebi), 60 * kMebi, 20 * kMebi);
+  EXPECT_TRUE(CheckMemoryRoom(110 * kMebi, "a", "b", root_).ok());
+  EXPECT_TRUE(CheckRoomToLock(60 * kMebi, "a", "b", root_).ok());
+  EXPECT_THAT(std::string(CheckRoomToLock(61 * kMebi, "a", "b", root_).message()),
+              AllOf(HasSubstr("it takes 64.0 MB, and 62.9 MB of the"), HasSubstr("/cgroup/a")));
+  Write("/sys/fs/cgroup/a/memory.stat",
+        absl::StrCat("inactive_file ", 20 * kMebi, "\nactive_file 0\nunevictable ", 30 * kMebi,
+                     "\n"));
+  EXPECT_TRUE(CheckRoomToLock(90 * kMebi, "a", "b", root_).ok());
+  EXPECT_FALSE(CheckRoomToLock(91 * kMebi, "a", "b", root_).ok());
 }
 
 TEST(MemoryRoom, OfThisMachineIsNotMoreThanThereIs) {
