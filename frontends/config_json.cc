@@ -21,7 +21,7 @@ std::string Shown(double value) { return absl::StrCat(value); }
 }  // namespace
 
 absl::StatusOr<json> ReadJsonObject(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadFileToString(path, kMaxFileBytes);
+  absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxFileBytes);
   if (!text.ok()) return text.status();
   return ParseJsonObject(*text, path);
 }

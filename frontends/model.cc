@@ -87,7 +87,7 @@ std::string TokenizerPath(const std::string& folder) {
 // system's.
 absl::StatusOr<std::string> ReadTokenizerJson(const std::string& folder) {
   const std::string path = TokenizerPath(folder);
-  absl::StatusOr<std::string> text = ReadFileToString(path, kMaxTokenizerBytes);
+  absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxTokenizerBytes);
   if (!absl::IsNotFound(text.status())) return text;
   return absl::NotFoundError(
       absl::StrCat(path, ": is missing; without it the model can run token ids but no text"));

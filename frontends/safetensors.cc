@@ -286,7 +286,7 @@ struct Shards {
 absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kIndexName);
   constexpr uint64_t kMaxIndexBytes = 100'000'000;
-  WEFT_ASSIGN_OR_RETURN(const std::string text, ReadFileToString(path, kMaxIndexBytes));
+  WEFT_ASSIGN_OR_RETURN(const std::string text, ReadRegularFile(path, kMaxIndexBytes));
   WEFT_ASSIGN_OR_RETURN(const json index, ParseJsonObject(text, path));
   if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
     return absl::InvalidArgumentError(

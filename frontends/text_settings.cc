@@ -100,7 +100,7 @@ absl::StatusOr<TextSettings> ReadHfTextSettings(const std::string& folder, const
   if (!status.ok()) return status;
   if (Exists(template_path)) {
     WEFT_ASSIGN_OR_RETURN(settings.chat_template,
-                          ReadFileToString(template_path, kMaxTemplateBytes));
+                          ReadRegularFile(template_path, kMaxTemplateBytes));
   }
   return settings;
 }

@@ -217,6 +217,21 @@ class Corruption(unittest.TestCase):
             self.refused("json", "info", copy, file) if file != "tokenizer.json" else self.tokenizer_refused(copy, file)
             path.write_text(good)
 
+    def test_no_files(self):
+        """Pipes, devices and folders in place of files: nobody is waited for."""
+        copy = self.folder / "no-files"
+        shutil.copytree(self.model, copy)
+        for file in ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja", "model.safetensors"]:
+            path = copy / file
+            good = path.read_bytes() if path.exists() else None
+            path.unlink(missing_ok=True)
+            for make in [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), os.mkdir]:
+                make(path)
+                self.refused("no files", "info", copy, file) if file != "tokenizer.json" else self.tokenizer_refused(copy, file)
+                path.rmdir() if make is os.mkdir else path.unlink()
+            if good is not None:
+                path.write_bytes(good)
+
     def tokenizer_refused(self, model, file):
         result = subprocess.run([WEFT, "tokenize", model], input="hello", capture_output=True, text=True, errors="replace", timeout=120, preexec_fn=limited)
         self.assertEqual(result.returncode, 1, result.stderr)

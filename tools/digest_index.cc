@@ -17,6 +17,7 @@
 #include "frontends/hub/hub_cache.h"
 #include "runtime/base/cache_folder.h"
 #include "runtime/base/posix_error.h"
+#include "runtime/base/read_file.h"
 #include "runtime/plan/checksum.h"
 
 namespace weft::tools {
@@ -47,7 +48,7 @@ DigestIndex::DigestIndex(std::string path, std::function<void(const std::string&
 std::vector<DigestIndex::Entry> DigestIndex::Read(const std::string& path) {
   std::vector<Entry> entries;
   if (path.empty()) return entries;
-  const absl::StatusOr<std::string> text = ReadSmallFile(path, kMaxEntries * kMaxLine);
+  const absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxEntries * kMaxLine);
   if (!text.ok()) return entries;
   for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
     const std::pair<absl::string_view, absl::string_view> sum =

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
+#include "runtime/base/read_file.h"
 #include "runtime/plan/checksum.h"
 
 namespace weft::tools {
@@ -109,7 +110,7 @@ TEST_F(DigestIndexTest, RemembersOnlyWhatHasBeenLeftAloneForAWhile) {
   ASSERT_TRUE(index.Sha256(old).ok());
   WriteIndex(ForgedLine());
   index.Save();
-  const std::string text = *ReadSmallFile(index_, 1 << 20);
+  const std::string text = *ReadRegularFile(index_, 1 << 20);
   EXPECT_THAT(text, testing::HasSubstr(*FileDigest(old, DigestKind::kSha256)));
   // What another process wrote meanwhile is still there.
   EXPECT_EQ(Answer(), kForged);
@@ -122,7 +123,7 @@ TEST_F(DigestIndexTest, HoldsSoManyEntries) {
   DigestIndex index(index_);
   ASSERT_TRUE(index.Sha256(fs::canonical("/proc/self/exe").string()).ok());
   index.Save();
-  const std::string saved = *ReadSmallFile(index_, 1 << 20);
+  const std::string saved = *ReadRegularFile(index_, 1 << 20);
   EXPECT_EQ(std::count(saved.begin(), saved.end(), '\n'), DigestIndex::kMaxEntries);
   EXPECT_EQ(Answer(), kForged);
 }

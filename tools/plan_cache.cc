@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/cache_folder.h"
+#include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 
 namespace weft::tools {
@@ -45,7 +46,7 @@ uint64_t SizeOfFile(const std::string& path) {
 
 // The key that a description holds; nothing where it is missing or damaged.
 std::optional<Json> ReadKey(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadSmallFile(path, kMaxDescription);
+  const absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxDescription);
   if (!text.ok()) return std::nullopt;
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("key") || !json["key"].is_object()) return std::nullopt;

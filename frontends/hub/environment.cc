@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "frontends/hub/file_io.h"
+#include "runtime/base/read_file.h"
 
 namespace weft {
 namespace {
@@ -77,7 +78,7 @@ absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env) {
     token_source = path_of("HF_TOKEN_PATH", hf_home, "/token");
     // No token file is the normal case, and an unreadable one must not stop the download of a
     // public model.
-    if (auto text = ReadSmallFile(token_source, kMaxTokenFile); text.ok()) {
+    if (auto text = ReadFileToString(token_source, kMaxTokenFile); text.ok()) {
       environment.token = std::string(absl::StripAsciiWhitespace(*text));
     }
   }

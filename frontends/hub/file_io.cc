@@ -53,23 +53,6 @@ absl::Status MakeFolders(const std::string& path) {
   return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create the folder ", path));
 }
 
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t limit) {
-  UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) return SystemError("cannot open", path);
-  std::string text;
-  std::array<char, 65536> buffer;
-  for (;;) {
-    ssize_t n = read(fd.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError("cannot read", path);
-    if (n == 0) return text;
-    if (text.size() + static_cast<size_t>(n) > limit) {
-      return absl::OutOfRangeError(absl::StrCat(path, ": more than ", limit, " bytes"));
-    }
-    text.append(buffer.data(), static_cast<size_t>(n));
-  }
-}
-
 absl::StatusOr<UniqueFd> OpenForAppend(const std::string& path) {
   UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (fd.get() < 0) return SystemError("cannot write", path);

@@ -34,8 +34,6 @@ class UniqueFd {
 
 // Creates the folder and its parents.
 absl::Status MakeFolders(const std::string& path);
-// The whole file; OutOfRange if it holds more than `limit` bytes.
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t limit);
 // Opens for reading and appending, created with mode 0644 if absent; a symbolic link is refused.
 absl::StatusOr<UniqueFd> OpenForAppend(const std::string& path);
 absl::Status WriteAll(int fd, absl::string_view bytes, const std::string& path);

@@ -35,14 +35,6 @@ TEST(FileIoTest, FoldersAreMadeWithParentsAndTwice) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(folder.path() + "/file/below"));
 }
 
-TEST(FileIoTest, SmallFileHasALimit) {
-  TemporaryFolder folder;
-  WriteWholeFile(folder.path() + "/f", "12345");
-  EXPECT_EQ(ReadSmallFile(folder.path() + "/f", 5).value(), "12345");
-  EXPECT_EQ(ReadSmallFile(folder.path() + "/f", 4).status().code(), absl::StatusCode::kOutOfRange);
-  EXPECT_EQ(ReadSmallFile(folder.path() + "/g", 4).status().code(), absl::StatusCode::kNotFound);
-}
-
 TEST(FileIoTest, AppendGoesOnAndDoesNotFollowLinks) {
   TemporaryFolder folder;
   const std::string path = folder.path() + "/f";

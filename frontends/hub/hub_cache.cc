@@ -14,6 +14,7 @@
 #include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/model_name.h"
+#include "runtime/base/read_file.h"
 
 namespace weft {
 namespace fs = std::filesystem;
@@ -103,7 +104,7 @@ absl::Status HubCache::WriteMainRef(const std::string& commit) const {
 }
 
 std::optional<CachedModel> HubCache::Find(absl::string_view selector) const {
-  if (auto ref = ReadSmallFile(repo_ + "/refs/main", kMaxRefBytes); ref.ok()) {
+  if (auto ref = ReadRegularFile(repo_ + "/refs/main", kMaxRefBytes); ref.ok()) {
     std::string commit(absl::StripAsciiWhitespace(*ref));
     if (IsSafeFileName(commit)) {
       if (auto found = FindIn(commit, selector)) return found;
@@ -147,7 +148,7 @@ std::optional<CachedModel> HubCache::FindIn(const std::string& commit,
   }
   if (selection->sharded) {
     const std::string index = SnapshotFile(commit, std::string(kShardIndex));
-    auto text = ReadSmallFile(index, kMaxIndexBytes);
+    auto text = ReadRegularFile(index, kMaxIndexBytes);
     if (!text.ok()) return std::nullopt;
     auto shards = ShardsOfIndex(*text, index);
     if (!shards.ok() || !std::all_of(shards->begin(), shards->end(), [&](const std::string& shard) {

@@ -11,6 +11,7 @@
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/hub_cache.h"
 #include "frontends/hub/hub_client.h"
+#include "runtime/base/read_file.h"
 
 namespace weft {
 namespace {
@@ -74,7 +75,7 @@ class Puller {
 
   absl::Status FetchShards(const HubRepo& repo) {
     const std::string index = cache_.SnapshotFile(repo.commit, std::string(kShardIndex));
-    auto text = ReadSmallFile(index, kMaxIndexBytes);
+    auto text = ReadRegularFile(index, kMaxIndexBytes);
     if (!text.ok()) return text.status();
     auto shards = ShardsOfIndex(*text, std::string(kShardIndex));
     if (!shards.ok()) return shards.status();

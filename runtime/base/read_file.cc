@@ -57,4 +57,19 @@ absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t m
   return text;
 }
 
+absl::StatusOr<std::string> ReadRegularFile(const std::string& path, uint64_t max_bytes) {
+  // O_NONBLOCK changes nothing for regular files; a pipe is opened without anyone at its other end.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return PosixError(errno, path, "open");
+  struct stat info = {};
+  absl::StatusOr<std::string> text;
+  if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    text = absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
+  } else {
+    text = ReadAll(fd, path, max_bytes);
+  }
+  close(fd);
+  return text;
+}
+
 }  // namespace weft

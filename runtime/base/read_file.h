@@ -12,4 +12,8 @@ namespace weft {
 // error that names the path.
 absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t max_bytes);
 
+// A file of a model: what is no regular file (or a link to one) is an error. A pipe that came with
+// the model's folder would be waited on for ever.
+absl::StatusOr<std::string> ReadRegularFile(const std::string& path, uint64_t max_bytes);
+
 }  // namespace weft

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -35,6 +36,18 @@ TEST(ReadFile, ReadsWhatHasNoSize) {
   EXPECT_THAT(*status, HasSubstr("Pid:"));
   EXPECT_THAT(std::string(ReadFileToString("/dev/zero", 100'000).status().message()),
               HasSubstr("is larger than"));
+}
+
+TEST(ReadFile, PipesAreNotWaitedForWhereAFileIsMeant) {
+  const std::string path = testing::TempDir() + "weft-read-file-pipe-" + std::to_string(getpid());
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(ReadRegularFile(path, 10).status().message(), path + ": is no regular file");
+  unlink(path.c_str());
+  EXPECT_THAT(std::string(ReadRegularFile("/dev/zero", 10).status().message()),
+              HasSubstr("is no regular file"));
+  EXPECT_THAT(std::string(ReadRegularFile(testing::TempDir(), 10).status().message()),
+              HasSubstr("is a folder"));
+  EXPECT_TRUE(ReadRegularFile("/proc/self/status", 1 << 20).ok());
 }
 
 TEST(ReadFile, ErrorsNameThePath) {
