@@ -39,11 +39,13 @@ absl::StatusOr<std::string> MakeTemporaryFolder() {
   std::error_code error;
   fs::path parent = fs::temp_directory_path(error);
   if (error) parent = "/tmp";
+  int failure = 0;  // the first: of the folder that was asked for
   for (const fs::path& path : {parent, fs::path("/tmp")}) {
     std::string folder = (path / "weft-link-XXXXXX").string();
     if (mkdtemp(folder.data()) != nullptr) return folder;
+    if (failure == 0) failure = errno;
   }
-  const absl::Status status = PosixError(errno, parent.string(), "create a folder in it");
+  const absl::Status status = PosixError(failure, parent.string(), "create a folder in it");
   return absl::Status(status.code(),
                       absl::StrCat(status.message(), "; set TMPDIR to one that can be written to"));
 }

@@ -32,9 +32,11 @@ constexpr size_t kMaxFiles = 64;
 void RemoveOldFiles(const std::string& folder) {
   std::error_code ignored;
   std::vector<std::pair<fs::file_time_type, fs::path>> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.path().extension() == ".so")
-      files.emplace_back(entry.last_write_time(ignored), entry.path());
+  for (fs::directory_iterator it(folder, ignored), end; !ignored && it != end;
+       it.increment(ignored)) {
+    std::error_code gone;
+    const fs::file_time_type time = it->last_write_time(gone);
+    if (!gone && it->path().extension() == ".so") files.emplace_back(time, it->path());
   }
   if (files.size() <= kMaxFiles) return;
   std::sort(files.begin(), files.end());

@@ -76,6 +76,11 @@ absl::StatusOr<std::shared_ptr<const LoadedPlan>> LoadedPlan::Load(std::shared_p
   WEFT_RETURN_IF_ERROR(AtPath(opened, kernels.status()));
   loaded->kernels_ = *std::move(kernels);
   loaded->tokenizer_ = ReadTokenizer(opened);
+  if (!opened.chat_template().empty()) {
+    WEFT_ASSIGN_OR_RETURN(const Copy text,
+                          CopyOf(opened, PlanSection::kChatTemplate, 0, opened.chat_template()));
+    loaded->chat_template_ = *text;
+  }
   // Rather than what follows from it.
   WEFT_RETURN_IF_ERROR(opened.CheckWhole());
   if (!loaded->tokenizer_.ok() && !absl::IsNotFound(loaded->tokenizer_.status()))

@@ -43,6 +43,8 @@ class LoadedPlan {
   absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const ExecutorOptions& options) const;
   // NotFound where the model had none.
   const absl::StatusOr<std::shared_ptr<const Tokenizer>>& tokenizer() const { return tokenizer_; }
+  // Empty where the model had none.
+  const std::string& chat_template() const { return chat_template_; }
   // Waits until they have moved, as measurements should.
   const uint8_t* SettledWeights() const;
 
@@ -55,6 +57,7 @@ class LoadedPlan {
   std::unique_ptr<CodeLibrary> code_;
   std::vector<KernelFn> kernels_;
   absl::StatusOr<std::shared_ptr<const Tokenizer>> tokenizer_ = absl::NotFoundError("");
+  std::string chat_template_;
 };
 
 }  // namespace weft

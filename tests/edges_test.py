@@ -302,7 +302,7 @@ class Numbers(Edges):
             tensors[name] = (entry, values[:at] + struct.pack("<f", value) + values[at + 4:])
             write_safetensors(folder / "model.safetensors", tensors)
             for command in (["compile", folder, "-o", self.folder / "m.weft"], ["run", folder, "-p", "It"], ["logits", folder, "--ids", "1", "--digest"]):
-                self.refused(WEFT, *command, "--weights", "q8_0", message=rf"tensor '{name}': the value at \[3, 40\] {what}.*--weight-format '{name}=f32'")
+                self.refused(WEFT, *command, "--weights", "q8_0", message=rf"\Aweft: {folder}: packing '[^']*': tensor '{name}': the value at \[3, 40\] {what}.*--weight-format '{name}=f32'")
                 self.assertFalse((self.folder / "m.weft").exists())
             self.succeeds("compile", folder, "--weights", "q8_0", "--weight-format", f"{name}=f32", "-o", self.folder / "m.weft")
             self.assertIn(f'format="f32", why="--weight-format {name}"', self.succeeds("dump", self.folder / "m.weft"))

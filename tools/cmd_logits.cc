@@ -61,7 +61,8 @@ void AddLogits(CLI::App* app, Command* chosen) {
   result
       ->add_option("-o,--output", arguments->output,
                    "the file to write: tensor \"logits\", F32 [tokens, vocab]")
-      ->type_name("FILE.safetensors");
+      ->type_name("FILE.safetensors")
+      ->check([](const std::string& path) { return path.empty() ? "no name of a file" : ""; });
   result->add_flag("--digest", arguments->digest,
                    "print the SHA-256 of the logits' bytes, F32 [tokens, vocab]: the same on every "
                    "machine (docs/numerics.md)");

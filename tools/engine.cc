@@ -3,6 +3,7 @@
 #include <future>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "codegen/link.h"
 #include "codegen/pack/pack.h"
@@ -69,6 +70,17 @@ PlanMetadata Describe(const Model& model, const CompiledModel& compiled) {
   return metadata;
 }
 
+// Errors name the model, in whose weights the fault is.
+absl::StatusOr<codegen::PackReport> Pack(const Model& model, const CompiledModel& compiled,
+                                         absl::Span<uint8_t> weights,
+                                         const codegen::PackOptions& options) {
+  absl::StatusOr<codegen::PackReport> report =
+      codegen::PackWeights(compiled.module, *model.weights, weights, options);
+  const absl::Status& status = report.status();
+  if (!absl::IsDataLoss(status) || absl::StartsWith(status.message(), model.path)) return report;
+  return absl::Status(status.code(), absl::StrCat(model.path, ": ", status.message()));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Executor>> Engine::NewExecutor(
@@ -98,11 +110,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromModel(const Model& model,
       bytes, absl::StrCat(model.path, ": the packed weights"),
       "weft compile makes a plan, whose weights need not all be in memory at once"));
   WEFT_ASSIGN_OR_RETURN(engine->weights_, AnonymousMemory::Map(bytes, "the packed weights"));
-  WEFT_RETURN_IF_ERROR(codegen::PackWeights(compiled.module, *model.weights,
-                                            absl::MakeSpan(engine->weights_.data(), bytes),
-                                            {.threads = UsableCpus(),
-                                             .progress = options.progress,
-                                             .cancel = options.executor.cancel})
+  WEFT_RETURN_IF_ERROR(Pack(model, compiled, absl::MakeSpan(engine->weights_.data(), bytes),
+                            {.threads = UsableCpus(),
+                             .progress = options.progress,
+                             .cancel = options.executor.cancel})
                            .status());
   if (options.plan.lock) {
     WEFT_RETURN_IF_ERROR(
@@ -126,7 +137,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::FromPlan(std::shared_ptr<const P
   WEFT_ASSIGN_OR_RETURN(engine->loaded_, LoadedPlan::Load(std::move(plan), options.plan));
   engine->metadata_ = engine->loaded_->plan().metadata();
   engine->tokenizer_ = engine->loaded_->tokenizer();
-  engine->chat_template_ = std::string(engine->loaded_->plan().chat_template());
+  engine->chat_template_ = engine->loaded_->chat_template();
   WEFT_ASSIGN_OR_RETURN(engine->executor_, engine->NewExecutor(options.executor));
   return engine;
 }
@@ -178,12 +189,12 @@ absl::StatusOr<WritePlanReport> WritePlan(const Model& model, const CompiledMode
   WEFT_ASSIGN_OR_RETURN(const absl::Span<uint8_t> weights,
                         writer->BeginWeights(compiled.program.weight_bytes));
   WEFT_ASSIGN_OR_RETURN(const codegen::PackReport packed,
-                        codegen::PackWeights(compiled.module, *model.weights, weights,
-                                             {.threads = UsableCpus(),
-                                              .progress = options.progress,
-                                              .release = ReleasePages,
-                                              .earlier = earlier ? &*earlier : nullptr,
-                                              .cancel = options.cancel}));
+                        Pack(model, compiled, weights,
+                             {.threads = UsableCpus(),
+                              .progress = options.progress,
+                              .release = ReleasePages,
+                              .earlier = earlier ? &*earlier : nullptr,
+                              .cancel = options.cancel}));
   report.reused_bytes = packed.copied_bytes;
   WEFT_RETURN_IF_ERROR(writer->EndWeights());
   if (source.valid()) {

@@ -66,7 +66,8 @@ class CachedModel {
     if (!prepared.model->tokenizer.ok()) return prepared;
     uint64_t reused_bytes = 0;
     absl::StatusOr<PlanPtr> plan = Write(prepared, &reused_bytes);
-    if (absl::IsCancelled(plan.status())) return plan.status();
+    // Without a plan, the weights would be packed once more, to the same end.
+    if (absl::IsCancelled(plan.status()) || absl::IsDataLoss(plan.status())) return plan.status();
     if (!plan.ok()) {
       NoteNotKept(plan.status());
       return prepared;

@@ -34,7 +34,10 @@ Status ParallelFor(int threads, int64_t count, const std::function<Status(int64_
   Status first;
   int64_t lowest = count;
   const auto work = [&] {
-    for (int64_t i = next++; i < count && !failed; i = next++) {
+    // Who has taken a task runs it, even if another has failed meanwhile.
+    while (!failed) {
+      const int64_t i = next++;
+      if (i >= count) return;
       if (Status status = task(i); !status.ok()) {
         failed = true;
         absl::MutexLock lock(&mutex);

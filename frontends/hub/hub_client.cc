@@ -170,7 +170,11 @@ absl::StatusOr<HubRepo> HubClient::Repo(const std::string& id) {
   if (!response.ok()) return response.status();
   if (!response->IsSuccess()) return ErrorOf(*response, id, request.url);
   auto parsed = ParseJson(response->body, request.url);
-  const nlohmann::json json = parsed.ok() ? *std::move(parsed) : nlohmann::json();
+  if (!parsed.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(parsed.status().message(), ", in an answer: is this a hub?"));
+  }
+  const nlohmann::json json = *std::move(parsed);
   auto invalid = [&](absl::string_view what) {
     return absl::InvalidArgumentError(
         absl::StrCat(request.url, ": the answer has no usable ", what, ": is this a hub?"));

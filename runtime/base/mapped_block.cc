@@ -64,6 +64,7 @@ absl::StatusOr<std::shared_ptr<const MappedBlock>> MappedBlock::Map(std::vector<
 }
 
 MappedBlock::~MappedBlock() {
+  guards_.clear();  // as in MappedFile
   if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), RoundUp(bytes_.size()));
 }
 

@@ -49,6 +49,8 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
 }
 
 MappedFile::~MappedFile() {
+  // First: once it is unmapped, another map may lie there, and would be taken for this one.
+  guard_ = GuardedRange();
   close(fd_);
   if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }

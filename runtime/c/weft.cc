@@ -185,7 +185,8 @@ weft_error* weft_apply_chat_template(const weft_plan* plan, const weft_message* 
                                      size_t* length) {
   return Guard([&]() -> Status {
     const weft::Plan& opened = plan->plan();
-    if (opened.chat_template().empty())
+    const std::string& source = plan->loaded->chat_template();
+    if (source.empty())
       return absl::NotFoundError(opened.path() + ": the model has no chat template");
     WEFT_ASSIGN_OR_RETURN(const weft::Tokenizer* tokenizer, TokenizerOf(*plan));
     std::vector<weft::ChatMessage> conversation;
@@ -193,7 +194,7 @@ weft_error* weft_apply_chat_template(const weft_plan* plan, const weft_message* 
       conversation.push_back({messages[i].role, messages[i].content});
     WEFT_ASSIGN_OR_RETURN(
         const std::string rendered,
-        weft::ChatPrompt(opened.chat_template(), opened.metadata(), *tokenizer, conversation));
+        weft::ChatPrompt(source, opened.metadata(), *tokenizer, conversation));
     CopyOut(rendered.data(), rendered.size(), text, capacity);
     *length = rendered.size();
     return OkStatus();

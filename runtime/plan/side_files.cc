@@ -1,5 +1,6 @@
 #include "runtime/plan/side_files.h"
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
@@ -80,7 +81,10 @@ absl::StatusOr<std::vector<SideFile>> SideFilesFromJson(absl::string_view text,
   fields.Objects("files", [&](PlanFields& file) {
     files.push_back({file.String("name"), file.Uint("bytes"), file.Uint("checksum")});
     const SideFile& read = files.back();
-    if (!IsPlainFileName(read.name)) file.Fail("name is not that of a file beside the plan");
+    if (!IsPlainFileName(read.name)) {
+      file.Fail(absl::StrCat("name '", absl::CHexEscape(read.name),
+                             "' is not that of a file beside the plan"));
+    }
     constexpr uint64_t kMaxBytes = uint64_t{1} << 62;
     if (read.bytes == 0 || read.bytes > kMaxBytes - total) file.Fail("bytes are out of bounds");
     total += read.bytes;
@@ -138,6 +142,12 @@ absl::StatusOr<std::unique_ptr<SideFileWriter>> SideFileWriter::Create(const std
   }
   auto writer = std::unique_ptr<SideFileWriter>(new SideFileWriter());
   const fs::path plan(plan_path);
+  if (!IsPlainFileName(NameOf(plan.filename().string(), 0, std::max<uint64_t>(count, 1)))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(plan_path,
+                     ": side files cannot be named after it (a name of at most 240 bytes, without "
+                     "'\\' and control characters, or no --split-size)"));
+  }
   // Address space for all; the files' maps take its place one by one.
   void* const reserved =
       mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

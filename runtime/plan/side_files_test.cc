@@ -93,10 +93,10 @@ TEST_F(SideFilesTest, JsonRoundTrip) {
 TEST_F(SideFilesTest, JsonThatDoesNotFit) {
   const std::vector<std::pair<std::vector<SideFile>, std::string>> wrong = {
       {{}, "files has 0 entries"},
-      {{{"", 1, 0}}, "name is not that of a file beside the plan"},
-      {{{"..", 1, 0}}, "name is not"},
-      {{{"../a", 1, 0}}, "name is not"},
-      {{{"/etc/passwd", 1, 0}}, "name is not"},
+      {{{"", 1, 0}}, "name '' is not that of a file beside the plan"},
+      {{{"..", 1, 0}}, "is not that of a file"},
+      {{{"../a", 1, 0}}, "is not that of a file"},
+      {{{"/etc/passwd", 1, 0}}, "is not that of a file"},
       {{{"a", 0, 0}}, "bytes are out of bounds"},
       {{{"a", UINT64_MAX - 4095, 0}, {"b", 4096, 0}}, "bytes are out of bounds"},
       {{{"a", 4097, 0}, {"b", 1, 0}}, "files[0].bytes are no multiple of 4096"}};
@@ -160,6 +160,14 @@ TEST_F(SideFilesTest, TooManyFilesAndNoFolder) {
           SideFileWriter::Create(plan_, uint64_t{1} << 40, kMinSideFileBytes).status().message()),
       HasSubstr("give a larger --split-size"));
   EXPECT_FALSE(SideFileWriter::Create(folder_ + "/no/m.weft", 10000, kMinSideFileBytes).ok());
+  // Names that readers refuse.
+  for (const std::string& name :
+       {std::string("a\\b.weft"), std::string("a\nb.weft"), std::string(245, 'a') + ".weft"}) {
+    EXPECT_THAT(std::string(SideFileWriter::Create(folder_ + "/" + name, 10000, kMinSideFileBytes)
+                                .status()
+                                .message()),
+                HasSubstr("side files cannot be named after it"));
+  }
   EXPECT_TRUE(Names().empty());
 }
 
