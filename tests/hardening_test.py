@@ -50,7 +50,7 @@ class Hardening(unittest.TestCase):
 
     @classmethod
     def command(cls, program, *arguments):
-        result = subprocess.run([str(BUILD / program), *map(str, arguments)], capture_output=True, env=cls.environment, timeout=300, preexec_fn=refuse_writable_code)
+        result = subprocess.run([str(BUILD / program), *map(str, arguments)], input=b"It was", capture_output=True, env=cls.environment, timeout=300, preexec_fn=refuse_writable_code)
         if result.returncode != 0:
             raise AssertionError(f"{program} {arguments}: exit {result.returncode} {result.stderr}")
         return result.stdout
@@ -67,8 +67,16 @@ class Hardening(unittest.TestCase):
         for program, *arguments in [("weft", "run", TINY, *run, "--no-cache"), ("weft", "run", TINY, *run), ("weft", "run", TINY, *run),
                                     ("weft", "run", self.plan, *run), ("weft-run", self.plan, *run)]:
             self.assertEqual(self.command(program, *arguments), self.expected, (program, arguments))
-        for arguments in (["dump", TINY, "--stage", "asm"], ["profile", TINY, "-p", 8, "-n", 2], ["verify", self.plan], ["info", TINY]):
+        text = self.folder / "text"
+        text.write_text("It was a day. " * 8)
+        commands = [["dump", TINY, "--stage", "asm"], ["profile", TINY, "-p", 8, "-n", 2], ["verify", self.plan], ["info", TINY], ["why", TINY, "lm_head"],
+                    ["diff", self.plan, self.plan], ["eval", TINY, "--text", text], ["logits", TINY, "--ids", "1", "--digest"], ["tokenize", TINY, "--ids"],
+                    ["bench", TINY, "-p", 4, "-n", 2, "-r", 1], ["explore", TINY, "--weights", "f32,q8_0", "-p", 4, "-n", 2, "-r", 1, "-c", 64], ["cache", "list"], ["pull", "--help"],
+                    ["compile", TINY, "-o", self.folder / "again.weft"], ["synth", "tiny", "-o", self.folder / "synth"]]
+        for arguments in commands:
             self.assertNotEqual(self.command("weft", *arguments), b"", arguments)
+        listed = re.findall(r"^  (\w+) {3,}", self.command("weft", "--help").decode().partition("Subcommands:")[2], re.MULTILINE)
+        self.assertEqual({arguments[0] for arguments in commands} | {"run"}, set(listed))
 
     def images(self):
         code = list((self.folder / "cache" / "weft" / "code").glob("*.so"))

@@ -6,6 +6,8 @@ sys.path.insert(0, "tests/fuzz")
 import make_seeds  # models of one layer, which compile quickly
 
 WEFT, SHIM = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))
+if " " in SHIM:  # where LD_PRELOAD would end
+    SHIM = shutil.copy(SHIM, tempfile.mkdtemp())
 TINY = pathlib.Path("tests/oracle/tiny")
 GREEDY = ["-p", "It was", "-n", "6", "--temp", "0", "--ignore-eos"]
 SHORT = -1  # fewer bytes than asked for
@@ -116,7 +118,7 @@ class FaultTest(unittest.TestCase):
 
     def assert_named(self, message, struck, outputs):
         """The message names a file that was struck, by the name that it has or was to get."""
-        names = {path.name for path in outputs} | {path.name for output in outputs for path in [output.parent]}
+        names = {path.name for path in outputs} | {f"{output.parent}:" for output in outputs}
         for path in struck:
             name = pathlib.Path(path.removesuffix(" (deleted)")).name
             names |= {name, re.sub(r"(\.\d+\.\d+\.tmp|\.tmp-.*|\.incomplete)$", "", name)}

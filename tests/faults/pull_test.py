@@ -212,4 +212,4 @@ class SystemCalls(PullTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why
