@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -54,13 +56,17 @@ int Call(KernelFn kernel) {
 
 class LinkTest : public testing::Test {
  protected:
-  std::string Folder() const { return testing::TempDir() + "weft-link-test/code"; }
+  std::string Folder() const {
+    return absl::StrCat(testing::TempDir(), "weft-link-test-", getpid(), "/code");
+  }
 };
 
 // LLVM registers handlers of its own where lld maps the file that it writes. One of SIGBUS would
 // take the place of the guard of truncated files, and give it back only after a moment in which
 // another thread that meets the same truncated file ends the process.
-TEST_F(LinkTest, LeavesTheHandlersOfSignalsAlone) {
+// Once a process, so that it takes a fresh one.
+TEST(LinkDeathTest, LeavesTheHandlersOfSignalsAlone) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto handlers = [] {
     std::vector<void (*)(int)> all;
     for (int signal = 1; signal < 32; ++signal) {
@@ -69,9 +75,12 @@ TEST_F(LinkTest, LeavesTheHandlersOfSignalsAlone) {
     }
     return all;
   };
-  const auto before = handlers();
-  EXPECT_FALSE(Linked({{"f", 3}}).empty());
-  EXPECT_EQ(handlers(), before);
+  const auto link = [&handlers] {
+    const auto before = handlers();
+    const bool linked = !Linked({{"f", 3}}).empty();
+    std::exit(linked && handlers() == before ? 0 : 1);
+  };
+  EXPECT_EXIT(link(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(LinkTest, SeveralKernels) {

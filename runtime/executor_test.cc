@@ -389,7 +389,7 @@ TEST(Executor, DefaultIsEveryCpuThatMayBeUsed) {
 
 TEST(Executor, ReadsWeightsThatMove) {
   constexpr uint64_t kWeightBytes = 10 << 20;
-  const std::string path = testing::TempDir() + "weft_executor_weights";
+  const std::string path = testing::TempDir() + "weft_executor_weights" + std::to_string(getpid());
   {
     std::vector<char> bytes(kWeightBytes);
     for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i % 251);
@@ -429,7 +429,8 @@ TEST(Executor, ReadsWeightsThatMove) {
 
 TEST(Executor, WeightsThatAreTruncated) {
   ASSERT_TRUE(GuardTruncatedFiles());
-  const std::string path = testing::TempDir() + "weft_executor_truncated";
+  const std::string path =
+      testing::TempDir() + "weft_executor_truncated" + std::to_string(getpid());
   std::ofstream(path) << std::string(8192, 'x');
   const auto file = MappedFile::Open(path, /*guarded=*/true);
   ASSERT_TRUE(file.ok()) << file.status();

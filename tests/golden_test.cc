@@ -234,8 +234,8 @@ TEST_P(GoldenTest, RoundedCachesMatchTheReferenceEvaluator) {
   }
 }
 
-// Every number of threads and every way to cut the prompt in equal chunks, for one family with
-// windows and one without; for the others, those that a seed picks.
+// Every number of threads and every way to cut the prompt in equal chunks, for one family; for the
+// others, those with windows among them, what a seed picks.
 TEST_P(GoldenTest, EveryThreadCountAndChunkSize) {
   const bool all = GetParam() == "llama-gqa";  // of the others an eighth, drawn anew each time
   std::mt19937 random(TestSeed());

@@ -1,6 +1,7 @@
 #include "tools/peak_cache.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,7 +14,7 @@ class PeakCacheTest : public testing::Test {
   void SetUp() override { std::filesystem::remove_all(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  const std::string folder_ = testing::TempDir() + "weft-peak-cache";
+  const std::string folder_ = testing::TempDir() + "weft-peak-cache" + std::to_string(getpid());
   const std::string path_ = folder_ + "/peaks.json";
 };
 

@@ -14,7 +14,9 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string TestPath(const std::string& name) { return testing::TempDir() + "weft_mapped_" + name; }
+std::string TestPath(const std::string& name) {
+  return testing::TempDir() + "weft_mapped_" + std::to_string(getpid()) + name;
+}
 
 void Write(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "frontends/model.h"
 #include "frontends/model_test_util.h"
@@ -277,6 +278,24 @@ class Folder {
   std::string tiny_;
 };
 
+const std::map<std::string, Kind> kGpt2Fields = {
+    {"/n_embd", Kind::kSize},
+    {"/n_layer", Kind::kSize},
+    {"/n_head", Kind::kSize},
+    {"/n_positions", Kind::kSize},
+    {"/n_inner", Kind::kSize},
+    {"/vocab_size", Kind::kSize},
+    {"/bos_token_id", Kind::kIds},
+    {"/eos_token_id", Kind::kIds},
+    {"/layer_norm_epsilon", Kind::kShare},
+    {"/tie_word_embeddings", Kind::kFlag},
+    {"/add_cross_attention", Kind::kFlag},
+    {"/scale_attn_weights", Kind::kFlag},
+    {"/scale_attn_by_inverse_layer_idx", Kind::kFlag},
+    {"/activation_function", Kind::kWord},
+    {"/model_type", Kind::kWord},
+};
+
 const std::map<std::string, Kind> kConfigFields = {
     {"/hidden_size", Kind::kSize},
     {"/intermediate_size", Kind::kSize},
@@ -305,6 +324,10 @@ const std::map<std::string, Kind> kConfigFields = {
     {"/rope_parameters", Kind::kObject},
     {"/rope_parameters/rope_theta", Kind::kNumber},
     {"/rope_parameters/rope_type", Kind::kWord},
+    {"/rope_parameters/factor", Kind::kNumber},
+    {"/rope_parameters/low_freq_factor", Kind::kNumber},
+    {"/rope_parameters/high_freq_factor", Kind::kNumber},
+    {"/rope_parameters/original_max_position_embeddings", Kind::kSize},
     {"/rope_parameters/full_attention", Kind::kObject},
     {"/rope_parameters/sliding_attention", Kind::kObject},
     {"/rope_parameters/full_attention/rope_theta", Kind::kNumber},
@@ -314,14 +337,14 @@ const std::map<std::string, Kind> kConfigFields = {
 };
 
 TEST(JsonCorruption, Config) {
-  for (const char* family : {"llama-gqa", "gemma3"}) {
+  for (const std::string family : {"llama-gqa", "llama3-rope", "gemma2", "gemma3", "gpt2"}) {
     Folder folder(family);
-    Document document = {folder.File("config.json"),
-                         Json::parse(TextOf(TinyFolder(family) + "/config.json")), kConfigFields,
-                         folder.Loader("config.json")};
-    // Of these two families each reads some that the other does not.
+    Document document = {
+        folder.File("config.json"), Json::parse(TextOf(TinyFolder(family) + "/config.json")),
+        family == "gpt2" ? kGpt2Fields : kConfigFields, folder.Loader("config.json")};
+    // Some read what the others do not.
     std::erase_if(document.fields, [&](const auto& field) {
-      return (std::string(family) == "gemma3" && field.first == "/mlp_bias");
+      return absl::StartsWith(family, "gemma") && field.first == "/mlp_bias";
     });
     CheckAll(document, absl::StrCat("config.json of ", family));
   }

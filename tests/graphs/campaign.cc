@@ -58,6 +58,7 @@ void RunPalette(const CampaignOptions& options, uint64_t begin, uint64_t end, in
   total("graphs", static_cast<double>(stats.graphs));
   total("variants", static_cast<double>(stats.variants));
   total("poisoned", static_cast<double>(stats.poisoned));
+  total("cut", static_cast<double>(stats.cut));
   total("plans", static_cast<double>(stats.plans));
   total("lowerings", static_cast<double>(stats.lowerings));
   total("kernels", static_cast<double>(checker.kernels().compiled()));
@@ -163,9 +164,11 @@ class Campaign {
     };
     printf(
         "%.0f graphs, %.0f compiled variants (%.0f under the checking executor, %.0f by way of a "
-        "plan), %.0f kernels compiled for %.0f uses, %.0f graphs drawn anew; %.1f minutes\n",
+        "plan), %.0f kernels compiled for %.0f uses, %.0f graphs with weights that are cut, %.0f "
+        "drawn "
+        "anew; %.1f minutes\n",
         total("graphs"), total("variants"), total("poisoned"), total("plans"), total("kernels"),
-        total("kernels used"), total("rejected"), Minutes());
+        total("kernels used"), total("cut"), total("rejected"), Minutes());
     size_t subsets = 0;
     size_t features = 0;
     for (const auto& [name, value] : totals_) {

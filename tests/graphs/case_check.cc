@@ -80,6 +80,7 @@ class CaseChecker::Run {
   Status Check() {
     ++stats_.graphs;
     WEFT_RETURN_IF_ERROR(CheckText("import", ir::Print(case_.module)));
+    WEFT_RETURN_IF_ERROR(CheckCut());
     auto expected = EvaluateImported(case_.module, case_.options, weights_, case_.tokens);
     if (!expected.ok()) return Kind("invalid", expected.status());
     expected_ = *std::move(expected);
@@ -90,6 +91,25 @@ class CaseChecker::Run {
   }
 
  private:
+  // Weights that are cut are the same numbers. The oracle begins behind this pass, which is not
+  // optional.
+  Status CheckCut() {
+    ir::Module module = case_.module;
+    const auto passes = passes::RunPipeline(
+        passes::DefaultPipeline(), {.pass = case_.options, .stop_after = "cut-weights"}, &module);
+    if (!passes.ok()) return Kind("invalid", passes.status());
+    if (!passes->back().changed) return absl::OkStatus();
+    ++stats_.cut;
+    const auto whole = ir::Evaluate(case_.module, weights_, case_.tokens);
+    const auto cut = ir::Evaluate(module, weights_, case_.tokens);
+    if (!whole.ok()) return Kind("invalid", whole.status());
+    if (!cut.ok()) return Kind("oracle", cut.status());
+    if (SameBits((*whole)[0].floats, (*cut)[0].floats)) return absl::OkStatus();
+    return Wrong("oracle: what cut-weights made does not evaluate to what the graph does: ",
+                 Difference((*cut)[0].floats, (*whole)[0].floats,
+                            static_cast<size_t>((*whole)[0].columns())));
+  }
+
   Status CheckVariant(const Variant& variant, bool first) {
     ++stats_.variants;
     ++stats_

@@ -25,6 +25,7 @@ struct CheckStats {
   int64_t graphs = 0;
   int64_t variants = 0;
   int64_t poisoned = 0;
+  int64_t cut = 0;  // graphs of which cut-weights made something
   int64_t plans = 0;
   int64_t lowerings = 0;
   std::map<std::string, StepStats> steps;

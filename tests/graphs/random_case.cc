@@ -109,8 +109,9 @@ GraphCase RandomCase(const Palette& palette, uint64_t seed, int variants, int64_
     Variant variant;
     const uint64_t turn = seed * static_cast<uint64_t>(variants) + static_cast<uint64_t>(i);
     variant.tier = palette.tiers[turn % palette.tiers.size()];
-    variant.disabled =
-        SubsetOfPasses(palette.subsets[turn / palette.tiers.size() % palette.subsets.size()]);
+    // Not the same for the variants of a graph, so that their bits are compared across passes too.
+    const uint64_t subset = turn / palette.tiers.size() + static_cast<uint64_t>(i);
+    variant.disabled = SubsetOfPasses(palette.subsets[subset % palette.subsets.size()]);
     variant.threads = static_cast<int>(random.Pick({1, 1, 2, 3, 4, 8}));
     variant.chunk = random.Pick<int64_t>({1, 3, 8, 9, prompt, prompt});
     variant.poison = random.OneIn(8);
