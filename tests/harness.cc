@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "codegen/compiler.h"
@@ -118,6 +120,30 @@ absl::StatusOr<std::string> ChangedModel(
   }
   std::ofstream(path, std::ios::binary) << file;
   return folder.string();
+}
+
+double RelativeError(absl::Span<const float> a, absl::Span<const float> b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  double error = 0;
+  double power = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    error += std::pow(static_cast<double>(a[i]) - b[i], 2);
+    power += std::pow(static_cast<double>(b[i]), 2);
+  }
+  return std::sqrt(error / power);
+}
+
+QuantisedDifference CompareQuantised(absl::Span<const float> logits,
+                                     absl::Span<const float> reference, size_t rows) {
+  QuantisedDifference difference;
+  const size_t vocab = reference.size() / rows;
+  for (size_t row = 0; row < rows; ++row) {
+    const double error =
+        RelativeError(logits.subspan(row * vocab, vocab), reference.subspan(row * vocab, vocab));
+    if (error < 1e-4 && difference.exact_rows == row) ++difference.exact_rows;
+    difference.worst_row = std::max(difference.worst_row, error);
+  }
+  return difference;
 }
 
 absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path,

@@ -36,6 +36,21 @@ std::vector<std::string> ExecutableTargets();
 // (emulated)".
 std::vector<std::string> TestTargets();
 
+// Root mean square of the difference over that of b; infinite where sizes differ.
+double RelativeError(absl::Span<const float> a, absl::Span<const float> b);
+
+// Quantised, the oracle is the reference evaluator over the same planned module: it quantises
+// weights and activations alike and sums in double. Sums in F32 can only turn an activation that
+// lies within about 1e-6 of half a quant, which moves it by a quant, 1/127 of its block's largest
+// value; from that position on the rest of the sequence sees it. So rows agree to F32's accuracy up
+// to some position, and stay within a small multiple of a quant after it.
+struct QuantisedDifference {
+  size_t exact_rows = 0;  // from the first on, with a relative error below 1e-4
+  double worst_row = 0;   // relative error
+};
+QuantisedDifference CompareQuantised(absl::Span<const float> logits,
+                                     absl::Span<const float> reference, size_t rows);
+
 class Harness {
  public:
   // settings.target is one of TestTargets(), or "host".
