@@ -35,8 +35,8 @@ absl::StatusOr<std::optional<std::chrono::milliseconds>> ReadTimeout(const GetEn
   constexpr double kDay = 86400;
   double seconds = 0;
   if (!absl::SimpleAtod(text, &seconds) || !(seconds >= 0.001 && seconds <= kDay)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(variable, " is '", text, "': expected a number of seconds from 0.001 to 86400"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        variable, " is '", text, "': expected a number of seconds from 0.001 to 86400"));
   }
   return std::chrono::milliseconds(static_cast<int64_t>(1000 * seconds));
 }

@@ -24,8 +24,8 @@ struct HubEnvironment {
 };
 
 // InvalidArgument for an endpoint that is no http(s) URL, a token that cannot stand in a header or
-// a timeout that is no number of seconds from 0.001 to 86400; FailedPrecondition where neither HOME nor the
-// cache variables are set.
+// a timeout that is no number of seconds from 0.001 to 86400; FailedPrecondition where neither HOME
+// nor the cache variables are set.
 absl::StatusOr<HubEnvironment> ReadHubEnvironment();
 absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env);
 

@@ -192,9 +192,8 @@ weft_error* weft_apply_chat_template(const weft_plan* plan, const weft_message* 
     std::vector<weft::ChatMessage> conversation;
     for (size_t i = 0; i < message_count; ++i)
       conversation.push_back({messages[i].role, messages[i].content});
-    WEFT_ASSIGN_OR_RETURN(
-        const std::string rendered,
-        weft::ChatPrompt(source, opened.metadata(), *tokenizer, conversation));
+    WEFT_ASSIGN_OR_RETURN(const std::string rendered,
+                          weft::ChatPrompt(source, opened.metadata(), *tokenizer, conversation));
     CopyOut(rendered.data(), rendered.size(), text, capacity);
     *length = rendered.size();
     return OkStatus();
