@@ -87,7 +87,7 @@ TEST_F(HubTest, CacheIsFoundByEachVariable) {
                            {"HF_HOME", std::nullopt},
                            {"XDG_CACHE_HOME", std::nullopt},
                            {"HOME", home}};
-  for (Case c :
+  for (const Case& c :
        {Case{home + "/.cache/huggingface/hub", {}},
         Case{folder_.path() + "/xdg/huggingface/hub",
              {{"XDG_CACHE_HOME", folder_.path() + "/xdg"}}},
@@ -130,8 +130,8 @@ TEST_F(HubTest, OfflineForbidsDownloadsOnly) {
   ScopedEnvironment variables(HubVariables());
   {
     ScopedEnvironment offline(Variables{{"HF_HUB_OFFLINE", "1"}});
-    for (auto model : {ResolveModel("plain/model", options_), Pull("plain/model", options_),
-                       Pull("gpt2", options_)}) {
+    for (const auto& model : {ResolveModel("plain/model", options_), Pull("plain/model", options_),
+                              Pull("gpt2", options_)}) {
       EXPECT_EQ(model.status().code(), absl::StatusCode::kFailedPrecondition) << model.status();
       EXPECT_THAT(Message(model.status()), HasSubstr("HF_HUB_OFFLINE"));
     }
