@@ -13,12 +13,15 @@
 namespace weft {
 namespace {
 
-absl::StatusOr<std::string> ReadAll(int fd, const std::string& path, uint64_t max_bytes) {
+absl::StatusOr<std::string> ReadAll(int fd, const std::string& path, bool regular,
+                                    uint64_t max_bytes) {
   struct stat info = {};
   if (fstat(fd, &info) != 0) return PosixError(errno, path, "stat");
   if (S_ISDIR(info.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder, a file is needed here"));
   }
+  if (regular && !S_ISREG(info.st_mode))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
   // One byte more than stat says, so that the end of an unchanged file is seen without growing
   // again. What stat says is a first guess (0 for pipes and /proc); the read loop decides.
   constexpr uint64_t kMinChunk = 4096;
@@ -47,29 +50,23 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& path, uint64_t ma
   return text;
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t max_bytes) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+absl::StatusOr<std::string> ReadPath(const std::string& path, bool regular, uint64_t max_bytes) {
+  // O_NONBLOCK changes nothing for regular files; a pipe is opened without anyone at its other end.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK | O_NOCTTY : 0));
   if (fd < 0) return PosixError(errno, path, "open");
-  absl::StatusOr<std::string> text = ReadAll(fd, path, max_bytes);
+  absl::StatusOr<std::string> text = ReadAll(fd, path, regular, max_bytes);
   close(fd);
   return text;
 }
 
+}  // namespace
+
+absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t max_bytes) {
+  return ReadPath(path, /*regular=*/false, max_bytes);
+}
+
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, uint64_t max_bytes) {
-  // O_NONBLOCK changes nothing for regular files; a pipe is opened without anyone at its other end.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return PosixError(errno, path, "open");
-  struct stat info = {};
-  absl::StatusOr<std::string> text;
-  if (fstat(fd, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
-    text = absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
-  } else {
-    text = ReadAll(fd, path, max_bytes);
-  }
-  close(fd);
-  return text;
+  return ReadPath(path, /*regular=*/true, max_bytes);
 }
 
 }  // namespace weft

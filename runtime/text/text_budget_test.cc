@@ -86,37 +86,39 @@ TEST(TextBudget, AddedTokensThatTheNormalizerEnlarges) {
       HasSubstr("t.json: added_tokens["));
 }
 
-TEST(TextBudget, PatternsOfAllStepsAndWordsShareTheTime) {
-  const json sees_all = {{"type", "Split"},
-                         {"pattern", {{"Regex", "[^x-z]*+[xy]"}}},
-                         {"behavior", "Isolated"},
-                         {"invert", false}};
+// The error of cutting the text into words by blanks, and each of them by `count` steps that look
+// for the pattern.
+std::string ErrorOfSplitting(const std::string& text, const char* pattern, int count,
+                             double seconds) {
   json config = {{"type", "Sequence"},
                  {"pretokenizers", json::array({{{"type", "WhitespaceSplit"}}})}};
-  for (int i = 0; i < 60; ++i) config["pretokenizers"].push_back(sees_all);
-  std::string words;
-  for (int i = 0; i < 20; ++i) words += std::string(20'000, 'a') + " ";
+  for (int i = 0; i < count; ++i) {
+    config["pretokenizers"].push_back({{"type", "Split"},
+                                       {"pattern", {{"Regex", pattern}}},
+                                       {"behavior", "Isolated"},
+                                       {"invert", false}});
+  }
   const absl::StatusOr<PreTokenizer> steps = PreTokenizer::Create(config, "t.json");
-  ASSERT_TRUE(steps.ok()) << steps.status();
-  TextBudget budget(1 << 30, /*seconds=*/0.5);
-  EXPECT_THAT(std::string(steps->Split(words, true, budget).status().message()),
+  if (!steps.ok()) return absl::StrCat("refused: ", steps.status().message());
+  TextBudget budget(1 << 30, seconds);
+  return std::string(steps->Split(text, true, budget).status().message());
+}
+
+std::string Words(int count, size_t letters) {
+  std::string words;
+  for (int i = 0; i < count; ++i) words += std::string(letters, 'a') + " ";
+  return words;
+}
+
+TEST(TextBudget, PatternsOfAllStepsAndWordsShareTheTime) {
+  // Each looks at the rest of its word from every place in it.
+  EXPECT_THAT(ErrorOfSplitting(Words(20, 20'000), "[^x-z]*+[xy]", 60, 0.5),
               HasSubstr("took too long"));
 }
 
 // Words so short that the clock is read between them, if at all.
 TEST(TextBudget, PatternsOfManyWordsShareTheTime) {
-  const json backtracks = {{"type", "Split"},
-                           {"pattern", {{"Regex", "(a|aa)+[xy]"}}},
-                           {"behavior", "Isolated"},
-                           {"invert", false}};
-  const json config = {{"type", "Sequence"},
-                       {"pretokenizers", json::array({{{"type", "WhitespaceSplit"}}, backtracks})}};
-  std::string words;
-  for (int i = 0; i < 20'000; ++i) words += std::string(18, 'a') + " ";
-  const absl::StatusOr<PreTokenizer> steps = PreTokenizer::Create(config, "t.json");
-  ASSERT_TRUE(steps.ok()) << steps.status();
-  TextBudget budget(1 << 30, /*seconds=*/0.2);
-  EXPECT_THAT(std::string(steps->Split(words, true, budget).status().message()),
+  EXPECT_THAT(ErrorOfSplitting(Words(20'000, 18), "(a|aa)+[xy]", 1, 0.2),
               HasSubstr("took too long"));
 }
 

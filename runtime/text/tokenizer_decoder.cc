@@ -92,7 +92,6 @@ absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& 
   if (fused_ && step.kind != Kind::kFusedStrip) {
     fields.Fail(absl::StrCat("decoder '", type, "' after Fuse or ByteLevel is not supported"));
   }
-  if (!fields.status().ok()) return fields.status();
   if (steps_.size() >= kMaxSequenceSteps) fields.Fail("too many steps");
   if (!fields.status().ok()) return fields.status();
   if (step.kind == Kind::kByteLevel) fused_ = true;

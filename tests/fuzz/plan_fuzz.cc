@@ -60,7 +60,6 @@ void WriteSideFiles(absl::string_view file) {
       append(side.bytes, 8);
       append(side.checksum, 8);
       content.resize(weft::kSideFileHeaderBytes + side.bytes);
-      // What was there may have been left by another input; a name may be one of a folder.
       (void)weft::fuzz::WriteScratch(side.name, content);
     }
   }

@@ -164,9 +164,8 @@ class Campaign {
     };
     printf(
         "%.0f graphs, %.0f compiled variants (%.0f under the checking executor, %.0f by way of a "
-        "plan), %.0f kernels compiled for %.0f uses, %.0f graphs with weights that are cut, %.0f "
-        "drawn "
-        "anew; %.1f minutes\n",
+        "plan), %.0f kernels compiled for %.0f uses, %.0f graphs with weights that are cut, "
+        "%.0f drawn anew; %.1f minutes\n",
         total("graphs"), total("variants"), total("poisoned"), total("plans"), total("kernels"),
         total("kernels used"), total("cut"), total("rejected"), Minutes());
     size_t subsets = 0;
