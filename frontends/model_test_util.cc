@@ -195,6 +195,8 @@ TempFolder::~TempFolder() {
 }
 
 void TempFolder::Write(const std::string& name, const std::string& text) const {
+  // A new file each time: ext4 sends one that was cut to nothing to the disk when it is closed.
+  std::filesystem::remove(File(name));
   std::ofstream(File(name), std::ios::binary) << text;
 }
 
