@@ -12,6 +12,7 @@
 #include "tests/corruption/corruption.h"
 #include "tests/corruption/json_map.h"
 #include "tests/corruption/plan_map.h"
+#include "tests/corruption/program_rules.h"
 
 namespace weft::corruption {
 namespace {
@@ -29,7 +30,9 @@ class PlanCorruption : public testing::Test {
   ~PlanCorruption() override { std::filesystem::remove_all(folder_); }
 
   void Write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(folder_ + "/" + name, std::ios::binary | std::ios::trunc) << bytes;
+    // A new file each time: ext4 sends one that was cut to nothing to the disk when it is closed.
+    std::filesystem::remove(folder_ + "/" + name);
+    std::ofstream(folder_ + "/" + name, std::ios::binary) << bytes;
   }
   absl::Status Open(const std::string& bytes) const {
     Write("p.weft", bytes);
@@ -221,6 +224,28 @@ void PlanCorruption::CheckJson(size_t part, const std::string& what,
 
 // Sums and products of sizes from the program are the executor's addresses.
 TEST_F(PlanCorruption, Program) { CheckJson(0, "program"); }
+
+TEST_F(PlanCorruption, NumbersOfTheProgram) {
+  const Json json = Json::parse(parts_[0].bytes);
+  ASSERT_TRUE(HasProgramNumbers(json, parts_.back().bytes.size()));
+  for (const Json::json_pointer& where : ValuesOf(json)) {
+    if (!json[where].is_number()) continue;
+    const auto value = json[where].get<uint64_t>();
+    std::vector<uint64_t> numbers = HostileNumbers(value, 64, json["arena_bytes"].get<uint64_t>());
+    for (uint64_t near = 4; near <= 64; near *= 2)
+      numbers.insert(numbers.end(), {value + near, value - near});
+    for (const uint64_t number : numbers) {
+      std::vector<PlanPart> parts = parts_;
+      parts[0].bytes = With(json, where, absl::StrCat(number));
+      const bool fits = HasProgramNumbers(Json::parse(parts[0].bytes), parts.back().bytes.size());
+      tally_.Check(absl::StrCat("program", where.to_string(), " = ", number), file_.size(),
+                   Open(WritePlan(parts)),
+                   {.verdict = fits ? Verdict::kValid : Verdict::kRefused,
+                    .words = {"program"},
+                    .offset = false});
+    }
+  }
+}
 
 TEST_F(PlanCorruption, Metadata) {
   // Some numbers may be any.

@@ -10,6 +10,7 @@
 #include "runtime/plan/plan.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/side_files.h"
+#include "tests/corruption/program_rules.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
 #include "tests/fuzz/mutate.h"
@@ -17,6 +18,19 @@
 namespace {
 
 using weft::PlanEntry;
+
+// Whether the file has a program whose numbers are what docs/plan-format.md allows.
+bool HasProgram(absl::string_view file, uint64_t weight_bytes) {
+  const absl::Span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  const auto entries = weft::DecodePlanHeader(bytes, "x");
+  for (const PlanEntry& entry : *entries) {
+    if (entry.kind != weft::PlanSection::kProgram) continue;
+    const absl::string_view json = file.substr(entry.offset, entry.size);
+    return weft::corruption::HasProgramNumbers(
+        nlohmann::ordered_json::parse(json.begin(), json.end()), weight_bytes);
+  }
+  return false;
+}
 
 // The file of these sections, with the checksums it takes.
 std::string Assemble(std::vector<PlanEntry> entries, const std::vector<std::string>& contents) {
@@ -72,6 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string path = weft::fuzz::WriteScratch("plan.weft", weft::fuzz::Text(data, size));
   const auto plan = weft::Plan::Open(path);
   if (!plan.ok()) return 0;
+  WEFT_CHECK(HasProgram(weft::fuzz::Text(data, size), (*plan)->weights().size()));
   (void)(*plan)->VerifyWeights();
   for (size_t i = 0; i < (*plan)->metadata().stages.size(); ++i)
     (void)weft::ir::Parse((*plan)->ir(i));
