@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+
 namespace weft {
 namespace {
 
@@ -32,9 +34,7 @@ TEST(Normalizer, UnicodeForms) {
       {"\uAC01", "\uAC01", "\u1100\u1161\u11A8", "\uAC01", "\u1100\u1161\u11A8"},
       {"\u00BD", "\u00BD", "\u00BD", "1\u20442", "1\u20442"},
       {"\u0958", "\u0915\u093C", "\u0915\u093C", "\u0915\u093C", "\u0915\u093C"},
-      {"a\u0315\u0300\u05AE"
-       "b",
-       "\u00E0\u05AE\u0315b", "a\u05AE\u0300\u0315b", "\u00E0\u05AE\u0315b",
+      {"a\u0315\u0300\u05AEb", "\u00E0\u05AE\u0315b", "a\u05AE\u0300\u0315b", "\u00E0\u05AE\u0315b",
        "a\u05AE\u0300\u0315b"},
   };
   for (const auto& row : rows) {
@@ -100,7 +100,8 @@ TEST(Normalizer, MistakesNameTheField) {
   EXPECT_THAT(Apply(R"({"type": "Replace", "pattern": {"String": ""}, "content": ""})", ""),
               HasSubstr("'String' must not be empty"));
   std::string deep = R"({"type": "NFC"})";
-  for (int i = 0; i < 20; ++i) deep = R"({"type": "Sequence", "normalizers": [)" + deep + "]}";
+  for (int i = 0; i < 20; ++i)
+    deep = absl::StrCat(R"({"type": "Sequence", "normalizers": [)", deep, "]}");
   EXPECT_THAT(Apply(deep.c_str(), ""), HasSubstr("nested too deeply"));
 }
 
