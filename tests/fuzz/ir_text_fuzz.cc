@@ -1,8 +1,9 @@
 // The text form of the IR: what is accepted prints, and what is printed is accepted and prints the
-// same.
+// same. Then the passes, as in weft-opt.
 #include "ir/text.h"
 #include "runtime/abi/check.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/model_use.h"
 #include "tests/fuzz/mutate.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -15,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   WEFT_CHECK(again.ok());
   WEFT_CHECK(weft::ir::Print(*again) == printed);
   (void)weft::ir::PrintJson(*module);
+  (void)weft::fuzz::UsePasses(*module, printed, /*context=*/0);
   return 0;
 }
 

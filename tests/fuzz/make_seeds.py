@@ -43,6 +43,7 @@ class Gguf:
 
     U32, F32, BOOL, STRING, ARRAY, I32, U64 = 4, 6, 7, 8, 9, 5, 10
     FORMS = {U32: "<I", F32: "<f", BOOL: "<B", I32: "<i", U64: "<Q"}
+    NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)  # types of tokens
 
     def __init__(self):
         self.values, self.tensors = [], []
@@ -61,12 +62,13 @@ class Gguf:
     def add_array(self, key, kind, values):
         self.values.append(self.string(key) + struct.pack("<IIQ", self.ARRAY, kind, len(values)) + b"".join(self.scalar(kind, v) for v in values))
 
-    def add_tensor(self, name, dims, kind):
+    def add_tensor(self, name, dims, kind, data=None):
         number, values, size = GGML[kind]
         count = 1
         for dim in dims:
             count *= dim
-        data = floats(count, name) if kind == "F32" else random.Random(name).randbytes(count // values * size)
+        if data is None:
+            data = floats(count, name) if kind == "F32" else random.Random(name).randbytes(count // values * size)
         if kind == "Q8_0":  # a scale that is no number would be refused
             data = b"".join(struct.pack("<e", 0.01) + data[i + 2 : i + size] for i in range(0, len(data), size))
         self.tensors.append((name, dims, number, data))
@@ -93,28 +95,28 @@ def fitting(kind, dims):
     return kind if dims[0] % GGML[kind][1] == 0 else "F16"
 
 
-def gguf_model(kind, tokenizer):
-    """A Llama of one layer whose matrices are of the kind, as far as their rows are whole blocks."""
+def gguf_model(kind, tokenizer, arch="llama", add_more=None):
+    """A Llama of one layer whose matrices are of the kind, as far as their rows are whole blocks, and what `add_more` adds to it."""
     file = Gguf()
-    file.add("general.architecture", Gguf.STRING, "llama")
+    file.add("general.architecture", Gguf.STRING, arch)
     file.add("general.name", Gguf.STRING, "seed")
     dim = max(DIM, GGML[kind][1])
     head_dim = DIM // HEADS
     for key, value in {"context_length": 64, "embedding_length": dim, "block_count": 1, "feed_forward_length": FFN,
                        "attention.head_count": HEADS, "attention.head_count_kv": HEADS, "attention.key_length": head_dim,
                        "attention.value_length": head_dim, "rope.dimension_count": head_dim}.items():
-        file.add("llama." + key, Gguf.U32, value)
-    file.add("llama.attention.layer_norm_rms_epsilon", Gguf.F32, 1e-5)
-    file.add("llama.rope.freq_base", Gguf.F32, 10000.0)
+        file.add(f"{arch}.{key}", Gguf.U32, value)
+    file.add(f"{arch}.attention.layer_norm_rms_epsilon", Gguf.F32, 1e-5)
+    file.add(f"{arch}.rope.freq_base", Gguf.F32, 10000.0)
     file.add("tokenizer.ggml.model", Gguf.STRING, tokenizer)
     if tokenizer == "gpt2":
         tokens = ["<s>", "</s>"] + [chr(c) for c in range(ord("!"), ord("!") + VOCAB - 6)] + ["th", "the", "Ġ", "Ġthe"]
         file.add("tokenizer.ggml.pre", Gguf.STRING, "gpt-2")
         file.add_array("tokenizer.ggml.merges", Gguf.STRING, ["t h", "th e", "Ġ the"])
-        types = [3, 3] + [1] * (VOCAB - 2)
+        types = [Gguf.CONTROL] * 2 + [Gguf.NORMAL] * (VOCAB - 2)
     else:
         tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(20)] + [chr(c) for c in range(ord("a"), ord("a") + VOCAB - 26)] + ["▁", "th", "▁th"]
-        types = [2, 3, 3] + [6] * 20 + [1] * (VOCAB - 23)
+        types = [Gguf.UNKNOWN] + [Gguf.CONTROL] * 2 + [Gguf.BYTE] * 20 + [Gguf.USER_DEFINED] + [Gguf.NORMAL] * (VOCAB - 25) + [Gguf.UNUSED]
         file.add_array("tokenizer.ggml.scores", Gguf.F32, [-float(i) for i in range(VOCAB)])
     file.add_array("tokenizer.ggml.tokens", Gguf.STRING, tokens)
     file.add_array("tokenizer.ggml.token_type", Gguf.I32, types)
@@ -129,7 +131,31 @@ def gguf_model(kind, tokenizer):
         file.add_tensor(f"blk.0.{name}.weight", shapes[name], fitting(kind, shapes[name]))
     for name in ["blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"]:
         file.add_tensor(f"{name}.weight", [dim], "F32")
+    if add_more:
+        add_more(file)
     return file.bytes()
+
+
+def add_llama3_rope(file):
+    pairs = DIM // HEADS // 2
+    file.add_tensor("rope_freqs.weight", [pairs], "F32", struct.pack(f"<{pairs}f", *range(1, pairs + 1)))
+
+
+def add_linear_rope(file):
+    file.add("llama.rope.scaling.type", Gguf.STRING, "linear")
+    file.add("llama.rope.scaling.factor", Gguf.F32, 4.0)
+
+
+def add_windows(file):
+    file.add("gemma3.attention.sliding_window", Gguf.U32, 16)
+    file.add_array("gemma3.attention.sliding_window_pattern", Gguf.BOOL, [1])
+    for name, size in {"post_attention_norm": DIM, "post_ffw_norm": DIM, "attn_q_norm": DIM // HEADS, "attn_k_norm": DIM // HEADS}.items():
+        file.add_tensor(f"blk.0.{name}.weight", [size], "F32")
+
+
+def add_nested_arrays(file):
+    inner = struct.pack("<IQ", Gguf.STRING, 2) + Gguf.string("one") + Gguf.string("")
+    file.values.append(Gguf.string("general.nested") + struct.pack("<IIQ", Gguf.ARRAY, Gguf.ARRAY, 2) + 2 * inner)
 
 
 class GgufReader:
@@ -276,6 +302,9 @@ def main():
 
     for kind, (_, block, _) in GGML.items():
         write("gguf", kind, gguf_model(kind, "gpt2" if block == 1 else "llama"))
+    for name, arch, add_more in [("rope-freqs", "llama", add_llama3_rope), ("rope-linear", "llama", add_linear_rope), ("windows", "gemma3", add_windows),
+                                 ("nested-arrays", "llama", add_nested_arrays)]:
+        write("gguf", name, gguf_model("F32", "llama", arch, add_more))
     for path in map(pathlib.Path, sys.argv[3:]):
         write("gguf", path.stem, cut_gguf(path))
 
@@ -295,6 +324,12 @@ def main():
                 names = [k for k in json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]]) if k != "__metadata__"]
                 content = json.dumps({"metadata": {}, "weight_map": {k: "model-1.safetensors" for k in names}}).encode()
             write("config_json", f"{family}-{name}", bytes([f + n * len(FAMILIES)]) + content)
+
+    token = lambda content: {"__type": "AddedToken", "content": content, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+    templates = [{"name": name, "template": "{{ messages[0].content }}"} for name in ("tool_use", "default")]
+    settings = {"add_bos_token": True, "add_eos_token": False, "bos_token": token("<s>"), "eos_token": token("</s>"), "chat_template": templates}
+    for name in ("llama-gqa", "gpt2"):
+        write("config_json", f"{name}-tokens-as-objects", bytes([FAMILIES.index(name) + FILES.index("tokenizer_config.json") * len(FAMILIES)]) + json.dumps(settings).encode())
 
     chat = json.loads((ORACLE / "vectors" / "chat-templates.json").read_text())
     context = json.dumps(chat["snippet_context"])

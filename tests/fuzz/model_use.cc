@@ -1,9 +1,15 @@
 #include "tests/fuzz/model_use.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "ir/text.h"
+#include "passes/pass_manager.h"
+#include "passes/pipelines.h"
 #include "runtime/abi/check.h"
 #include "runtime/text/chat_template.h"
 #include "runtime/text/stream_decoder.h"
@@ -37,8 +43,29 @@ void UseChatTemplate(absl::string_view source) {
                        nlohmann::ordered_json::object(), now);
 }
 
+absl::Status UsePasses(ir::Module module, absl::string_view printed, int64_t context) {
+  size_t choice = std::hash<std::string_view>()({printed.data(), printed.size()});
+  const auto choose = [&choice](size_t count) {
+    const size_t chosen = choice % count;
+    choice /= count;
+    return chosen;
+  };
+  passes::PipelineOptions options;
+  options.pass.context = context;
+  options.pass.weights = static_cast<passes::WeightsMode>(choose(3));
+  options.pass.kv = static_cast<passes::KvMode>(choose(4));
+  options.pass.q8_threshold = choose(2) == 0 ? 32 : 1024;
+  options.pass.max_tokens = choose(2) == 0 ? 1 : 256;
+  for (const passes::Pass& pass : passes::DefaultPipeline())
+    if (pass.optional && choose(8) == 0) options.disabled.emplace_back(pass.name);
+  return passes::RunPipeline(passes::DefaultPipeline(), options, &module).status();
+}
+
 void UseModel(const Model& model) {
-  (void)ir::Print(model.module);
+  const std::string printed = ir::Print(model.module);
+  // What a front end makes is legal, and stays so; a pass that says otherwise is named.
+  const absl::Status compiled = UsePasses(model.module, printed, model.context);
+  WEFT_CHECK(!absl::StrContains(compiled.message(), "illegal module"));
   for (const ir::SourceTensor& tensor : model.module.tensors) {
     int64_t values = 1;
     for (const int64_t dim : tensor.dims) values *= dim;

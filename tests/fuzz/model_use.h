@@ -1,13 +1,18 @@
 // What a command does with a model that was accepted.
 #pragma once
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "frontends/model.h"
+#include "ir/module.h"
 
 namespace weft::fuzz {
 
-// Prints the graph, reads the start and the end of each weight, and puts text through the
-// tokenizer and the chat template.
+// Prints the graph, sends it through all passes, reads the start and the end of each weight, and
+// puts text through the tokenizer and the chat template.
 void UseModel(const Model& model);
+// All passes, with options that the graph's text, `printed`, chooses.
+absl::Status UsePasses(ir::Module module, absl::string_view printed, int64_t context);
 void UseTokenizer(const Tokenizer& tokenizer);
 void UseChatTemplate(absl::string_view source);
 
