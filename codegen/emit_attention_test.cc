@@ -59,6 +59,11 @@ TEST(EmitAttention, HeadDimsThatAreNoMultipleOf16) {
   for (int head_dim : {2, 20, 72, 100})
     CheckKernels(Module({.head_dim = head_dim}), {}, kTolerance);
 }
+// The most that passes/schedule.cc lets a unit hold.
+TEST(EmitAttention, TheWidestScratch) {
+  CheckKernels(Module({.heads = 2, .cached = 1, .head_dim = 1024, .units = 2}), {}, kTolerance);
+  CheckKernels(Module({.heads = 8, .cached = 1, .head_dim = 128, .units = 1}), {}, kTolerance);
+}
 TEST(EmitAttention, Groups) {
   for (int group : {1, 2, 3, 4, 5, 7, 8, 13}) {
     SCOPED_TRACE(group);

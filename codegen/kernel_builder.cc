@@ -245,6 +245,9 @@ void KernelBuilder::Columns(int64_t count, const std::function<void(Value, Value
 }
 
 Value KernelBuilder::Scratch(int64_t floats) {
+  // The rest is for what LLVM spills.
+  scratch_bytes_ += floats * 4;
+  WEFT_CHECK(scratch_bytes_ <= static_cast<int64_t>(kKernelStackBytes) * 7 / 8);
   // In the entry block, so that a loop does not grow the stack.
   llvm::IRBuilder<> entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
   auto* type = llvm::ArrayType::get(entry.getFloatTy(), static_cast<uint64_t>(floats));

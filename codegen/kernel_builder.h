@@ -108,7 +108,7 @@ class KernelBuilder {
       int64_t count, const Values& initial,
       const std::function<Values(Value column, Value mask, const Values& carried)>& body);
 
-  // Memory of this call, 64-byte aligned.
+  // Memory of this call, 64-byte aligned; all of it fits kKernelStackBytes (runtime/abi/program.h).
   Value Scratch(int64_t floats);
 
  private:
@@ -120,6 +120,7 @@ class KernelBuilder {
   const Target& target_;
   llvm::Function* function_;
   llvm::IRBuilder<> ir_;
+  int64_t scratch_bytes_ = 0;
   Value begin_, end_, tokens_, logit_rows_, position_;
   Values operands_;
 };

@@ -106,8 +106,8 @@ void ReadDims(ArchitectureKeys& keys, const TensorEntry& embedding, DecoderConfi
   config->hidden = keys.Int("embedding_length", 1, kMaxModelDim);
   config->intermediate = keys.Int("feed_forward_length", 1, kMaxModelDim);
   config->layers.resize(keys.Int("block_count", 1, kMaxLayers));
-  config->heads = keys.Int("attention.head_count", 1, kMaxModelDim);
-  config->kv_heads = keys.IntOr("attention.head_count_kv", config->heads, 1, kMaxModelDim);
+  config->heads = keys.Int("attention.head_count", 1, kMaxHeads);
+  config->kv_heads = keys.IntOr("attention.head_count_kv", config->heads, 1, kMaxHeads);
   config->max_positions = keys.Int("context_length", 1, kMaxPositions);
   if (!keys.Has("attention.key_length") && config->hidden % config->heads != 0) {
     keys.Fail("attention.head_count", absl::StrCat("is ", config->heads, ", which does not divide ",

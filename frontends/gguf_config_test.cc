@@ -129,21 +129,22 @@ TEST(GgufConfig, ErrorsNameTheKey) {
     EXPECT_THAT(ErrorOf(GgufWriter(base).Remove(key)), HasSubstr(key));
     EXPECT_THAT(ErrorOf(GgufWriter(base).Text(key, "many")), HasSubstr(key));
   }
-  EXPECT_THAT(with("llama.block_count", 10001), HasSubstr("llama.block_count is 10001"));
+  EXPECT_THAT(with("llama.block_count", 1001), HasSubstr("llama.block_count is 1001"));
   EXPECT_THAT(with("llama.embedding_length", 0), HasSubstr("llama.embedding_length is 0"));
   EXPECT_THAT(with("llama.attention.head_count_kv", 4),
               HasSubstr("llama.attention.head_count_kv is 4, which does not divide"));
   EXPECT_THAT(with("llama.attention.value_length", 8), HasSubstr("value_length is not"));
   EXPECT_THAT(with("llama.rope.dimension_count", 15), HasSubstr("rope.dimension_count is 15"));
   EXPECT_THAT(with("llama.rope.dimension_count", 18), HasSubstr("rope.dimension_count is 18"));
-  EXPECT_THAT(with("llama.attention.key_length", 1 << 17), HasSubstr("key_length is 131072"));
+  EXPECT_THAT(with("llama.attention.key_length", 1025), HasSubstr("key_length is 1025"));
+  EXPECT_THAT(with("llama.attention.head_count", 1025), HasSubstr("head_count is 1025"));
   EXPECT_THAT(ErrorOf(GgufWriter(base)
                           .Remove("llama.attention.key_length")
                           .Remove("llama.attention.value_length")
                           .Number("llama.attention.head_count", 2)
                           .Number("llama.attention.head_count_kv", 2)
                           .Number("llama.embedding_length", 1 << 20)),
-              HasSubstr("so that a head has 524288 columns, above 65536"));
+              HasSubstr("so that a head has 524288 columns, above 1024"));
   EXPECT_THAT(with("llama.expert_count", 8), HasSubstr("models of experts are not supported"));
   EXPECT_THAT(ErrorOf(GgufWriter(base).Text("llama.rope.scaling.type", "yarn")),
               HasSubstr("llama.rope.scaling.type is 'yarn', which is not supported"));

@@ -34,7 +34,7 @@ void ReadDims(const ConfigFields& file, const Family& family, DecoderConfig* con
                     .positions = names.positions};
   config->vocab = file.Int("vocab_size", defaults.vocab, 1, kMaxModelDim);
   config->hidden = file.Int(names.hidden, defaults.hidden, 1, kMaxModelDim);
-  config->heads = file.Int(names.heads, defaults.heads, 1, kMaxModelDim);
+  config->heads = file.Int(names.heads, defaults.heads, 1, kMaxHeads);
   config->max_positions = file.Int(names.positions, defaults.positions, 1, kMaxPositions);
   config->layers.resize(file.Int(names.layers, defaults.layers, 1, kMaxLayers));
   config->intermediate =
@@ -44,8 +44,8 @@ void ReadDims(const ConfigFields& file, const Family& family, DecoderConfig* con
                1, kMaxModelDim);
   // Absent has the class's default, null means "as many as heads".
   const bool kv_default = !file.Has("num_key_value_heads") && defaults.kv_heads > 0;
-  config->kv_heads = file.Int("num_key_value_heads", kv_default ? defaults.kv_heads : config->heads,
-                              1, kMaxModelDim);
+  config->kv_heads =
+      file.Int("num_key_value_heads", kv_default ? defaults.kv_heads : config->heads, 1, kMaxHeads);
   const bool dim_default = !file.Has("head_dim") && defaults.head_dim > 0;
   config->head_dim = file.Int(
       "head_dim",
@@ -101,8 +101,18 @@ void ReadNumerics(const ConfigFields& file, const Family& family, DecoderConfig*
     scale = 1 / std::sqrt(
                     file.Float("query_pre_attn_scalar", defaults.query_pre_attn_scalar, 1e-6, 1e9));
   }
-  if (!file.Bool("scale_attn_weights", true)) scale = 1;
-  const bool by_layer = file.Bool("scale_attn_by_inverse_layer_idx", false);
+  bool by_layer = false;
+  if (family.attention_scale_flags) {
+    const char* const flag = "scale_attn_by_inverse_layer_idx";
+    if (!file.Bool("scale_attn_weights", true)) scale = 1;
+    by_layer = file.Bool(flag, false);
+    // The scale is a constant of the kernel, which takes 0.2 s to compile. 48 layers known.
+    constexpr size_t kMostScales = 64;
+    if (by_layer && config->layers.size() > kMostScales) {
+      file.Fail(flag, absl::StrCat("is true with more than ", kMostScales,
+                                   " layers, which is not supported"));
+    }
+  }
   for (size_t i = 0; i < config->layers.size(); ++i) {
     config->layers[i].attention_scale = by_layer ? scale / static_cast<double>(i + 1) : scale;
   }

@@ -36,13 +36,12 @@ std::vector<size_t> ByColumn(const Module& module, absl::Span<const NodeId> slic
 // Where `slices` cut all columns of one projection by one `weight` that nothing else uses: cuts
 // that into one `weight` for each slice, with its name behind its location.
 void Cut(absl::Span<const NodeId> slices, Names names, const PassOptions& options, Module* module,
-         bool* changed) {
-  const NodeId result = SlicedProjection(*module, slices);
+         Uses* uses, bool* changed) {
+  const NodeId result = SlicedProjection(*module, *uses, slices);
   if (result < 0) return;
-  const Uses uses(*module);
-  const NodeId matmul_id = FindProjection(*module, uses, result)->matmul;
+  const NodeId matmul_id = FindProjection(*module, *uses, result)->matmul;
   const NodeId whole_id = module->node(matmul_id).operands[1];
-  if (module->node(whole_id).op != Op::kWeight || uses.Count(whole_id) != 1) return;
+  if (module->node(whole_id).op != Op::kWeight || uses->Count(whole_id) != 1) return;
   const std::vector<size_t> order =
       ByColumn(*module, slices, module->node(matmul_id).type.last().value());
   if (order.empty()) return;
@@ -59,8 +58,10 @@ void Cut(absl::Span<const NodeId> slices, Names names, const PassOptions& option
     absl::StrAppend(&part.location, part.location.empty() ? "" : ".", names[i]);
     operands.push_back(module->InsertBefore(matmul_id, std::move(part)));
   }
+  uses->Forget(*module, matmul_id);
   Node& matmul = module->node(matmul_id);
   matmul.operands = std::move(operands);
+  uses->Note(*module, matmul_id);
   matmul.Set(Attr::kWeights, static_cast<int64_t>(slices.size()));
   SayOfMatmul(options, *module, matmul_id, /*done=*/true,
               absl::StrCat("arrives as one matrix of ", absl::StrJoin(names, ", "),
@@ -72,6 +73,7 @@ void Cut(absl::Span<const NodeId> slices, Names names, const PassOptions& option
 
 absl::Status CutWeights(Module* module, const PassOptions& options, bool* changed) {
   const std::vector<NodeId> order = module->order();
+  Uses uses(*module);
   for (NodeId id : order) {
     const Node& node = module->node(id);
     if (node.op == Op::kAttention) {
@@ -79,15 +81,15 @@ absl::Status CutWeights(Module* module, const PassOptions& options, bool* change
       if (append.op != Op::kKvAppend) continue;
       Cut({BehindHeads(*module, node.operands[0]), BehindHeads(*module, append.operands[0]),
            BehindHeads(*module, append.operands[1])},
-          {"q", "k", "v"}, options, module, changed);
+          {"q", "k", "v"}, options, module, &uses, changed);
     } else if (node.op == Op::kGatedActivate) {
-      Cut({node.operands[0], node.operands[1]}, {"gate", "up"}, options, module, changed);
+      Cut({node.operands[0], node.operands[1]}, {"gate", "up"}, options, module, &uses, changed);
     } else if (node.op == Op::kMul) {
       for (const size_t side : {0, 1}) {
         const Node& activate = module->node(module->node(id).operands[side]);
         if (activate.op != Op::kActivate) continue;
         Cut({activate.operands[0], module->node(id).operands[1 - side]}, {"gate", "up"}, options,
-            module, changed);
+            module, &uses, changed);
       }
     }
   }

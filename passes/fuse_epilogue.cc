@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "passes/layout.h"
 #include "passes/remark.h"
@@ -132,23 +133,33 @@ void AbsorbGate(Module* module, NodeId matmul, NodeId gated) {
   old.operands.clear();
 }
 
+// Makes `change` to `taken`, which dies, and `user`, which takes it in.
+void TakeIn(NodeId taken, NodeId user, Module* module, Uses* uses,
+            absl::FunctionRef<void()> change) {
+  for (const NodeId id : {taken, user}) uses->Forget(*module, id);
+  change();
+  for (const NodeId id : {taken, user}) uses->Note(*module, id);
+}
+
 // Returns the node that took in the user of `id`, and in `what` as what; or -1, and in `what` why
 // none did.
-NodeId FuseOne(Module* module, const std::vector<size_t>& place, NodeId id, std::string* what) {
-  const Uses uses(*module);
-  const NodeId user_id = uses.SoleUser(id);
+NodeId FuseOne(Module* module, const std::vector<size_t>& place, NodeId id, Uses* uses,
+               std::string* what) {
+  const NodeId user_id = uses->SoleUser(id);
   if (user_id < 0) {
-    *what = uses.Count(id) == 1 ? "its result is an output of the model"
-                                : absl::StrCat("its result is used ", uses.Count(id), " times");
+    *what = uses->Count(id) == 1 ? "its result is an output of the model"
+                                 : absl::StrCat("its result is used ", uses->Count(id), " times");
     return -1;
   }
   Node& node = module->node(id);
   Node& user = module->node(user_id);
   if (node.op == Op::kEmbed && user.op == Op::kScale && !node.Has(Attr::kScale)) {
-    const double value = user.Float(Attr::kValue);
-    user = node;
-    user.Set(Attr::kScale, value);
-    node.operands.clear();
+    TakeIn(id, user_id, module, uses, [&] {
+      const double value = user.Float(Attr::kValue);
+      user = node;
+      user.Set(Attr::kScale, value);
+      node.operands.clear();
+    });
     *what = "scale";
     return user_id;
   }
@@ -164,7 +175,7 @@ NodeId FuseOne(Module* module, const std::vector<size_t>& place, NodeId id, std:
     return -1;
   }
   *what = step.name;
-  Absorb(module, id, user_id, step);
+  TakeIn(id, user_id, module, uses, [&] { Absorb(module, id, user_id, step); });
   return user_id;
 }
 
@@ -174,7 +185,7 @@ absl::Status FuseEpilogue(Module* module, const PassOptions& options, bool* chan
   const std::vector<NodeId> order = module->order();
   std::vector<size_t> place(module->id_bound(), 0);
   for (size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
-  const Uses uses(*module);
+  Uses uses(*module);
   const auto weight_uses = CountWeightUses(*module);
   for (NodeId id : order) {
     if (module->node(id).op != Op::kGatedActivate) continue;
@@ -187,7 +198,7 @@ absl::Status FuseEpilogue(Module* module, const PassOptions& options, bool* chan
       continue;
     }
     SayOfMatmul(options, *module, matmul, /*done=*/true, absl::StrCat("takes in ", name));
-    AbsorbGate(module, matmul, id);
+    TakeIn(matmul, id, module, &uses, [&] { AbsorbGate(module, matmul, id); });
     *changed = true;
   }
   std::vector<bool> done(module->id_bound(), false);
@@ -197,7 +208,7 @@ absl::Status FuseEpilogue(Module* module, const PassOptions& options, bool* chan
     if (module->node(id).op != Op::kMatmul && module->node(id).op != Op::kEmbed) continue;
     std::string what;
     NodeId last = id;
-    for (NodeId next = id; (next = FuseOne(module, place, last, &what)) >= 0; last = next) {
+    for (NodeId next = id; (next = FuseOne(module, place, last, &uses, &what)) >= 0; last = next) {
       *changed = true;
       SayOf(options, *module, next, /*done=*/true, absl::StrCat("takes in ", what));
     }

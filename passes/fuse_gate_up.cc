@@ -30,7 +30,7 @@ bool IsOfOneMatmul(const Module& module, NodeId value) {
 
 // Makes the projections of gate and up one, if they are of one input.
 absl::Status JoinGateUp(NodeId gate, NodeId up, const PassOptions& options, Module* module,
-                        bool* joined) {
+                        Uses* uses, bool* joined) {
   // One matmul as it is.
   if (const auto& of = module->node(gate).operands;
       module->node(gate).op == Op::kSlice && module->node(up).op == Op::kSlice && gate != up &&
@@ -38,9 +38,8 @@ absl::Status JoinGateUp(NodeId gate, NodeId up, const PassOptions& options, Modu
     *joined = true;
     return absl::OkStatus();
   }
-  const Uses uses(*module);
-  const auto gate_found = FindProjection(*module, uses, gate);
-  const auto up_found = FindProjection(*module, uses, up);
+  const auto gate_found = FindProjection(*module, *uses, gate);
+  const auto up_found = FindProjection(*module, *uses, up);
   if (!gate_found || !up_found) {
     if (gate_found) Refuse(options, *module, {*gate_found}, "up is no plain matmul by a weight");
     if (up_found) Refuse(options, *module, {*up_found}, "gate is no plain matmul by a weight");
@@ -56,35 +55,37 @@ absl::Status JoinGateUp(NodeId gate, NodeId up, const PassOptions& options, Modu
                 absl::StrCat("one matmul for gate and up: ", LocationsOf(projections, *module)));
   }
   *joined = true;
-  return JoinProjections(projections, module);
+  return JoinProjections(projections, module, uses);
 }
 
-absl::Status FuseOne(NodeId product, const PassOptions& options, Module* module, bool* changed) {
-  const Uses uses(*module);
+absl::Status FuseOne(NodeId product, const PassOptions& options, Module* module, Uses* uses,
+                     bool* changed) {
   for (const size_t side : {0, 1}) {
     const Node& mul = module->node(product);
     const NodeId activated = mul.operands[side];
     const NodeId up = mul.operands[1 - side];
     const Node& activate = module->node(activated);
     if (activate.op != Op::kActivate || module->node(up).type != mul.type) continue;
-    if (uses.SoleUser(activated) != product) {
+    if (uses->SoleUser(activated) != product) {
       for (const NodeId value : {activate.operands[0], up}) {
-        if (const auto found = FindProjection(*module, uses, value))
+        if (const auto found = FindProjection(*module, *uses, value))
           Refuse(options, *module, {*found}, "the activated gate is used elsewhere as well");
       }
       continue;
     }
     bool joined = false;
-    if (absl::Status status = JoinGateUp(activate.operands[0], up, options, module, &joined);
+    if (absl::Status status = JoinGateUp(activate.operands[0], up, options, module, uses, &joined);
         !status.ok())
       return status;
     if (!joined) continue;
     *changed = true;
+    uses->Forget(*module, product);
     Node& fused = module->node(product);
     const Node& fn = module->node(activated);
     fused.op = Op::kGatedActivate;
     fused.Set(Attr::kFn, fn.String(Attr::kFn));
     fused.operands = {fn.operands[0], fused.operands[1 - side]};
+    uses->Note(*module, product);
     break;
   }
   return absl::OkStatus();
@@ -94,9 +95,11 @@ absl::Status FuseOne(NodeId product, const PassOptions& options, Module* module,
 
 absl::Status FuseGateUp(Module* module, const PassOptions& options, bool* changed) {
   const std::vector<NodeId> order = module->order();
+  Uses uses(*module);
   for (NodeId id : order) {
     if (module->node(id).op != Op::kMul) continue;
-    if (absl::Status status = FuseOne(id, options, module, changed); !status.ok()) return status;
+    if (absl::Status status = FuseOne(id, options, module, &uses, changed); !status.ok())
+      return status;
   }
   if (*changed) SortAndCompact(module);
   return absl::OkStatus();

@@ -21,18 +21,18 @@ void Refuse(const PassOptions& options, const Module& module,
     SayOfMatmul(options, module, projection.matmul, /*done=*/false, why);
 }
 
-absl::Status FuseOne(NodeId attention, const PassOptions& options, Module* module, bool* changed) {
+absl::Status FuseOne(NodeId attention, const PassOptions& options, Module* module, Uses* uses,
+                     bool* changed) {
   const ir::Node& node = module->node(attention);
   const ir::Node& append = module->node(node.operands[1]);
   if (append.op != Op::kKvAppend) return absl::OkStatus();
   const NodeId q = BehindHeads(*module, node.operands[0]);
   const NodeId k = BehindHeads(*module, append.operands[0]);
   const NodeId v = BehindHeads(*module, append.operands[1]);
-  const Uses uses(*module);
   std::vector<Projection> projections;
   std::vector<absl::string_view> missing;
   for (const auto& [value, name] : {std::pair(q, "q"), std::pair(k, "k"), std::pair(v, "v")}) {
-    if (const auto found = FindProjection(*module, uses, value)) {
+    if (const auto found = FindProjection(*module, *uses, value)) {
       projections.push_back(*found);
     } else {
       missing.emplace_back(name);
@@ -54,16 +54,18 @@ absl::Status FuseOne(NodeId attention, const PassOptions& options, Module* modul
                 absl::StrCat("one matmul for q, k and v: ", LocationsOf(projections, *module)));
   }
   *changed = true;
-  return JoinProjections(projections, module);
+  return JoinProjections(projections, module, uses);
 }
 
 }  // namespace
 
 absl::Status FuseQkv(Module* module, const PassOptions& options, bool* changed) {
   const std::vector<NodeId> order = module->order();
+  Uses uses(*module);
   for (NodeId id : order) {
     if (module->node(id).op != Op::kAttention) continue;
-    if (absl::Status status = FuseOne(id, options, module, changed); !status.ok()) return status;
+    if (absl::Status status = FuseOne(id, options, module, &uses, changed); !status.ok())
+      return status;
   }
   if (*changed) SortAndCompact(module);
   return absl::OkStatus();

@@ -61,7 +61,7 @@ std::string LocationsOf(absl::Span<const Projection> projections, const Module& 
   return JoinLocations(locations);
 }
 
-absl::Status JoinProjections(absl::Span<const Projection> projections, Module* module) {
+absl::Status JoinProjections(absl::Span<const Projection> projections, Module* module, Uses* uses) {
   std::vector<NodeId> operands = {module->node(projections[0].matmul).operands[0]};
   std::vector<NodeId> biases;
   for (const Projection& projection : projections) {
@@ -71,34 +71,37 @@ absl::Status JoinProjections(absl::Span<const Projection> projections, Module* m
   const bool with_bias = BiasesStack(projections, *module);
   const std::string location = LocationsOf(projections, *module);
   ir::Builder builder(module);
-  NodeId joined =
-      builder.Add(Op::kMatmul, std::move(operands),
-                  {{Attr::kWeights, static_cast<int64_t>(projections.size())}}, location);
+  const auto add = [&](Op op, std::vector<NodeId> of, ir::Attrs attrs, const std::string& name) {
+    const NodeId id = builder.Add(op, std::move(of), std::move(attrs), name);
+    if (builder.status().ok()) uses->Note(*module, id);
+    return id;
+  };
+  NodeId joined = add(Op::kMatmul, std::move(operands),
+                      {{Attr::kWeights, static_cast<int64_t>(projections.size())}}, location);
   if (with_bias) {
-    const NodeId bias = builder.Add(Op::kConcat, std::move(biases), {}, location);
-    joined = builder.Add(Op::kAdd, {joined, bias}, {}, location);
+    const NodeId bias = add(Op::kConcat, std::move(biases), {}, location);
+    joined = add(Op::kAdd, {joined, bias}, {}, location);
   }
   int64_t begin = 0;
   for (const Projection& projection : projections) {
     const NodeId old = with_bias ? projection.result : projection.matmul;
     const int64_t end = begin + module->node(old).type.last().value();
-    const NodeId slice =
-        builder.Add(Op::kSlice, {joined}, {{Attr::kBegin, begin}, {Attr::kEnd, end}},
-                    module->node(old).location);
-    if (builder.status().ok()) module->ReplaceUses(old, slice);
+    const NodeId slice = add(Op::kSlice, {joined}, {{Attr::kBegin, begin}, {Attr::kEnd, end}},
+                             module->node(old).location);
+    if (builder.status().ok()) uses->Replace(old, slice, module);
     begin = end;
   }
   return builder.status();
 }
 
-NodeId SlicedProjection(const Module& module, absl::Span<const NodeId> slices) {
+NodeId SlicedProjection(const Module& module, const Uses& uses, absl::Span<const NodeId> slices) {
   for (size_t i = 0; i < slices.size(); ++i) {
     const Node& slice = module.node(slices[i]);
     if (slice.op != Op::kSlice || slice.operands != module.node(slices[0]).operands) return -1;
     if (std::ranges::count(slices, slices[i]) != 1) return -1;
   }
   const NodeId sliced = module.node(slices[0]).operands[0];
-  return FindProjection(module, Uses(module), sliced) ? sliced : -1;
+  return FindProjection(module, uses, sliced) ? sliced : -1;
 }
 
 NodeId BehindHeads(const Module& module, NodeId value) {

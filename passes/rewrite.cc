@@ -13,17 +13,30 @@ using ir::Node;
 using ir::NodeId;
 using ir::Op;
 
-Uses::Uses(const Module& module) : slots_(module.id_bound(), 0), user_(module.id_bound(), -1) {
-  for (NodeId id : module.order()) {
-    for (NodeId operand : module.node(id).operands) {
-      ++slots_[operand];
-      user_[operand] = id;
-    }
+Uses::Uses(const Module& module) : users_(module.id_bound()) {
+  for (NodeId id : module.order()) Note(module, id);
+  for (NodeId id : module.outputs) users_[id].push_back(-1);
+}
+
+void Uses::Forget(const Module& module, NodeId id) {
+  for (NodeId operand : module.node(id).operands) {
+    std::vector<NodeId>& users = users_[operand];
+    users.erase(std::ranges::find(users, id));
   }
-  for (NodeId id : module.outputs) {
-    ++slots_[id];
-    user_[id] = -1;
+}
+
+void Uses::Note(const Module& module, NodeId id) {
+  users_.resize(std::max<size_t>(users_.size(), module.id_bound()));
+  for (NodeId operand : module.node(id).operands) users_[operand].push_back(id);
+}
+
+void Uses::Replace(NodeId from, NodeId to, Module* module) {
+  users_.resize(std::max<size_t>(users_.size(), module->id_bound()));
+  for (NodeId user : users_[from]) {
+    std::ranges::replace(user < 0 ? module->outputs : module->node(user).operands, from, to);
+    users_[to].push_back(user);
   }
+  users_[from].clear();
 }
 
 void SortAndCompact(Module* module) {

@@ -10,18 +10,27 @@
 
 namespace weft::passes {
 
-// Who uses each value. Stands for the module as it was when this was made.
+// Who uses each value, dead nodes among them until they are dropped. Stands for the module as it
+// was when this was made, and for what became of it by Replace and by changes between Forget and
+// Note: a pass that made it anew for each change would take time quadratic in the module.
 class Uses {
  public:
   explicit Uses(const ir::Module& module);
   // The node that has the value as an operand, if it is used there once and nowhere else; else -1.
-  ir::NodeId SoleUser(ir::NodeId id) const { return slots_[id] == 1 ? user_[id] : -1; }
+  ir::NodeId SoleUser(ir::NodeId id) const { return Count(id) == 1 ? users_[id][0] : -1; }
   // Operand slots and outputs that hold the value.
-  int Count(ir::NodeId id) const { return slots_[id]; }
+  int Count(ir::NodeId id) const {
+    return static_cast<size_t>(id) < users_.size() ? static_cast<int>(users_[id].size()) : 0;
+  }
+
+  // The operands of a node that is about to change, and those of one that is new or has changed.
+  void Forget(const ir::Module& module, ir::NodeId id);
+  void Note(const ir::Module& module, ir::NodeId id);
+  // Every use of `from` as an operand or an output becomes one of `to`.
+  void Replace(ir::NodeId from, ir::NodeId to, ir::Module* module);
 
  private:
-  std::vector<int> slots_;
-  std::vector<ir::NodeId> user_;  // the last one in program order; -1: an output
+  std::vector<std::vector<ir::NodeId>> users_;  // by value, one for each slot; -1: an output
 };
 
 // Puts operands before their users, moving nodes up and only as far as needed; then drops dead

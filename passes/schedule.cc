@@ -27,8 +27,10 @@ constexpr int64_t kGrainColumns = 1024;
 // prompt of some hundred tokens makes units for several workers.
 constexpr int64_t kAttentionTokens = 24;
 // Heads that share cached ones are worked on together, so that these are read once, but never more
-// than this many, which bounds the memory of a unit.
+// than this many, nor more than so many columns: two states of 24 tokens take 192 KiB of the stack
+// of whoever runs the unit.
 constexpr int64_t kAttentionHeads = 8;
+constexpr int64_t kAttentionColumns = 1024;
 // Units of a step over a single token: enough for workers to share a long context, of which each
 // unit takes a slice. A unit with nothing to do costs some nanoseconds.
 constexpr int64_t kAttentionUnits = 32;
@@ -60,13 +62,19 @@ StepPartition PartitionHeads(const Node& node, int64_t heads) {
   return {"token_heads", heads, std::clamp<int64_t>(kGrainColumns / columns, 1, heads)};
 }
 
-StepPartition PartitionAttention(const Module& module, const Node& node) {
+absl::StatusOr<StepPartition> PartitionAttention(const Module& module, const Node& node) {
   const int64_t cached = module.node(node.operands[1]).type.dims[2].value();
   const int64_t group = node.Int(Attr::kHeads) / cached;
+  const int64_t columns = module.node(node.operands[1]).type.dims[3].value();
+  if (columns > kAttentionColumns) {
+    return absl::InvalidArgumentError(absl::StrCat("'", node.location, "' has heads of ", columns,
+                                                   " columns, more than ", kAttentionColumns));
+  }
+  const int64_t most = std::min(kAttentionColumns / columns, kAttentionHeads);
   int64_t parts = 1;  // of a group
-  while (parts < group && (group % parts != 0 || group / parts > kAttentionHeads)) ++parts;
+  while (parts < group && (group % parts != 0 || group / parts > most)) ++parts;
   const int64_t slices = std::max<int64_t>(1, kAttentionUnits / (cached * parts));
-  return {"token_heads", cached * parts * slices, 1, kAttentionTokens, slices};
+  return StepPartition{"token_heads", cached * parts * slices, 1, kAttentionTokens, slices};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "runtime/base/cpu.h"
 #include "runtime/base/memory_room.h"
 #include "runtime/plan/validate_program.h"
+#include "runtime/stack_room.h"
 #include "runtime/step_timer.h"
 
 namespace weft {
@@ -163,7 +164,8 @@ absl::Status Executor::CheckRun(absl::Span<const int32_t> ids, int64_t position,
                                                    std::min(tokens, program_.max_logit_rows)));
   }
   if (absl::Status status = CheckIds(ids, position); !status.ok()) return status;
-  return CheckContext(position, tokens);
+  if (absl::Status status = CheckContext(position, tokens); !status.ok()) return status;
+  return CheckStackRoom(kKernelStackBytes);  // this thread works as well
 }
 
 // Each layer and head has its keys and values of the whole context side by side, so that the first

@@ -1,5 +1,6 @@
 #include "runtime/worker_pool.h"
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <immintrin.h>
@@ -12,6 +13,7 @@
 #include <cstdio>
 
 #include "runtime/abi/check.h"
+#include "runtime/abi/program.h"
 #include "runtime/base/cpu.h"
 #include "runtime/float_environment.h"
 #include "runtime/schedule_point.h"
@@ -23,6 +25,20 @@ namespace {
 // 10 GB/s), so that barriers between matmuls do not sleep, and about what sleeping and waking cost,
 // so that spinning in vain at most doubles the wait.
 constexpr uint64_t kSpinCycles = 30'000;
+
+// Twice what a kernel takes, where `ulimit -s` gives less.
+constexpr size_t kLeastStackBytes = 2 * kKernelStackBytes;
+
+int StartThread(pthread_t* thread, void* (*body)(void*), void* argument) {
+  pthread_attr_t attributes;
+  if (const int error = pthread_attr_init(&attributes); error != 0) return error;
+  const absl::Cleanup destroy = [&attributes] { pthread_attr_destroy(&attributes); };
+  size_t bytes = 0;
+  int error = pthread_attr_getstacksize(&attributes, &bytes);
+  if (error == 0 && bytes < kLeastStackBytes)
+    error = pthread_attr_setstacksize(&attributes, kLeastStackBytes);
+  return error != 0 ? error : pthread_create(thread, &attributes, body, argument);
+}
 
 }  // namespace
 
@@ -37,7 +53,7 @@ absl::StatusOr<std::unique_ptr<WorkerPool>> WorkerPool::Create(int workers) {
   pool->threads_.reserve(static_cast<size_t>(workers) - 1);
   for (int index = 1; index < workers; ++index) {
     Thread& thread = pool->threads_.emplace_back(Thread{pool.get(), index, pthread_t{}});
-    const int error = pthread_create(&thread.handle, nullptr, ThreadMain, &thread);
+    const int error = StartThread(&thread.handle, ThreadMain, &thread);
     if (error != 0) {
       pool->threads_.pop_back();
       return absl::ErrnoToStatus(

@@ -17,6 +17,7 @@ std::vector<Family> MakeFamilies() {
       .norm = NormKind::kLayer,
       .gated_ffn = false,
       .learned_positions = true,
+      .attention_scale_flags = true,
       .bias = BiasRule::kAll,
       .hf_names = &kGpt2TensorNames,
       .hf_fields = {.hidden = "n_embd",

@@ -2,6 +2,7 @@
 // data; a plan file holds it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,7 +20,9 @@ struct KernelContext {
 };
 
 // Computes units [begin, end) of a step. `operands` are the step's, in its order. Units write
-// disjoint bytes, and the result does not depend on how they are grouped.
+// disjoint bytes, and the result does not depend on how they are grouped. Takes at most
+// kKernelStackBytes of the stack.
+inline constexpr size_t kKernelStackBytes = 512 << 10;
 using KernelFn = void (*)(const KernelContext* context, void* const* operands, int64_t begin,
                           int64_t end);
 

@@ -9,6 +9,8 @@
 #include "frontends/gguf.h"
 #include "frontends/safetensors.h"
 #include "ir/text.h"
+#include "passes/pass_manager.h"
+#include "passes/pipelines.h"
 #include "runtime/base/json_reader.h"
 #include "runtime/plan/plan_metadata.h"
 #include "runtime/plan/program_json.h"
@@ -268,6 +270,59 @@ TEST(Bounds, Encoding) {
       "encoding: one letter", [](size_t n) { return Repeat("a", n); },
       [&](const std::string& text) { ASSERT_TRUE(tokenizer->Encode(text).ok()); }, 100'000,
       kBytesPerByteOfText);
+}
+
+// A Llama of n layers, 4 wide.
+std::string LayersAsText(size_t n) {
+  std::string tensors;
+  std::string nodes;
+  int64_t id = 0;
+  const auto add = [&](absl::string_view op, absl::string_view operands, absl::string_view type) {
+    absl::StrAppend(&nodes, "%", id, " = ", op, " ", operands, " : ", type, "\n");
+    return absl::StrCat("%", id++);
+  };
+  const auto weight = [&](const std::string& name, absl::string_view type) {
+    absl::StrAppend(&tensors, "tensor \"", name, "\" : ", type, " {file=0, offset=0}\n");
+    return add("weight", absl::StrCat("{tensor=\"", name, "\"}"), type);
+  };
+  const auto matmul = [&](const std::string& x, const std::string& name) {
+    const std::string matrix = weight(name, "f32[4,4]");
+    return add("matmul", absl::StrCat(x, ", ", matrix), "f32[T,4]");
+  };
+  const auto pair = [&](absl::string_view op, const std::string& a, const std::string& b) {
+    return add(op, absl::StrCat(a, ", ", b), "f32[T,4]");
+  };
+  const std::string tokens = add("input", "{name=\"tokens\"}", "i32[T]");
+  std::string x = pair("embed", tokens, weight("e", "f32[4,4]"));
+  for (size_t layer = 0; layer < n; ++layer) {
+    const std::string q = matmul(x, absl::StrCat(layer, ".q"));
+    const std::string k = matmul(x, absl::StrCat(layer, ".k"));
+    const std::string v = matmul(x, absl::StrCat(layer, ".v"));
+    const std::string cache =
+        add("kv_append", absl::StrCat(k, ", ", v, " {heads=1, layer=", layer, "}"), "f32[S,2,1,4]");
+    const std::string mixed =
+        add("attention", absl::StrCat(q, ", ", cache, " {scale=0.5, heads=1}"), "f32[T,4]");
+    x = pair("add", x, matmul(mixed, absl::StrCat(layer, ".o")));
+    const std::string gate =
+        add("activate", matmul(x, absl::StrCat(layer, ".gate")) + " {fn=\"silu\"}", "f32[T,4]");
+    const std::string up = matmul(x, absl::StrCat(layer, ".up"));
+    x = pair("add", x, matmul(pair("mul", gate, up), absl::StrCat(layer, ".down")));
+  }
+  return absl::StrCat("module \"m\" {\n", tensors, nodes, "return ", x, "\n}\n");
+}
+
+TEST(Bounds, Passes) {
+  CheckBounds(
+      "passes: layers", LayersAsText,
+      [](const std::string& text) {
+        absl::StatusOr<ir::Module> module = ir::Parse(text);
+        ASSERT_TRUE(module.ok()) << module.status();
+        passes::PipelineOptions options;
+        options.pass.context = 16;
+        const auto done = passes::RunPipeline(passes::DefaultPipeline(), options, &*module);
+        EXPECT_TRUE(done.ok()) << done.status();
+      },
+      100);
 }
 
 TEST(Bounds, IrText) {
