@@ -188,6 +188,11 @@ void ReadAttention(ArchitectureKeys& keys, const Family& family, DecoderConfig* 
   }
 }
 
+absl::Status BadDivisor(const std::string& name, float divisor) {
+  return absl::InvalidArgumentError(absl::StrCat(name, ": tensor 'rope_freqs.weight' holds ",
+                                                 divisor, ", expected numbers above 0"));
+}
+
 // rope_freqs.weight: what each of the `pairs` speeds is divided by; empty where there is none.
 absl::StatusOr<std::vector<float>> ReadDivisors(const GgufFile& file, const std::string& name,
                                                 size_t pairs) {
@@ -205,8 +210,7 @@ absl::StatusOr<std::vector<float>> ReadDivisors(const GgufFile& file, const std:
     float divisor = 0;
     std::memcpy(&divisor, bytes.data() + i * sizeof(float), sizeof(float));
     if (!(divisor > 0) || !std::isfinite(divisor)) {
-      return absl::InvalidArgumentError(absl::StrCat(name, ": tensor 'rope_freqs.weight' holds ",
-                                                     divisor, ", expected numbers above 0"));
+      return BadDivisor(name, divisor);
     }
     divisors.push_back(divisor);
   }
@@ -257,7 +261,10 @@ absl::Status ReadRopes(ArchitectureKeys& keys, const GgufFile& file, const Famil
     if (index < 0) {
       // Layers within a window see near positions only: their speeds are never scaled.
       RopeConfig rope{.inv_freq = InverseFrequencies(is_local ? local : global), .local = is_local};
-      for (size_t i = 0; i < divisors->size(); ++i) rope.inv_freq[i] /= (*divisors)[i];
+      for (size_t i = 0; i < divisors->size(); ++i) {
+        rope.inv_freq[i] /= (*divisors)[i];
+        if (!std::isfinite(rope.inv_freq[i])) return BadDivisor(config->source, (*divisors)[i]);
+      }
       index = config->AddRope(std::move(rope));
     }
     layer.rope = index;

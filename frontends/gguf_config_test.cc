@@ -169,6 +169,8 @@ TEST(GgufConfig, DivisorsMustBePositiveAndOneForEachPair) {
   EXPECT_THAT(ErrorOf(with({1, 1, 1, 1, 0, 1, 1, 1})),
               HasSubstr("holds 0, expected numbers above"));
   EXPECT_THAT(ErrorOf(with({1, 1, 1, 1, NAN, 1, 1, 1})), HasSubstr("expected numbers above 0"));
+  // By which no speed can be divided.
+  EXPECT_THAT(ErrorOf(with({1e-45F, 1, 1, 1, 1, 1, 1, 1})), HasSubstr("expected numbers above 0"));
 }
 
 }  // namespace

@@ -223,6 +223,16 @@ absl::StatusOr<float> GgufMetadata::GetF32(absl::string_view key) const {
   return *number;
 }
 
+absl::StatusOr<std::optional<double>> GgufMetadata::GetF32Within(absl::string_view key, double low,
+                                                                 double high) const {
+  if (!Has(key)) return std::nullopt;
+  WEFT_ASSIGN_OR_RETURN(const float number, GetF32(key));
+  if (number >= low && number <= high) return number;
+  return absl::InvalidArgumentError(absl::StrCat(file_name_, ": key ", QuoteName(key), " (byte ",
+                                                 Find(key)->offset, ") is ", number,
+                                                 ", expected a number from ", low, " to ", high));
+}
+
 absl::StatusOr<bool> GgufMetadata::GetBool(absl::string_view key) const {
   WEFT_ASSIGN_OR_RETURN(const GgufValue* value, Require(key));
   if (value->type != GgufType::kBool) return WrongType(key, *value, "a bool");

@@ -8,6 +8,7 @@
 #include <absl/types/span.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,9 @@ class GgufMetadata {
   absl::StatusOr<std::vector<int32_t>> GetI32Array(absl::string_view key) const;
   absl::StatusOr<std::vector<float>> GetF32Array(absl::string_view key) const;
   absl::StatusOr<std::vector<bool>> GetBoolArray(absl::string_view key) const;
+  // A float within [low, high]; nullopt where there is no such key.
+  absl::StatusOr<std::optional<double>> GetF32Within(absl::string_view key, double low,
+                                                     double high) const;
 
  private:
   absl::StatusOr<const GgufValue*> Require(absl::string_view key) const;

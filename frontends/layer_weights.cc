@@ -86,6 +86,12 @@ ir::NodeId WeightFinder::Weight(const Stem& stem, absl::string_view suffix,
                      Name(entry->type), ", expected floats or a quantised type")));
     return -1;
   }
+  if (part != nullptr && dims.size() == 1 && GetInfo(entry->type).block_values != 1) {
+    builder_.Fail(absl::InvalidArgumentError(
+        absl::StrCat(files_.files()[entry->file]->path(), ": tensor '", name, "' is a vector of ",
+                     Name(entry->type), ", of which a part is needed; expected floats")));
+    return -1;
+  }
   ir::Module& module = builder_.module();
   if (module.FindTensor(name) == nullptr) {
     module.AddTensor({.name = name,

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "frontends/gguf.h"
 #include "frontends/model_test_util.h"
 #include "frontends/safetensors.h"
 #include "frontends/safetensors_writer.h"
@@ -117,6 +118,27 @@ TEST_F(LayerWeights, IntegersAreNoWeights) {
   finder.Vector({"i64", "i64"}, "weight", {4, "four"});
   EXPECT_THAT(std::string(builder_.status().message()),
               HasSubstr("tensor 'i64.weight' holds i64, expected floats"));
+}
+
+// A part of a block has no bytes of its own.
+TEST_F(LayerWeights, VectorsOfBlocksAreNotCut) {
+  std::string file = GgufWriter().Tensor({"qkv.bias", {32}, std::vector<float>(32)}).Bytes();
+  // Behind the name: how many dims, the dim, the type, which becomes that of Q8_0. A block has 34
+  // bytes, the data a multiple of 32.
+  const size_t type = file.find("qkv.bias") + 8 + 4 + 8;
+  ASSERT_EQ(file.substr(type, 4), std::string(4, '\0'));
+  file[type] = 8;
+  file.resize(file.size() - 64);
+  folder_.Write("m.gguf", file);
+  auto opened = OpenGguf(folder_.File("m.gguf"));
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  files_ = std::move(opened->tensors);
+  WeightFinder finder = Finder();
+  const WeightFinder::Part part{"q", 0, 16};
+  finder.Vector({"qkv", "qkv"}, "bias", {32, "three heads"}, &part);
+  EXPECT_THAT(
+      std::string(builder_.status().message()),
+      HasSubstr("m.gguf: tensor 'qkv.bias' is a vector of q8_0, of which a part is needed"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "frontends/config_json.h"
@@ -61,16 +62,18 @@ std::string ChatTemplate(const json& object, const ConfigFields& fields) {
   return result;
 }
 
+constexpr double kMaxAdvice = 1e6;  // of a temperature or penalty
+
 void ReadSampling(const ConfigFields& fields, SamplingDefaults* sampling) {
   const auto number = [&](const char* key, double max, std::optional<double>* value) {
     if (fields.IsSet(key)) *value = fields.Float(key, 0, 0, max);
   };
   if (fields.IsSet("do_sample")) sampling->do_sample = fields.Bool("do_sample", false);
   if (fields.IsSet("top_k")) sampling->top_k = fields.Int("top_k", 0, 0, kMaxTokenId);
-  number("temperature", 1e6, &sampling->temperature);
+  number("temperature", kMaxAdvice, &sampling->temperature);
   number("top_p", 1, &sampling->top_p);
   number("min_p", 1, &sampling->min_p);
-  number("repetition_penalty", 1e6, &sampling->repetition_penalty);
+  number("repetition_penalty", kMaxAdvice, &sampling->repetition_penalty);
 }
 
 }  // namespace
@@ -139,16 +142,18 @@ absl::StatusOr<TextSettings> ReadGgufTextSettings(const GgufMetadata& metadata) 
   settings.chat_template = std::string(chat_template);
 
   SamplingDefaults& sampling = settings.sampling;
-  const auto number = [&](const char* key, std::optional<double>* value) {
-    const absl::StatusOr<float> number = metadata.GetF32(absl::StrCat("general.sampling.", key));
-    if (number.ok()) *value = *number;
-  };
-  number("temp", &sampling.temperature);
-  number("top_p", &sampling.top_p);
-  number("min_p", &sampling.min_p);
-  number("penalty_repeat", &sampling.repetition_penalty);
-  const absl::StatusOr<int32_t> top_k = metadata.GetI32("general.sampling.top_k");
-  if (top_k.ok()) sampling.top_k = *top_k;
+  const std::string advice = "general.sampling.";
+  for (const auto& [key, most, value] :
+       {std::tuple("temp", kMaxAdvice, &sampling.temperature),
+        {"top_p", 1, &sampling.top_p},
+        {"min_p", 1, &sampling.min_p},
+        {"penalty_repeat", kMaxAdvice, &sampling.repetition_penalty}}) {
+    WEFT_ASSIGN_OR_RETURN(*value, metadata.GetF32Within(advice + key, 0, most));
+  }
+  if (metadata.Has(advice + "top_k")) {
+    WEFT_ASSIGN_OR_RETURN(const int32_t top_k, metadata.GetI32(advice + "top_k"));
+    sampling.top_k = std::max(top_k, 0);  // below 0 is what 0 is, as in llama.cpp
+  }
   return settings;
 }
 

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "frontends/gguf.h"
 #include "frontends/model_test_util.h"
 
@@ -12,6 +14,7 @@ namespace weft {
 namespace {
 
 using nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -115,6 +118,23 @@ TEST(GgufTextSettings, CollectEndsOfGeneration) {
   settings = ReadGguf(writer);
   ASSERT_TRUE(settings.ok()) << settings.status();
   EXPECT_THAT(settings->eos_ids, ElementsAre(1, 3));
+}
+
+TEST(GgufTextSettings, AdviceThatNoSamplerTakesIsRefused) {
+  for (const auto& [key, value] : {std::pair("temp", NAN),
+                                   {"temp", -1.0F},
+                                   {"temp", INFINITY},
+                                   {"top_p", 1.5F},
+                                   {"min_p", -0.5F},
+                                   {"penalty_repeat", NAN}}) {
+    const std::string name = absl::StrCat("general.sampling.", key);
+    EXPECT_THAT(std::string(ReadGguf(GgufWriter().Float(name, value)).status().message()),
+                AllOf(HasSubstr(name), HasSubstr("expected a number from 0 to")))
+        << value;
+  }
+  EXPECT_THAT(
+      std::string(ReadGguf(GgufWriter().Text("general.sampling.temp", "x")).status().message()),
+      HasSubstr("general.sampling.temp"));
 }
 
 TEST(GgufTextSettings, ErrorsNameTheKey) {
