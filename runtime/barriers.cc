@@ -66,6 +66,9 @@ bool AgreeByRows(const Step& a, const Step& b) {
   return true;
 }
 
+// Models have some ten that follow each other; each is compared with all before it.
+constexpr size_t kMostJoined = 64;
+
 class Grouping {
  public:
   Grouping(const Program& program, bool one_row) : steps_(program.steps), one_row_(one_row) {}
@@ -99,6 +102,7 @@ class Grouping {
     StepGroup& group = groups_.back();
     const Step& joining = steps_[step];
     if (steps_[group.begin].extent != joining.extent) return false;
+    if (group.end - group.begin >= kMostJoined) return false;
     for (size_t i = group.begin; i < group.end; ++i) {
       if (!AgreeByRows(steps_[i], joining)) return false;
     }

@@ -190,6 +190,13 @@ TEST(Groups, OneBarrierServesTheWholeGroup) {
               ElementsAre(StepGroup{0, 1, kShared, false}, StepGroup{1, 3, kRows, true}));
 }
 
+TEST(Groups, AreOfBoundedLength) {
+  // Each of its steps is compared with all before it.
+  const Step step = RowStep({Rows(Reads(0, 256)), Rows(Writes(256, 256))});
+  EXPECT_THAT(Groups(std::vector<Step>(65, step)),
+              ElementsAre(StepGroup{0, 64, kRows, false}, StepGroup{64, 65, kRows, true}));
+}
+
 TEST(Groups, OneRowRunsWhateverWorksByRowsInOrder) {
   EXPECT_THAT(Groups({RowStep({Rows(Writes(0, 256))}),
                       RowStep({Reads(0, 256), Rows(Writes(512, 256))}, Extent::kLogitRows),

@@ -12,22 +12,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json Fields(const Plan& plan) {
+std::map<std::string, Json> Fields(const Plan& plan) {
   const PlanMetadata& metadata = plan.metadata();
   const Program& program = plan.program();
-  Json fields = {{"weft_version", metadata.weft_version},
-                 {"model", metadata.model},
-                 {"source", SourceText(metadata)},
-                 {"targets", TargetNames(metadata)},
-                 {"stages", absl::StrJoin(metadata.stages, ", ")},
-                 {"kv_format", metadata.kv_format},
-                 {"context", program.context},
-                 {"max_tokens", program.max_tokens},
-                 {"max_logit_rows", program.max_logit_rows},
-                 {"steps", program.steps.size()},
-                 {"weight_bytes", program.weight_bytes},
-                 {"kv_bytes", program.kv_bytes},
-                 {"arena_bytes", program.arena_bytes}};
+  std::map<std::string, Json> fields = {{"weft_version", metadata.weft_version},
+                                        {"model", metadata.model},
+                                        {"source", SourceText(metadata)},
+                                        {"targets", TargetNames(metadata)},
+                                        {"stages", absl::StrJoin(metadata.stages, ", ")},
+                                        {"kv_format", metadata.kv_format},
+                                        {"context", program.context},
+                                        {"max_tokens", program.max_tokens},
+                                        {"max_logit_rows", program.max_logit_rows},
+                                        {"steps", program.steps.size()},
+                                        {"weight_bytes", program.weight_bytes},
+                                        {"kv_bytes", program.kv_bytes},
+                                        {"arena_bytes", program.arena_bytes}};
   for (size_t i = 0; i < metadata.targets.size(); ++i)
     fields[absl::StrCat(metadata.targets[i].name, " code_bytes")] = plan.code(i).size();
   // An option may be given several times, and the last counts.
@@ -58,9 +58,11 @@ Json Differences(const std::map<std::string, Json>& a, const std::map<std::strin
     both.try_emplace(name, missing, missing).first->second.first = value;
   for (const auto& [name, value] : b)
     both.try_emplace(name, missing, missing).first->second.second = value;
-  Json result = Json::object();
+  Json::object_t result;
   for (const auto& [name, values] : both) {
-    if (values.first != values.second) result[name] = Json::array({values.first, values.second});
+    if (values.first == values.second) continue;
+    // Each name once: operator[] would look through all before.
+    result.emplace_back(name, Json::array({values.first, values.second}));
   }
   return result;
 }
@@ -75,12 +77,7 @@ std::string Shown(const std::string& name, const Json& value) {
 }  // namespace
 
 Json DiffPlans(const Plan& a, const Plan& b) {
-  const auto map = [](const Json& fields) {
-    std::map<std::string, Json> result;
-    for (const auto& [name, value] : fields.items()) result[name] = value;
-    return result;
-  };
-  return {{"fields", Differences(map(Fields(a)), map(Fields(b)), nullptr)},
+  return {{"fields", Differences(Fields(a), Fields(b), nullptr)},
           {"weights", Differences(Decisions(a), Decisions(b), nullptr)},
           {"steps", Differences(Kernels(a), Kernels(b), 0)}};
 }

@@ -1,8 +1,11 @@
 // Memory and time in proportion to the file, whatever it holds: files that promise much, of many
 // tiny entries, deep or long, at a size and at four times that size.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
@@ -12,12 +15,15 @@
 #include "passes/pass_manager.h"
 #include "passes/pipelines.h"
 #include "runtime/base/json_reader.h"
+#include "runtime/plan/plan.h"
 #include "runtime/plan/plan_metadata.h"
 #include "runtime/plan/program_json.h"
 #include "runtime/plan/test_program.h"
 #include "runtime/text/jinja_template.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/corruption/heap_peak.h"
+#include "tests/corruption/plan_map.h"
+#include "tools/plan_diff.h"
 
 namespace weft::corruption {
 namespace {
@@ -323,6 +329,36 @@ TEST(Bounds, Passes) {
         EXPECT_TRUE(done.ok()) << done.status();
       },
       100);
+}
+
+TEST(Bounds, DifferencesOfPlans) {
+  const std::string folder = absl::StrCat(testing::TempDir(), "weft-bounds-", getpid());
+  std::filesystem::create_directory(folder);
+  const auto open = [&](const std::string& name, const std::string& bytes) {
+    std::ofstream(folder + "/" + name, std::ios::binary) << bytes;
+    auto plan = Plan::Open(folder + "/" + name);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return *std::move(plan);
+  };
+  const auto plan = open("none", WritePlan(SmallPlan()));
+  CheckBounds(
+      "plan: decisions and options that differ",
+      [](size_t n) {
+        PlanMetadata metadata = *MetadataFromJson(SmallPlan()[1].bytes, "p");
+        for (size_t i = 0; i < n; ++i) {
+          metadata.decisions.push_back({absl::StrCat("w", i), "q8_0", "why"});
+          metadata.options.push_back({absl::StrCat("o", i), "value"});
+        }
+        std::vector<PlanPart> parts = SmallPlan();
+        parts[1].bytes = MetadataToJson(metadata);
+        return WritePlan(parts);
+      },
+      [&](const std::string& file) {
+        std::filesystem::remove(folder + "/some");
+        EXPECT_FALSE(tools::DiffText(tools::DiffPlans(*plan, *open("some", file))).empty());
+      },
+      5'000);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Bounds, IrText) {
