@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "frontends/families/family.h"
+#include "runtime/base/printable.h"
 #include "runtime/base/status_macros.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
@@ -107,7 +108,7 @@ std::string Text(const Json& json) {
     } else if (key == "parameters") {
       shown = absl::StrFormat("%.1f million", static_cast<double>(value.get<int64_t>()) / 1e6);
     }
-    absl::StrAppend(&text, absl::StrFormat("%-16s %s\n", key, shown));
+    absl::StrAppend(&text, absl::StrFormat("%-16s %s\n", key, PrintableLine(shown)));
   }
   return text;
 }

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "runtime/base/printable.h"
 #include "runtime/base/truncation_guard.h"
 #include "runtime/version.h"
 #include "tools/commands.h"
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
   }
   if (status.ok()) return 0;
   if (Interrupted()) return 130;
-  std::cerr << "weft: " << std::string(status.message()) << std::endl;
+  constexpr size_t kMostBytes = 4000;  // names and texts of files are among them
+  std::cerr << "weft: " << weft::Printable(status.message(), kMostBytes) << std::endl;
   return 1;
 }

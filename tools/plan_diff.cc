@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/base/printable.h"
 
 namespace weft::tools {
 namespace {
@@ -88,8 +89,10 @@ std::string DiffText(const Json& diff) {
     if (diff[part].empty()) continue;
     absl::StrAppend(&text, part, ":\n");
     for (const auto& [name, values] : diff[part].items())
-      absl::StrAppend(&text, "  ", name, ": ", Shown(name, values[0]), " -> ",
-                      Shown(name, values[1]), "\n");
+      absl::StrAppend(&text, "  ",
+                      PrintableLine(absl::StrCat(name, ": ", Shown(name, values[0]), " -> ",
+                                                 Shown(name, values[1]))),
+                      "\n");
   }
   return text.empty() ? "no difference\n" : text;
 }

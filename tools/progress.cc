@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "absl/strings/str_format.h"
+#include "runtime/base/printable.h"
 
 namespace weft::tools {
 
@@ -54,7 +55,7 @@ void ProgressBar::Draw(const std::string& label, double share, const std::string
 
 void ProgressBar::Note(const std::string& text) {
   Clear();
-  std::cerr << "weft: " << text << std::endl;
+  std::cerr << "weft: " << Printable(text) << std::endl;
 }
 
 HubOptions HubOptionsWith(ProgressBar* bar) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
+#include "runtime/base/printable.h"
 
 namespace weft::tools {
 namespace {
@@ -26,6 +27,7 @@ void Table::AlignRight(const std::vector<int>& columns) {
 
 void Table::Add(std::vector<std::string> row) {
   WEFT_CHECK(row.size() == rows_[0].size());
+  for (std::string& cell : row) cell = PrintableLine(cell);
   rows_.push_back(std::move(row));
 }
 
