@@ -239,6 +239,10 @@ void* mremap(void* address, size_t size, size_t new_size, int flags, ...) {
   if (Strikes("remap", "mremap")) return MAP_FAILED;
   return (void*)syscall(SYS_mremap, address, size, new_size, flags, to);
 }
+int mprotect(void* address, size_t size, int protection) {
+  if (Strikes("protect", "mprotect")) return -1;
+  return (int)syscall(SYS_mprotect, address, size, protection);
+}
 int memfd_create(const char* name, unsigned flags) {
   if (Strikes("memfd", name)) return -1;
   return (int)syscall(SYS_memfd_create, name, flags);
@@ -287,6 +291,14 @@ int linkat(int from_folder, const char* from, int to_folder, const char* to, int
 int symlink(const char* target, const char* path) {
   if (Strikes("link", path)) return -1;
   return (int)syscall(SYS_symlink, target, path);
+}
+int unlink(const char* path) {
+  if (Strikes("unlink", path)) return -1;
+  return (int)syscall(SYS_unlink, path);
+}
+int unlinkat(int folder, const char* path, int flags) {
+  if (Strikes("unlink", path)) return -1;
+  return (int)syscall(SYS_unlinkat, folder, path, flags);
 }
 int mkdir(const char* path, mode_t mode) {
   if (Strikes("mkdir", path)) return -1;

@@ -17,7 +17,7 @@ ERRORS = {
     "open": [errno.EMFILE, errno.EIO, errno.ENOSPC], "read": [errno.EIO], "write": [errno.ENOSPC, errno.EIO], "map": [errno.ENOMEM],
     "truncate": [errno.EIO], "allocate": [errno.ENOSPC, errno.EIO], "sync": [errno.EIO, errno.ENOSPC], "close": [errno.EIO],
     "rename": [errno.ENOSPC, errno.EIO], "link": [errno.ENOSPC, errno.EIO], "mkdir": [errno.ENOSPC], "folder": [errno.EMFILE],
-    "lock": [errno.EIO], "stat": [errno.EIO],
+    "lock": [errno.EIO], "stat": [errno.EIO], "unlink": [errno.EIO, errno.EROFS],
 }
 
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """System calls that fail while models and plans are read and run, and while the cache is used. Usage: read_fault_test.py path/to/weft path/to/shim
 [unittest arguments]"""
-import errno, shutil, unittest
+import errno, json, shutil, unittest
 
 from faults import GREEDY, WEFT, FaultTest
 
 READING = "open,read,map,close,folder,stat"
-CACHE = "open,read,write,map,truncate,allocate,sync,close,rename,link,mkdir,folder,lock"
+CACHE = "open,read,write,map,truncate,allocate,sync,close,rename,link,unlink,mkdir,folder,lock"
 # Threads, large memory and what maps are made of: anything may fail.
 SCARCE = {"malloc": [errno.ENOMEM], "anon": [errno.ENOMEM], "thread": [errno.EAGAIN], "advise": [errno.EINVAL], "remap": [errno.ENOMEM], "memfd": [errno.ENFILE],
-          "map": [errno.ENOMEM]}
+          "map": [errno.ENOMEM], "protect": [errno.ENOMEM]}
 
 
 class Reads(FaultTest):
@@ -44,6 +44,26 @@ class Reads(FaultTest):
             self.reads(WEFT, *verb, self.small_gguf())
         self.reads(WEFT, "tokenize", self.model)
         self.reads(WEFT, "run", self.model, *GREEDY, "--no-cache", stride=4)
+
+    def test_what_evaluates_and_explains(self):
+        text = self.folder / "text.txt"
+        text.write_text("It was the best of times, it was the worst of times. ")
+        for verb in (["eval", "--text", text], ["logits", "--ids", "1,2,3", "--digest"], ["why", "*down_proj*", "--no-measure"]):
+            name, *rest = verb
+            self.reads(WEFT, name, self.plan, *rest)
+            self.reads(WEFT, name, self.model, *rest, "--no-cache", stride=6)
+
+    def test_what_measures(self):
+        """Its figures are others each time: whole JSON of all that was asked for, or an error."""
+        def has(*fields):
+            return lambda result: [self.assertIn(field, result.stdout) for field in fields] and json.loads(result.stdout)
+
+        little = ["-p", "4", "-n", "2", "--json"]
+        for command, fields, stride in ((["profile", self.plan, *little, "--no-roof"], ("prefill", "decode"), 1),
+                                        (["bench", self.plan, *little, "-r", "1"], ("pp4", "tg2"), 1),
+                                        (["bench", self.model, *little, "-r", "1"], ("pp4", "tg2"), 8),
+                                        (["explore", self.model, *little, "-r", "1", "--no-score", "--kv", "f32,f16"], ("f32", "f16"), 16)):
+            self.sweep([WEFT, *command], READING, has(*fields), lambda: None, stride=stride)
 
     def test_a_cold_cache(self):
         """What fails in the cache, or on the way into it, changes nothing of the output; what it leaves is no plan, or a whole one."""
@@ -98,6 +118,7 @@ class Reads(FaultTest):
         for program in (run, [WEFT + "-run", self.plan, *GREEDY]):
             scarce(program, "anon,thread,memfd,map", self.says_the_same, least=4096)
             scarce(program, "malloc", self.says_the_same, least=1 << 14)
+        scarce([WEFT, "run", self.model, *GREEDY, "--no-cache"], "protect", self.says_the_same)
         compile = [WEFT, "compile", self.model, "-o", self.folder / "new.weft"]
         scarce(compile, "thread,anon", lambda result: self.assertIn("wrote", result.stdout))
         scarce(compile, "malloc", lambda result: self.assertIn("wrote", result.stdout), stride=20, least=1 << 16)
