@@ -15,6 +15,7 @@
 
 #include "runtime/base/test_seed.h"
 #include "runtime/executor.h"
+#include "runtime/sampling/random.h"
 #include "runtime/schedule_point.h"
 #include "runtime/test_kernels.h"
 #include "runtime/worker_pool.h"
@@ -34,14 +35,10 @@ uint32_t Seed() {
   return seed;
 }
 
-// Of one thread; SplitMix64, see sampling/random.h.
+// Of one thread.
 uint64_t Draw() {
-  thread_local uint64_t state = Seed() + (g_next_thread.fetch_add(1) << 32);
-  state += 0x9E3779B97F4A7C15;
-  uint64_t z = state;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
+  thread_local Random random(Seed() + (g_next_thread.fetch_add(1) << 32));
+  return random.Next();
 }
 
 }  // namespace

@@ -2,10 +2,10 @@
 """The same logits, byte for byte, whatever the process: docs/numerics.md. Usage: determinism_test.py path/to/weft path/to/libweft-runtime.so [unittest arguments]
 
 Runs from the source folder, on the models of tests/oracle/tiny, and on smollm2-135m-instruct-q4_1 in the cache (scripts/test pulls it)."""
-import concurrent.futures, ctypes, hashlib, os, random, subprocess, sys, unittest
+import concurrent.futures, hashlib, os, random, subprocess, sys, unittest
 
 LIBRARY = os.path.abspath(sys.argv.pop(2))
-import digests
+import c_library, digests
 from cli_test import ENVIRONMENT, TINY, WEFT, CommandTest, read_safetensors, weft
 
 SEED = int(os.environ.get("WEFT_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -87,20 +87,10 @@ class Determinism(CommandTest):
 
     def library_digest(self, plan):
         """Of all positions' logits, by the C interface."""
-        library = ctypes.CDLL(LIBRARY)
-        for function in (library.weft_plan_open, library.weft_session_create, library.weft_session_decode):
-            function.restype = ctypes.c_void_p
-        library.weft_session_logits.restype = ctypes.POINTER(ctypes.c_float)
-        library.weft_plan_vocab.restype = ctypes.c_int64
-        opened, session = ctypes.c_void_p(), ctypes.c_void_p()
-        self.assertFalse(library.weft_plan_open(str(plan).encode(), None, ctypes.byref(opened)))
-        self.assertFalse(library.weft_session_create(opened, None, ctypes.byref(session)))
         digest = hashlib.sha256()
-        for id in map(int, digests.IDS.split(",")):
-            self.assertFalse(library.weft_session_decode(session, ctypes.c_int32(id)))
-            digest.update(ctypes.string_at(library.weft_session_logits(session), 4 * library.weft_plan_vocab(opened)))
-        library.weft_session_free(session)
-        library.weft_plan_close(opened)
+        with c_library.Plan(LIBRARY, plan) as opened:
+            for id in map(int, digests.IDS.split(",")):
+                digest.update(opened.decode(id))
         return digest.hexdigest()
 
     def test_many_processes_in_any_environment(self):

@@ -3,9 +3,10 @@
 docs/tokenizers.md says. Usage: edges_test.py path/to/weft path/to/libweft-runtime.so [unittest arguments]
 
 Runs from the source folder, on the models of tests/oracle/tiny."""
-import ctypes, json, os, shutil, struct, subprocess, sys, unittest
+import json, os, shutil, struct, subprocess, sys, unittest
 
 LIBRARY = os.path.abspath(sys.argv.pop(2))
+import c_library
 from cli_test import ENVIRONMENT, TINY, WEFT, CommandTest, read_safetensors, write_safetensors
 
 BROKEN = [b"a\xffz", b"\xe2\x82", b"\xc0\x80\xed\xa0\x80x", b"ok\xf0\x9f\x98", b"\xf4\x90\x80\x80\x80", b"caf\xe9 au lait"]
@@ -70,7 +71,7 @@ class Text(Edges):
                 self.assertEqual((outputs[0].returncode, outputs[0].stdout), (0, outputs[1].stdout))
                 chats = [run(WEFT + "-run", plan, "--chat", "-p", prompt, *GREEDY) for prompt in (text, repaired)]
                 self.assertEqual((chats[0].returncode, chats[0].stdout), (0, chats[1].stdout))
-                self.assertEqual(Library().tokenize(plan, text), expected)
+                self.assertEqual(library_tokens(plan, text), expected)
 
     def test_nothing_is_taken_from_a_text(self):
         """Neither NUL, byte order mark nor carriage returns end, begin or change it."""
@@ -85,7 +86,7 @@ class Text(Edges):
                 file.write_bytes(data)
                 self.assertEqual(self.ids(plan, "-f", file), expected)
                 self.assertEqual(self.ids(plan, stdin=data), expected)
-                self.assertEqual(Library().tokenize(plan, data), expected)
+                self.assertEqual(library_tokens(plan, data), expected)
                 in_chat = self.ids(plan, "--chat", "-f", file)
                 self.assertEqual(self.text(model, in_chat), b"[user]" + data + b"[answer]")
                 if b"\0" not in data:  # no argument of a program can hold it
@@ -120,20 +121,10 @@ class Text(Edges):
             self.assertEqual(self.text(model, ids), text)
 
 
-class Library:
-    """The C interface, as far as it takes text."""
-
-    def __init__(self):
-        self.weft = ctypes.CDLL(LIBRARY)
-        self.weft.weft_plan_open.restype = self.weft.weft_tokenize.restype = ctypes.c_void_p
-
-    def tokenize(self, path, text):
-        plan, count = ctypes.c_void_p(), ctypes.c_size_t()
-        assert not self.weft.weft_plan_open(str(path).encode(), None, ctypes.byref(plan))
-        ids = (ctypes.c_int32 * (len(text) * 3 + 8))()
-        assert not self.weft.weft_tokenize(plan, ctypes.c_char_p(text), ctypes.c_size_t(len(text)), 3, ids, ctypes.c_size_t(len(ids)), ctypes.byref(count))
-        self.weft.weft_plan_close(plan)
-        return list(ids[:count.value])
+def library_tokens(plan, text):
+    """By the C interface."""
+    with c_library.Plan(LIBRARY, plan) as opened:
+        return opened.tokenize(text, flags=3)
 
 
 def zero(folder, keep=lambda name: False):

@@ -10,19 +10,13 @@ GREEDY = ["-p", "It was", "-n", 12, "--temp", 0, "--ignore-eos"]
 
 # Opens a plan by the public interface, computes tokens, says so, and waits.
 HOLD = """
-import ctypes, sys
+import sys
+sys.path.insert(0, "tests")
+import c_library
 library, path, no_hugepages, mlock = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-class PlanOptions(ctypes.Structure):
-    _fields_ = [("struct_size", ctypes.c_size_t), ("no_hugepages", ctypes.c_int), ("target", ctypes.c_char_p), ("mlock", ctypes.c_int)]
-weft = ctypes.CDLL(library)
-for function in (weft.weft_plan_open, weft.weft_session_create, weft.weft_session_decode):
-    function.restype = ctypes.c_void_p
-plan, session = ctypes.c_void_p(), ctypes.c_void_p()
-options = PlanOptions(ctypes.sizeof(PlanOptions), no_hugepages, None, mlock)
-assert not weft.weft_plan_open(path.encode(), ctypes.byref(options), ctypes.byref(plan))
-assert not weft.weft_session_create(plan, None, ctypes.byref(session))
+plan = c_library.Plan(library, path, no_hugepages=no_hugepages, mlock=mlock)
 for id in range(1, 9):
-    assert not weft.weft_session_decode(session, id)
+    plan.decode(id)
 print("ready", flush=True)
 sys.stdin.read()
 """

@@ -3,9 +3,9 @@
 libraries choose what they would choose there. Usage: other_cpu_test.py path/to/weft [unittest arguments]
 
 Runs from the source folder, on the models of tests/oracle/tiny and the plans of tests/frozen."""
-import pathlib, subprocess, unittest
+import pathlib, unittest
 
-import digests
+import digests, emulator
 from cli_test import ENVIRONMENT, TINY, WEFT, CommandTest
 from plan_reader import FORMAT_VERSION
 
@@ -14,9 +14,7 @@ IDS = ",".join(str(7 * i % 61) for i in range(40))
 
 class OtherCpus(CommandTest):
     def emulated(self, cpu, *arguments):
-        result = subprocess.run(["qemu-x86_64", "-cpu", cpu, *map(str, arguments)], capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
-        result.stderr = "".join(line for line in result.stderr.splitlines(keepends=True) if not line.startswith("qemu-x86_64: warning"))
-        return result
+        return emulator.emulated(cpu, *arguments, environment=ENVIRONMENT)
 
     def logits_are_the_same(self, plan, cpus):
         here, there = self.folder / "here", self.folder / "there"

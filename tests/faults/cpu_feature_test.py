@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Each CPU feature taken away on its own, from each tier: by WEFT_DISABLE_CPU on this CPU, and on emulated ones that have not got it. Usage:
 cpu_feature_test.py path/to/weft path/to/shim [unittest arguments]"""
-import json, pathlib, re, shutil, subprocess, unittest
+import json, pathlib, re, shutil, unittest
 
 from faults import GREEDY, WEFT, FaultTest
+import emulator
 
 # The x86-64 psABI's level 3 by LLVM's names, and what each tier takes beyond it (docs/plan-format.md).
 V3 = ["popcnt", "movbe", "lzcnt", "bmi", "bmi2", "avx", "avx2", "fma", "f16c"]
@@ -67,9 +68,7 @@ class Features(FaultTest):
     def test_cpus_that_lack_one(self):
         """An instruction that the CPU has not got would be SIGILL there."""
         def emulated(cpu, *command):
-            result = subprocess.run(["qemu-x86_64", "-cpu", cpu, *map(str, command)], capture_output=True, text=True, timeout=300, env=self.environment)
-            result.stderr = "".join(line for line in result.stderr.splitlines(keepends=True) if not line.startswith("qemu-x86_64: warning"))
-            return result
+            return emulator.emulated(cpu, *command, environment=self.environment)
 
         run = [WEFT + "-run", self.plan, *GREEDY]
         result = emulated("Haswell", *run)

@@ -2,7 +2,7 @@
 (fault_shim.c). Each test is called with the path of weft, that of the shim, and unittest's arguments; it runs from the source folder."""
 import errno, os, pathlib, re, shutil, subprocess, sys, tempfile, unittest
 
-sys.path.insert(0, "tests/fuzz")
+sys.path[:0] = ["tests", "tests/fuzz"]
 import make_seeds  # models of one layer, which compile quickly
 
 WEFT, SHIM = (os.path.abspath(sys.argv.pop(1)) for _ in range(2))

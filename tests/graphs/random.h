@@ -7,20 +7,15 @@
 #include <vector>
 
 #include "runtime/abi/check.h"
+#include "runtime/sampling/random.h"
 
 namespace weft::graphs {
 
-// https://prng.di.unimi.it/splitmix64.c
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
+  explicit Random(uint64_t seed) : source_(seed) {}
 
-  uint64_t Next() {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
+  uint64_t Next() { return source_.Next(); }
   // 0 … count - 1.
   int64_t Below(int64_t count) {
     WEFT_CHECK(count > 0);
@@ -30,7 +25,7 @@ class Random {
   // True in one of `count` cases.
   bool OneIn(int64_t count) { return Below(count) == 0; }
   // [0, 1).
-  double Unit() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
+  double Unit() { return source_.NextUnit(); }
   // Mean 0, deviation 1, within ±6: a sum of 12 uniform values less their mean.
   double Normal() {
     double sum = -6;
@@ -48,7 +43,7 @@ class Random {
   }
 
  private:
-  uint64_t state_;
+  weft::Random source_;
 };
 
 }  // namespace weft::graphs
