@@ -20,6 +20,7 @@ class Determinism(CommandTest):
         command = [*before, WEFT, "logits", source, "--ids", ids, "--digest", *options]
         result = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300, **{"env": ENVIRONMENT, **more})
         self.assertEqual(result.returncode, 0, result.stderr)
+        self.said = result.stderr
         return result.stdout.strip()
 
     def compiled(self, model, weights, *options):
@@ -75,7 +76,9 @@ class Determinism(CommandTest):
                     options = ["--weights", weights]
                     expected = self.digest(model, *options)
                     self.assertEqual(self.digest(model, *options, env=cache), expected, "compiled into the cache")
+                    self.assertRegex(self.said, "compiled .* kept for the next time")
                     self.assertEqual(self.digest(model, *options, env=cache), expected, "from the cache")
+                    self.assertNotIn("compiled", self.said)
                     plan = self.compiled(model, weights)
                     for how in ([], ["--no-hugepages"], ["--mlock"], ["-t", 1], ["-t", 3], ["-t", 8]):
                         self.assertEqual(self.digest(plan, *how), expected, how)
