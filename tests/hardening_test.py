@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""hardening_test.py BUILD: what SECURITY.md says of the programs themselves: how they are linked, and that no page of theirs is ever
-writable and executable at once. Runs from the source folder."""
+"""hardening_test.py BUILD: what SECURITY.md says of the programs themselves: how they are compiled and linked, and that no page of theirs is
+ever writable and executable at once. Runs from the source folder."""
 import ctypes
+import json
 import mmap
 import os
 import pathlib
 import re
+import shlex
 import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, "tests/faults")
+from hub import FakeHub
 
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 TINY = pathlib.Path("tests/oracle/tiny/llama-gqa")
@@ -49,8 +54,9 @@ class Hardening(unittest.TestCase):
         cls.expected = cls.command("weft", "run", cls.plan, "-p", "It was", "-n", 12, "--temp", 0)
 
     @classmethod
-    def command(cls, program, *arguments):
-        result = subprocess.run([str(BUILD / program), *map(str, arguments)], input=b"It was", capture_output=True, env=cls.environment, timeout=300, preexec_fn=refuse_writable_code)
+    def command(cls, program, *arguments, **variables):
+        result = subprocess.run([str(BUILD / program), *map(str, arguments)], input=b"It was", capture_output=True, env={**cls.environment, **variables},
+                                timeout=300, preexec_fn=refuse_writable_code)
         if result.returncode != 0:
             raise AssertionError(f"{program} {arguments}: exit {result.returncode} {result.stderr}")
         return result.stdout
@@ -71,12 +77,20 @@ class Hardening(unittest.TestCase):
         text.write_text("It was a day. " * 8)
         commands = [["dump", TINY, "--stage", "asm"], ["profile", TINY, "-p", 8, "-n", 2], ["verify", self.plan], ["info", TINY], ["why", TINY, "lm_head"],
                     ["diff", self.plan, self.plan], ["eval", TINY, "--text", text], ["logits", TINY, "--ids", "1", "--digest"], ["tokenize", TINY, "--ids"],
-                    ["bench", TINY, "-p", 4, "-n", 2, "-r", 1], ["explore", TINY, "--weights", "f32,q8_0", "-p", 4, "-n", 2, "-r", 1, "-c", 64], ["cache", "list"], ["pull", "--help"],
+                    ["bench", TINY, "-p", 4, "-n", 2, "-r", 1], ["explore", TINY, "--weights", "f32,q8_0", "-p", 4, "-n", 2, "-r", 1, "-c", 64], ["cache", "list"],
                     ["compile", TINY, "-o", self.folder / "again.weft"], ["synth", "tiny", "-o", self.folder / "synth"]]
         for arguments in commands:
             self.assertNotEqual(self.command("weft", *arguments), b"", arguments)
+        self.pull()
         listed = re.findall(r"^  (\w+) {3,}", self.command("weft", "--help").decode().partition("Subcommands:")[2], re.MULTILINE)
-        self.assertEqual({arguments[0] for arguments in commands} | {"run"}, set(listed))
+        self.assertEqual({arguments[0] for arguments in commands} | {"run", "pull"}, set(listed))
+
+    def pull(self):
+        hub, cache = FakeHub(), self.folder / "hub"
+        self.addCleanup(hub.close)
+        self.command("weft", "pull", "plain/model", HF_ENDPOINT=hub.url, HF_HUB_CACHE=str(cache), HF_HUB_OFFLINE="0", no_proxy="*", http_proxy="")
+        (weights,) = cache.rglob("snapshots/*/model.safetensors")
+        self.assertEqual(weights.read_bytes(), hub.content("plain", "model.safetensors"))
 
     def images(self):
         code = list((self.folder / "cache" / "weft" / "code").glob("*.so"))
@@ -103,12 +117,31 @@ class Hardening(unittest.TestCase):
         for path in ours[:2]:
             self.assertRegex(self.readelf("-d", path), r"\(FLAGS_1\).*PIE")
 
+    def test_how_every_file_is_compiled(self):
+        """All of the build but the shim of tests/faults, which defines what fortified calls become."""
+        files = {entry["file"]: shlex.split(entry["command"]) for entry in json.loads((BUILD / "compile_commands.json").read_text())}
+        files = {pathlib.Path(file).relative_to(pathlib.Path.cwd()): words for file, words in files.items()}
+        del files[pathlib.Path("tests/faults/fault_shim.c")]
+        self.assertLessEqual({"runtime", "ir", "passes", "frontends", "codegen", "tools"}, {file.parts[0] for file in files})
+        for file, words in files.items():
+            # Of contradicting options the last holds.
+            last = {re.sub("^-f(no-)?|^-[DU]|=.*", "", word): word for word in words}
+            self.assertEqual([last.get(name) for name in ("_FORTIFY_SOURCE", "stack-protector-strong", "stack-protector", "stack-clash-protection", "_GLIBCXX_ASSERTIONS")],
+                             ["-D_FORTIFY_SOURCE=3", "-fstack-protector-strong", None, "-fstack-clash-protection", "-D_GLIBCXX_ASSERTIONS"], file)
+            self.assertIn([word for word in words if word.startswith("-O")][-1:], (["-O2"], ["-O3"]), file)  # without, _FORTIFY_SOURCE does nothing
+
     def test_how_programs_are_compiled(self):
         for path in self.images()[0]:
             with self.subTest(path=path.name):
                 symbols = self.readelf("--dyn-syms", path)
                 self.assertIn("__stack_chk_fail", symbols)
                 self.assertRegex(symbols, r"__\w+_chk@")  # what fortified calls become
+                self.assertIn("__glibcxx_assert_fail", symbols)
+
+    def test_what_the_machine_code_of_plans_calls(self):
+        """It has no stack protector and no fortified calls of its own; of libraries it calls memset alone."""
+        called = re.findall(r" UND (\w+)", self.readelf("--dyn-syms", self.images()[1]))
+        self.assertLessEqual(set(called), {"memset"})
 
 
 if __name__ == "__main__":
