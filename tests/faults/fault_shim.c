@@ -9,7 +9,7 @@
 //   FAULT_LEAST  allocations of fewer bytes do not count
 //   FAULT_VICTIM a file: instead of failing, the call first does to it what FAULT_ACTION says: truncate (to FAULT_SIZE bytes),
 //                scribble (over all of its bytes, in place), replace (by the file of the same name with .new behind it)
-// What the C library calls by itself (fopen's open, dlopen's mmap) does not come by here; fopen does.
+// What the C library calls by itself (fopen's open, dlopen's mmap, getc's read) does not come by here; fopen and getc do.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { kPathBytes = 4096, kShort = -1 };
@@ -98,7 +99,7 @@ static int Strikes(const char* kind, const char* path) {
   const long number = ++count;
   const int strikes = at > 0 && (number == at || (every > 0 && number > at && (number - at) % every == 0));
   if (log_path[0] != 0) {
-    char line[kPathBytes + 64];
+    char line[2 * kPathBytes + 64];
     const int bytes = snprintf(line, sizeof(line), "%s%s %s\n", strikes ? "! " : "", kind, path);
     const int saved = errno;
     const int fd = (int)syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -118,12 +119,27 @@ static int Strikes(const char* kind, const char* path) {
   return strikes;
 }
 
-static int StrikesFd(const char* kind, int fd) {
-  char link[64], path[kPathBytes];
+static void PathOf(int fd, char path[kPathBytes]) {
+  char link[64];
   snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-  const long bytes = syscall(SYS_readlink, link, path, sizeof(path) - 1);
+  const int saved = errno;
+  const long bytes = syscall(SYS_readlink, link, path, kPathBytes - 1);
+  errno = saved;
   path[bytes > 0 ? bytes : 0] = 0;
+}
+
+static int StrikesFd(const char* kind, int fd) {
+  char path[kPathBytes];
+  PathOf(fd, path);
   return Strikes(kind, path);
+}
+
+static int StrikesAt(const char* kind, int folder, const char* path) {
+  if (folder == AT_FDCWD || path[0] == '/') return Strikes(kind, path);
+  char outer[kPathBytes], whole[2 * kPathBytes];
+  PathOf(folder, outer);
+  snprintf(whole, sizeof(whole), "%s/%s", outer, path);
+  return Strikes(kind, whole);
 }
 
 // Fails with -1, or asks the system for half of the bytes: 1 of 1.
@@ -138,7 +154,7 @@ static int StrikesFd(const char* kind, int fd) {
 #define NEXT(name, type) ((type)dlsym(RTLD_NEXT, name))
 
 static int OpenAt(int folder, const char* path, int flags, mode_t mode) {
-  if (Strikes("open", path)) return -1;
+  if (StrikesAt("open", folder, path)) return -1;
   return (int)syscall(SYS_openat, folder, path, flags, mode);
 }
 
@@ -184,6 +200,17 @@ DIR* opendir(const char* path) {
   if (Strikes("folder", path)) return NULL;
   return NEXT("opendir", DIR * (*)(const char*))(path);
 }
+DIR* fdopendir(int fd) {
+  if (StrikesFd("folder", fd)) return NULL;
+  return NEXT("fdopendir", DIR * (*)(int))(fd);
+}
+#define READDIR(name, entry)                                      \
+  struct entry* name(DIR* folder) {                               \
+    if (StrikesFd("folder", dirfd(folder))) return NULL;          \
+    return NEXT(#name, struct entry * (*)(DIR*))(folder);         \
+  }
+READDIR(readdir, dirent)
+READDIR(readdir64, dirent64)
 
 ssize_t read(int fd, void* bytes, size_t size) {
   BYTES("read", fd, size);
@@ -193,6 +220,29 @@ ssize_t __read_chk(int fd, void* bytes, size_t size, size_t room) {
   if (size > room) abort();
   return read(fd, bytes, size);
 }
+// std::cin reads so. glibc keeps what ferror() says in the stream's flags.
+static void FailStream(FILE* stream) { stream->_flags |= 0x20; }
+#undef getc
+int getc(FILE* stream) {
+  if (StrikesFd("read", fileno(stream))) return FailStream(stream), EOF;
+  return fgetc(stream);
+}
+size_t fread(void* bytes, size_t size, size_t number, FILE* stream) {
+  if (StrikesFd("read", fileno(stream))) return FailStream(stream), 0;
+  return NEXT("fread", size_t(*)(void*, size_t, size_t, FILE*))(bytes, size, number, stream);
+}
+// Few bytes are half of the first part that has any.
+#define VECTOR(name, kind, number)                                              \
+  ssize_t name(int fd, const struct iovec* parts, int count) {                  \
+    if (!StrikesFd(kind, fd)) return syscall(number, fd, parts, count);         \
+    if (error_number != kShort) return -1;                                      \
+    while (count > 1 && parts->iov_len == 0) ++parts, --count;                  \
+    struct iovec part = *parts;                                                 \
+    part.iov_len -= part.iov_len / 2;                                           \
+    return syscall(number, fd, &part, 1);                                       \
+  }
+VECTOR(readv, "read", SYS_readv)
+VECTOR(writev, "write", SYS_writev)
 #define PREAD(name, checked)                                                             \
   ssize_t name(int fd, void* bytes, size_t size, off_t offset) {                         \
     BYTES("read", fd, size);                                                             \
@@ -285,7 +335,7 @@ int rename(const char* from, const char* to) {
   return (int)syscall(SYS_rename, from, to);
 }
 int linkat(int from_folder, const char* from, int to_folder, const char* to, int flags) {
-  if (Strikes("link", to)) return -1;
+  if (StrikesAt("link", to_folder, to)) return -1;
   return (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
 }
 int symlink(const char* target, const char* path) {
@@ -297,17 +347,61 @@ int unlink(const char* path) {
   return (int)syscall(SYS_unlink, path);
 }
 int unlinkat(int folder, const char* path, int flags) {
-  if (Strikes("unlink", path)) return -1;
+  if (StrikesAt("unlink", folder, path)) return -1;
   return (int)syscall(SYS_unlinkat, folder, path, flags);
+}
+int remove(const char* path) {
+  if (Strikes("unlink", path)) return -1;
+  return NEXT("remove", int (*)(const char*))(path);
 }
 int mkdir(const char* path, mode_t mode) {
   if (Strikes("mkdir", path)) return -1;
   return (int)syscall(SYS_mkdir, path, mode);
 }
-int fstat(int fd, struct stat* info) {
-  if (StrikesFd("stat", fd)) return -1;
-  return (int)syscall(SYS_fstat, fd, info);
+#define FSTAT(name, status)                      \
+  int name(int fd, struct status* info) {        \
+    if (StrikesFd("stat", fd)) return -1;        \
+    return (int)syscall(SYS_fstat, fd, info);    \
+  }
+FSTAT(fstat, stat)
+FSTAT(fstat64, stat64)
+
+// Whether something is there, and what: a failure is not absence.
+#define LOOK(name, status, number)                   \
+  int name(const char* path, struct status* info) {  \
+    if (Strikes("look", path)) return -1;            \
+    return (int)syscall(number, path, info);         \
+  }
+LOOK(stat, stat, SYS_stat)
+LOOK(stat64, stat64, SYS_stat)
+LOOK(lstat, stat, SYS_lstat)
+LOOK(lstat64, stat64, SYS_lstat)
+#define LOOKAT(name, status)                                                \
+  int name(int folder, const char* path, struct status* info, int flags) {  \
+    if (StrikesAt("look", folder, path)) return -1;                         \
+    return (int)syscall(SYS_newfstatat, folder, path, info, flags);         \
+  }
+LOOKAT(fstatat, stat)
+LOOKAT(fstatat64, stat64)
+int statx(int folder, const char* path, int flags, unsigned mask, struct statx* info) {
+  if (StrikesAt("look", folder, path)) return -1;
+  return (int)syscall(SYS_statx, folder, path, flags, mask, info);
 }
+int access(const char* path, int mode) {
+  if (Strikes("look", path)) return -1;
+  return (int)syscall(SYS_access, path, mode);
+}
+int faccessat(int folder, const char* path, int mode, int flags) {
+  if (StrikesAt("look", folder, path)) return -1;
+  return NEXT("faccessat", int (*)(int, const char*, int, int))(folder, path, mode, flags);
+}
+#define EFFECTIVE_ACCESS(name)                                    \
+  int name(const char* path, int mode) {                          \
+    if (Strikes("look", path)) return -1;                         \
+    return NEXT(#name, int (*)(const char*, int))(path, mode);    \
+  }
+EFFECTIVE_ACCESS(euidaccess)
+EFFECTIVE_ACCESS(eaccess)
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*), void* argument) {
   if (Strikes("thread", "a thread")) return (int)error_number;
