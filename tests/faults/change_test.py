@@ -56,8 +56,8 @@ class Changes(FaultTest):
             for number in range(1 + stride // 2, len(lines) + 1, stride):
                 reset()
                 result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action=action, size=size)
-                self.count(sum(hit for hit, _, _ in now))
                 with self.subTest(command=command[:2], action=action, size=size, at=lines[number - 1][1:]):
+                    self.struck(now)
                     self.assertIn(result.returncode, (0, 1), result.stderr)
                     if result.returncode == 1:
                         refused += 1
@@ -109,8 +109,8 @@ class Changes(FaultTest):
             replacement.write_bytes(self.other[victim])
             self.plan.unlink(missing_ok=True)
             result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action="replace")
-            self.count(sum(hit for hit, _, _ in now))
             with self.subTest(at=lines[number - 1][1:]):
+                self.struck(now)
                 self.assertIn(result.returncode, (0, 1), result.stderr)
                 if result.returncode == 1:
                     self.assertRegex(result.stderr, f"{victim.name}: the file was changed or replaced while it was read")
@@ -144,8 +144,8 @@ class Changes(FaultTest):
             victim.write_bytes(original)
             victim.with_name(victim.name + ".new").write_bytes(self.other[victim])
             result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action="replace")
-            self.count(sum(hit for hit, _, _ in now))
             with self.subTest(at=lines[number - 1][1:]):
+                self.struck(now)
                 self.assertIn(result.returncode, (0, 1), result.stderr)
                 if result.returncode == 0:
                     self.assertIn(logits.read_bytes(), expected)
@@ -171,14 +171,16 @@ class Changes(FaultTest):
         command = [WEFT, "run", self.plan, *GREEDY]
         text = self.succeeds(*command[1:])
         original = self.plan.read_bytes()
+        shutil.rmtree(self.folder / "cache")
         _, lines = self.shimmed(command, MOMENTS, least=65536)
         for action in ("replace", "scribble"):
             for number in range(1, len(lines) + 1, 2):
+                shutil.rmtree(self.folder / "cache", ignore_errors=True)
                 self.plan.write_bytes(original)
                 shutil.copy(self.plan, self.out / "m.weft.new")
                 result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=self.plan, action=action)
-                self.count(sum(hit for hit, _, _ in now))
                 with self.subTest(action=action, at=lines[number - 1][1:]):
+                    self.struck(now)
                     if action == "replace":
                         self.assertEqual((result.returncode, result.stdout), (0, text), result.stderr)
                     else:  # other weights are other tokens; nothing else

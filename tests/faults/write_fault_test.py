@@ -4,8 +4,8 @@ import shutil, unittest
 
 from faults import GREEDY, SHORT, WEFT, FaultTest
 
-ALL = "open,read,write,map,truncate,allocate,sync,close,rename,link,mkdir,folder,stat"
-WRITING = "write,map,allocate,sync,close,rename,link,mkdir"
+ALL = "open,read,write,map,truncate,allocate,sync,close,rename,link,unlink,mkdir,folder,stat,look"
+WRITING = "write,map,allocate,sync,close,rename,link,unlink,mkdir,look"
 
 
 class Writes(FaultTest):
@@ -31,6 +31,14 @@ class Writes(FaultTest):
 
     def test_compile(self):
         self.sweep([WEFT, "compile", self.model, "-o", self.plan], ALL, self.wrote, self.reset, [self.plan])
+
+    def test_what_is_there(self):
+        """That a look at a file or a folder fails is not that nothing is there."""
+        folder = self.folder / "gguf"
+        folder.mkdir()
+        shutil.copy(self.small_gguf(), folder)
+        for model in (self.in_shards(self.model), folder, folder / "model.gguf"):
+            self.sweep([WEFT, "compile", model, "-o", self.plan], "look,folder", self.wrote, self.reset, [self.plan], retry=10**6)
 
     def test_compile_over_an_old_plan(self):
         self.sweep([WEFT, "compile", self.model, "-o", self.plan], WRITING, self.wrote, self.with_old, [self.plan], paths=self.out, stride=3)
@@ -69,9 +77,7 @@ class Writes(FaultTest):
                 self.reset()
                 result, lines = self.shimmed(arguments, calls, paths=self.folder, at=1, every=every, error=error)
                 self.assertEqual(result.returncode, 0, result.stderr)
-                struck = sum(hit for hit, _, _ in lines)
-                self.assertGreater(struck, 3)
-                self.count(struck)
+                self.assertGreater(len(self.struck(lines)), 3)
                 if arguments is command:
                     self.assertEqual(self.plan.read_bytes(), whole)
 
