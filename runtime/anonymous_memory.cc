@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -48,7 +50,7 @@ absl::StatusOr<AnonymousMemory> AnonymousMemory::Map(uint64_t bytes, absl::strin
     if (mapped_end > used) munmap(data + used, mapped_end - used);
   }
   AnonymousMemory memory(data, bytes);
-  if (pages == Pages::kHuge) memory.Advise(MADV_HUGEPAGE);
+  memory.Advise(pages == Pages::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   return memory;
 }
 
@@ -59,6 +61,22 @@ void AnonymousMemory::UseHugePages() {
 }
 
 void AnonymousMemory::UseSmallPages() { Advise(MADV_NOHUGEPAGE); }
+
+uint64_t AnonymousMemory::Untouched() const {
+  constexpr uint64_t kPage = 4096;
+  constexpr uint64_t kPagesAtOnce = 4096;
+  std::array<unsigned char, kPagesAtOnce> pages;  // mincore(2): the lowest bit of each
+  uint64_t touched = 0;
+  for (uint64_t at = 0; at < size_; at += kPage * kPagesAtOnce) {
+    const uint64_t bytes = std::min(size_ - at, kPage * kPagesAtOnce);
+    if (mincore(data_ + at, bytes, pages.data()) != 0) return size_;
+    const auto* const end = pages.data() + (bytes + kPage - 1) / kPage;
+    touched += kPage * static_cast<uint64_t>(
+                           std::count_if(static_cast<const unsigned char*>(pages.data()), end,
+                                         [](unsigned char page) { return (page & 1) != 0; }));
+  }
+  return size_ - std::min(size_, touched);
+}
 
 void AnonymousMemory::Advise(int advice) {
   if (size_ >= kHugePage) (void)madvise(data_, size_, advice);  // hints: some systems have none

@@ -9,19 +9,11 @@
 
 #include "runtime/abi/check.h"
 #include "runtime/base/cpu.h"
-#include "runtime/base/memory_room.h"
 #include "runtime/plan/validate_program.h"
 #include "runtime/stack_room.h"
 #include "runtime/step_timer.h"
 
 namespace weft {
-namespace {
-
-constexpr char kLessMemory[] =
-    "compiled with a smaller context, -c, or --kv q8_0 it takes less; or raise the limit";
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& program,
                                                            std::vector<KernelFn> kernels,
                                                            const uint8_t* weights,
@@ -45,27 +37,13 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
   auto executor = std::unique_ptr<Executor>(new Executor());
   executor->program_ = program;
   executor->options_ = options;
-  // Both are zero pages until they are touched: FindRoom() looks at what is available by then.
-  if (absl::Status status = CheckMemoryLimit(
-          program.arena_bytes + program.kv_bytes,
-          absl::StrCat("activations and the KV cache of a context of ", program.context, " tokens"),
-          kLessMemory);
-      !status.ok())
-    return status;
-  absl::StatusOr<AnonymousMemory> arena = AnonymousMemory::Map(
-      program.arena_bytes, "activations (a smaller maximum of tokens per run needs less)");
-  if (!arena.ok()) return arena.status();
-  executor->arena_ = *std::move(arena);
-  absl::StatusOr<AnonymousMemory> kv = AnonymousMemory::Map(
-      program.kv_bytes, absl::StrCat("the KV cache of a context of ", program.context, " tokens"),
-      AnonymousMemory::Pages::kSmallAtFirst);
-  if (!kv.ok()) return kv.status();
-  executor->kv_ = *std::move(kv);
-  if (FindMemoryRoom().available < program.kv_bytes) executor->kv_.UseSmallPages();
+  absl::StatusOr<RunMemory> memory = RunMemory::Map(program);
+  if (!memory.ok()) return memory.status();
+  executor->memory_ = *std::move(memory);
 
   // Generated code takes void* for every operand; ValidateProgram refuses writes to weights.
-  const std::array<uint8_t*, 3> spaces = {executor->arena_.data(), const_cast<uint8_t*>(weights),
-                                          executor->kv_.data()};
+  const std::array<uint8_t*, 3> spaces = {executor->memory_->arena(), const_cast<uint8_t*>(weights),
+                                          executor->memory_->kv()};
   size_t operands = 0;
   for (const Step& step : program.steps) operands += step.operands.size();
   executor->operands_.reserve(operands);  // never grows: steps point into it
@@ -92,7 +70,7 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Program& progra
       std::make_unique<UnitShare[]>(slots * static_cast<size_t>(executor->threads()));
   if (options.debug_poison) {
     absl::StatusOr<PoisonChecker> poison =
-        PoisonChecker::Create(program, executor->arena_.data(), executor->kv_.data());
+        PoisonChecker::Create(program, executor->memory_->arena(), executor->memory_->kv());
     if (!poison.ok()) return poison.status();
     executor->poison_ = *std::move(poison);
   }
@@ -168,52 +146,14 @@ absl::Status Executor::CheckRun(absl::Span<const int32_t> ids, int64_t position,
   return CheckStackRoom(kKernelStackBytes);  // this thread works as well
 }
 
-// Each layer and head has its keys and values of the whole context side by side, so that the first
-// token touches all of the cache's 2 MiB pages; to zero them takes longer than to compute it. They
-// pay once attention reads more than the TLB reaches: 2048 pages of 4 KiB.
-void Executor::SizeCachePages(int64_t positions) {
-  constexpr uint64_t kTlbReach = uint64_t{8} << 20;
-  const uint64_t each = program_.kv_bytes / static_cast<uint64_t>(program_.context);
-  if (cache_in_huge_pages_ || each * static_cast<uint64_t>(positions) <= kTlbReach) return;
-  cache_in_huge_pages_ = true;  // or never, where memory is short
-  if (FindMemoryRoom().available < program_.kv_bytes) {
-    kv_.UseSmallPages();
-  } else {
-    kv_.UseHugePages();
-  }
-}
-
-absl::Status Executor::FindRoom(int64_t positions, int64_t rows) {
-  // Not worth asking about: the process itself takes more.
-  constexpr uint64_t kLittle = uint64_t{16} << 20;
-  // Page tables, stacks and text grow meanwhile.
-  constexpr uint64_t kOthers = uint64_t{4} << 20;
-  const auto share = [](uint64_t bytes, int64_t part, int64_t whole) {
-    return bytes / static_cast<uint64_t>(whole) * static_cast<uint64_t>(part);
-  };
-  const uint64_t needed = share(program_.kv_bytes, positions, program_.context) +
-                          share(program_.arena_bytes, rows, program_.max_tokens);
-  if (needed <= std::max(room_, kLittle)) return absl::OkStatus();
-  const uint64_t more = needed - room_ + kOthers;
-  const MemoryRoom room = FindMemoryRoom();
-  if (more > room.available) {
-    return CheckMemoryRoom(more, absl::StrCat("a KV cache of ", positions, " tokens"), kLessMemory);
-  }
-  // Asked again when half of what is left may be gone, or little was added.
-  room_ = needed + std::min(kLittle, (room.available - more) / 2);
-  return absl::OkStatus();
-}
-
 absl::Status Executor::Run(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) {
   if (absl::Status status = CheckRun(ids, position, logit_rows); !status.ok()) return status;
   const KernelContext context = {static_cast<int64_t>(ids.size()), logit_rows, position};
-  if (absl::Status status = FindRoom(position + context.tokens, context.tokens); !status.ok())
-    return status;
+  if (absl::Status status = memory_->FindRoom(context); !status.ok()) return status;
   const Moment begin = timed_ ? clock_.Now() : Moment();
-  SizeCachePages(position + context.tokens);
   if (poison_.has_value()) poison_->BeginRun(program_);
-  std::memcpy(arena_.data() + program_.tokens.offset, ids.data(), ids.size() * sizeof(int32_t));
-  auto* positions = reinterpret_cast<int32_t*>(arena_.data() + program_.positions.offset);
+  std::memcpy(memory_->arena() + program_.tokens.offset, ids.data(), ids.size() * sizeof(int32_t));
+  auto* positions = reinterpret_cast<int32_t*>(memory_->arena() + program_.positions.offset);
   for (int64_t i = 0; i < context.tokens; ++i) positions[i] = static_cast<int32_t>(position + i);
 
   // Prefill keeps all cores busy, and the first token is waiting for it.
@@ -459,15 +399,15 @@ void Executor::ResetProfile() {
 
 absl::Span<const float> Executor::logits(int64_t row) const {
   WEFT_CHECK(row >= 0 && row < logit_rows_);
-  const uint8_t* data =
-      arena_.data() + program_.logits.offset + static_cast<uint64_t>(row) * program_.logits_stride;
+  const uint8_t* data = memory_->arena() + program_.logits.offset +
+                        static_cast<uint64_t>(row) * program_.logits_stride;
   return absl::MakeConstSpan(reinterpret_cast<const float*>(data),
                              static_cast<size_t>(program_.vocab));
 }
 
 int32_t Executor::argmax(int64_t row) const {
   WEFT_CHECK(row >= 0 && row < logit_rows_);
-  const uint8_t* data = arena_.data() + program_.argmax.offset;
+  const uint8_t* data = memory_->arena() + program_.argmax.offset;
   return reinterpret_cast<const int32_t*>(data)[row];
 }
 

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "runtime/abi/program.h"
-#include "runtime/anonymous_memory.h"
 #include "runtime/barriers.h"
 #include "runtime/perf_counters.h"
 #include "runtime/poison.h"
 #include "runtime/profile.h"
+#include "runtime/run_memory.h"
 #include "runtime/step_clock.h"
 #include "runtime/unit_shares.h"
 #include "runtime/weight_copy.h"
@@ -125,11 +125,6 @@ class Executor {
   Executor() = default;
   absl::Status CheckRun(absl::Span<const int32_t> ids, int64_t position, int64_t logit_rows) const;
   bool Cancelled() const;
-  // Before a run that ends at so many positions: ResourceExhausted where the memory that it touches
-  // anew is not available, rather than that the kernel ends the process.
-  absl::Status FindRoom(int64_t positions, int64_t rows);
-  // Before a run that ends at so many positions.
-  void SizeCachePages(int64_t positions);
   int64_t Units(size_t step, const KernelContext& context) const;
   Groups Prepare(const std::vector<StepGroup>& groups) const;
   // For a run of so many tokens.
@@ -156,10 +151,7 @@ class Executor {
 
   Program program_;
   ExecutorOptions options_;
-  AnonymousMemory arena_;
-  AnonymousMemory kv_;
-  bool cache_in_huge_pages_ = false;
-  uint64_t room_ = 0;            // bytes of arena and KV cache that there was memory for
+  std::optional<RunMemory> memory_;
   std::vector<void*> operands_;  // of all steps, one after another
   std::vector<PreparedStep> steps_;
   Groups one_row_;                       // for runs of one token

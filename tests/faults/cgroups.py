@@ -1,6 +1,21 @@
 """Control groups of this machine, v1 or v2, for tests: made below the group that the test is in, or at the root, and removed again."""
-import os, pathlib, time, unittest
+import contextlib, os, pathlib, subprocess, sys, time, unittest
 
+HOLD = """
+import mmap, pathlib, sys
+usage, used = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+try:
+    pathlib.Path("/proc/self/oom_score_adj").write_text("-1000")
+except OSError:
+    pass
+held = []
+while (missing := used - int(usage.read_text())) > 0:
+    held.append(mmap.mmap(-1, missing, mmap.MAP_PRIVATE))
+    for at in range(0, missing, mmap.PAGESIZE):
+        held[-1][at] = 1
+print("held", flush=True)
+sys.stdin.read()
+"""
 ROOT = pathlib.Path("/sys/fs/cgroup")
 
 
@@ -45,6 +60,19 @@ class Group:
     def enter(self):
         """For subprocess's preexec_fn."""
         (self.folder / "cgroup.procs").write_text("0" if self.version == 1 else str(os.getpid()))
+
+    @contextlib.contextmanager
+    def holding(self, used):
+        """So many bytes of a group of memory are taken meanwhile, by a process that the kernel ends last."""
+        usage = self.folder / ("memory.usage_in_bytes" if self.version == 1 else "memory.current")
+        holder = subprocess.Popen([sys.executable, "-c", HOLD, str(usage), str(used)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                  preexec_fn=self.enter)
+        try:
+            if holder.stdout.readline() != "held\n":
+                raise unittest.SkipTest(f"NOT TESTED: {used} bytes cannot be held in a control group")
+            yield
+        finally:
+            holder.communicate()
 
     def remove(self):
         for _ in range(200):

@@ -154,9 +154,34 @@ class Memory(ContainerTest):
         prompt.write_text("a b " * 3000)
         for program in ((WEFT, "run"), (WEFT_RUN,)):
             result = self.inside(group, *program, self.plan, "-f", prompt, "-n", 4, "--temp", 0)
-            self.refused(result, r"no memory for a KV cache of \d+ tokens: it takes \d+\.\d MB, and \d+\.\d MB of the 335\.5 MB of the control group .* are available "
+            self.refused(result, r"no memory for activations and a KV cache (of|that grow to) \d+ tokens: it takes \d+\.\d MB, and \d+\.\d MB of the 335\.5 MB of the control group .* are available "
                                  r".*-c, or --kv q8_0")
         self.assertIsNone(ballast.poll())
+
+    def test_what_is_free_suffices_or_is_told(self):
+        """Around the amounts where runs begin to fit, and large pages to pay: the kernel ends none, and none is refused what it needs and 8 MiB."""
+        model, large = self.folder / "wide", self.folder / "deep"
+        zero_model.write(model, hidden=512, intermediate=2048, layers=2, positions=16384)
+        zero_model.write(large, hidden=512, intermediate=2048, layers=8, positions=16384)
+        prompt = self.folder / "prompt"
+        # Model, context, tokens at once, tokens of the prompt, tokens to make, MiB that are free, and that are enough. A position takes 8 kB of the
+        # first model's KV cache and 32 kB of the other's; a token 12 kB of activations.
+        for source, context, at_once, tokens, count, free, enough in (
+                (model, 16384, 8192, 1, 1500, range(14, 30, 5), 24),  # 12 MB, and little of the 100 MB of activations
+                (model, 16384, 4096, 2000, 4, range(44, 62, 3), 60),  # 16 MB, and 31 MB of 50 MB
+                (large, 4096, 4096, 600, 4, range(30, 156, 14), 44),  # 20 MB of 134 MB, and 13 MB of 50 MB
+                (large, 4096, 512, 1200, 4, range(46, 160, 12), 58)):  # 40 MB, and 6 MB
+            plan = self.folder / f"{source.name}-{at_once}.weft"
+            self.succeeds("compile", source, "--kv", "f32", "-c", context, "-b", at_once, "-o", plan)
+            prompt.write_text("a " * (tokens - 1) if tokens > 1 else "a")
+            limit = 300 if at_once == 8192 else 200
+            group = self.group(memory_limit, limit)
+            for mebibytes in free:
+                with self.subTest(plan=plan.name, free=mebibytes), group.holding((limit - mebibytes) << 20):
+                    result = self.inside(group, WEFT_RUN, plan, "-f", prompt, "-n", count, "--temp", 0, "--ignore-eos", "--no-hugepages")
+                    self.assertIn(result.returncode, (0,) if mebibytes >= enough else (0, 1), result.stderr)
+                    if result.returncode:
+                        self.refused(result, "no memory for activations and a KV cache (of|that grow to) ")
 
     def test_locked_weights(self):
         model = self.folder / "heavy"
