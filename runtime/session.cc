@@ -1,8 +1,10 @@
 #include "runtime/session.h"
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/abi/check.h"
 
@@ -17,43 +19,47 @@ absl::Status Session::Check(absl::Span<const int32_t> ids, int64_t chunk) const 
   return executor_->CheckContext(position_, static_cast<int64_t>(ids.size()));
 }
 
-absl::Status Session::Prefill(absl::Span<const int32_t> ids, int64_t chunk) {
+absl::Status Session::Add(absl::Span<const int32_t> ids, int64_t chunk, const LogitsFn* logits) {
   if (absl::Status status = Check(ids, chunk); !status.ok()) return status;
-  const int64_t most = executor_->program().max_tokens;
+  absl::Cleanup give_up = [this, position = position_] {
+    position_ = position;
+    last_row_ = -1;
+  };
+  const Program& program = executor_->program();
+  // Rows of logits are never more than tokens.
+  const int64_t most = logits == nullptr ? program.max_tokens : program.max_logit_rows;
   const auto step = static_cast<size_t>(chunk == 0 ? most : std::min(chunk, most));
   for (size_t begin = 0; begin < ids.size(); begin += step) {
     const absl::Span<const int32_t> part = ids.subspan(begin, step);
-    last_row_ = -1;
-    if (absl::Status status = executor_->Run(part, position_, 1); !status.ok()) return status;
-    position_ += static_cast<int64_t>(part.size());
-    last_row_ = 0;
+    const auto tokens = static_cast<int64_t>(part.size());
+    const int64_t rows = logits == nullptr ? 1 : tokens;
+    const absl::Status status = executor_->Run(part, position_, rows);
+    if (absl::IsCancelled(status)) {
+      std::move(give_up).Cancel();
+      last_row_ = -1;
+    }
+    if (!status.ok()) return status;
+    const int64_t first = position_;
+    position_ += tokens;
+    for (int64_t row = 0; logits != nullptr && row < rows; ++row) {
+      if (absl::Status told = (*logits)(first + row, executor_->logits(row)); !told.ok())
+        return told;
+    }
+    last_row_ = rows - 1;
   }
+  std::move(give_up).Cancel();
   return absl::OkStatus();
+}
+
+absl::Status Session::Prefill(absl::Span<const int32_t> ids, int64_t chunk) {
+  return Add(ids, chunk, nullptr);
 }
 
 absl::Status Session::Decode(int32_t id) { return Prefill(absl::MakeConstSpan(&id, 1)); }
 
 absl::Status Session::PrefillWithLogits(absl::Span<const int32_t> ids, LogitsFn logits,
                                         int64_t chunk) {
-  if (absl::Status status = Check(ids, chunk); !status.ok()) return status;
-  // Never more than max_tokens, which bounds max_logit_rows.
-  const int64_t most = executor_->program().max_logit_rows;
-  const auto step = static_cast<size_t>(chunk == 0 ? most : std::min(chunk, most));
-  for (size_t begin = 0; begin < ids.size(); begin += step) {
-    const absl::Span<const int32_t> part = ids.subspan(begin, step);
-    const auto rows = static_cast<int64_t>(part.size());
-    last_row_ = -1;
-    if (absl::Status status = executor_->Run(part, position_, rows); !status.ok()) return status;
-    const int64_t first = position_;
-    position_ += rows;
-    last_row_ = rows - 1;
-    for (int64_t row = 0; row < rows; ++row) {
-      if (absl::Status status = logits(first + row, executor_->logits(row)); !status.ok()) {
-        return status;
-      }
-    }
-  }
-  return absl::OkStatus();
+  return Add(ids, chunk, &logits);
 }
 
 absl::Span<const float> Session::Logits() const {

@@ -13,7 +13,8 @@ namespace weft {
 
 // Keeps the position; keys and values live in the executor, so one session at a time per executor.
 // Every call that adds tokens checks ids and context first and then changes nothing where it
-// refuses; one that is cancelled half-way keeps the chunks that were complete.
+// refuses. One that fails later leaves the position as it was, and no logits; one that is cancelled
+// keeps the chunks that were complete, and no logits either.
 class Session {
  public:
   // Does not own the executor, which must outlive the session.
@@ -32,8 +33,10 @@ class Session {
   // longer than the rows of logits that the program computes at once.
   absl::Status PrefillWithLogits(absl::Span<const int32_t> ids, LogitsFn logits, int64_t chunk = 0);
 
-  // What follows the last token, f32[vocab], and the lowest id of the largest of them. Only after a
-  // call that succeeded in adding tokens; valid until the next.
+  // Whether the last call that computed succeeded.
+  bool has_logits() const { return last_row_ >= 0; }
+  // What follows the last token, f32[vocab], and the lowest id of the largest of them. Only where
+  // there are some; valid until the next call.
   absl::Span<const float> Logits() const;
   int32_t Argmax() const;
 
@@ -47,6 +50,7 @@ class Session {
 
  private:
   absl::Status Check(absl::Span<const int32_t> ids, int64_t chunk) const;
+  absl::Status Add(absl::Span<const int32_t> ids, int64_t chunk, const LogitsFn* logits);
 
   Executor* executor_;
   int64_t position_ = 0;

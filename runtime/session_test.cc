@@ -2,11 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "runtime/base/mapped_block.h"
+#include "runtime/base/truncation_guard.h"
 #include "runtime/test_kernels.h"
 
 namespace weft {
@@ -87,6 +91,46 @@ TEST_F(SessionTest, TheCallerEndsLogits) {
       });
   EXPECT_EQ(status.message(), "enough");
   EXPECT_EQ(calls, 4);
+  EXPECT_EQ(session.position(), 0);
+  EXPECT_FALSE(session.has_logits());
+}
+
+// The weights are cut after the first chunk.
+TEST_F(SessionTest, AFailureLeavesTheSequenceAsItWas) {
+  ASSERT_TRUE(GuardTruncatedFiles());
+  const std::string path = testing::TempDir() + "weft_session_cut" + std::to_string(getpid());
+  std::ofstream(path) << std::string(8192, 'x');
+  const auto file = MappedFile::Open(path, /*guarded=*/true);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto block = MappedBlock::Map({{*file, 0, 8192}});
+  ASSERT_TRUE(block.ok()) << block.status();
+  TestModel model = CountingModel(4, 3, 20);
+  model.program.weight_bytes = 8192;
+  const KernelFn look = [](const KernelContext*, void* const* operands, int64_t, int64_t) {
+    *static_cast<int32_t*>(operands[1]) = *static_cast<const uint8_t*>(operands[0]);
+  };
+  model.Add("look", look, Extent::kOne, 1, 1,
+            {{Space::kWeights, 4096, 64, false}, TestModel::Writes(model.Arena(64))});
+  ExecutorOptions options;
+  options.weight_block = block->get();
+  const auto executor =
+      Executor::Create(model.program, model.kernels, (*block)->bytes().data(), options);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+
+  Session session(executor->get());
+  ASSERT_TRUE(session.Prefill({3, 1}).ok());
+  EXPECT_TRUE(session.has_logits());
+  const absl::Status status =
+      session.PrefillWithLogits(ids_, [&](int64_t position, absl::Span<const float>) {
+        const bool cut = position != 4 || truncate(path.c_str(), 0) == 0;
+        return cut ? absl::OkStatus() : absl::InternalError("not cut");
+      });
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_EQ(session.position(), 2) << "though a chunk was complete";
+  EXPECT_FALSE(session.has_logits());
+  EXPECT_EQ(session.Decode(8).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(session.has_logits());
+  unlink(path.c_str());
 }
 
 TEST_F(SessionTest, RefusesBeforeItChangesAnything) {
@@ -119,6 +163,7 @@ TEST_F(SessionTest, ACancelledPrefillCanBeTakenUp) {
       });
   EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(session.position(), 6) << "two chunks of three";
+  EXPECT_FALSE(session.has_logits());
   cancel_ = false;
   ASSERT_TRUE(session.Prefill(absl::MakeConstSpan(ids_).subspan(6)).ok());
   EXPECT_THAT(session.Logits(), ElementsAreArray(CountingLogits(ids_)));

@@ -173,11 +173,18 @@ TEST_F(CApi, PlanThatIsTruncatedWhileInUse) {
   const runtime::Plan plan(path, /*no_hugepages=*/true);
   runtime::Session session(plan, 2);
   session.Decode(1);
+  runtime::Sampler sampler(runtime::Sampler::Defaults(plan));
+  EXPECT_EQ(session.Logits().size(), static_cast<size_t>(plan.vocab()));
   std::filesystem::resize_file(path, 4096);
   EXPECT_EQ(CodeOf([&] { session.Decode(2); }, path + ": the file was truncated"), WEFT_DATA_LOSS);
   EXPECT_EQ(CodeOf([&] { session.Decode(2); }, "the file was truncated"), WEFT_DATA_LOSS);
   EXPECT_EQ(CodeOf([&] { plan.Verify(); }, path), WEFT_DATA_LOSS);
   EXPECT_EQ(session.position(), 1);
+  EXPECT_TRUE(session.Logits().empty());
+  EXPECT_EQ(session.Argmax(), -1);
+  EXPECT_EQ(CodeOf([&] { (void)sampler.Sample(session); }, "no logits"), WEFT_FAILED_PRECONDITION);
+  EXPECT_EQ(CodeOf([&] { session.Decode(-3); }, "-3"), WEFT_INVALID_ARGUMENT);
+  EXPECT_TRUE(session.Logits().empty()) << "nor does a refusal bring them back";
   EXPECT_EQ(CodeOf([&] { runtime::Plan again(path); }, path), WEFT_DATA_LOSS);
 }
 
@@ -193,8 +200,10 @@ TEST_F(CApi, Errors) {
     EXPECT_EQ(session.position(), 1);
     const std::vector<int32_t> many(static_cast<size_t>(plan.context()), 1);
     EXPECT_EQ(CodeOf([&] { session.Prefill(many); }, "context"), WEFT_OUT_OF_RANGE);
+    EXPECT_FALSE(session.Logits().empty()) << "what is refused changes nothing";
     session.Cancel();
     EXPECT_EQ(CodeOf([&] { session.Decode(1); }, ""), WEFT_CANCELLED);
+    EXPECT_TRUE(session.Logits().empty());
     session.Reset();
     session.Decode(1);  // the cancellation was for one call
     EXPECT_EQ(session.position(), 1);

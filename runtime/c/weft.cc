@@ -38,7 +38,6 @@ struct weft_session {
   std::shared_ptr<const weft::LoadedPlan> loaded;
   std::unique_ptr<weft::Executor> executor;
   std::optional<weft::Session> session;
-  bool has_logits = false;
 };
 
 struct weft_sampler {
@@ -117,7 +116,6 @@ weft_error* Run(weft_session* session, absl::Span<const int32_t> ids) {
   return Guard([&] {
     const Status status = session->session->Prefill(ids);
     if (absl::IsCancelled(status)) session->cancel.store(false);
-    session->has_logits = status.ok() || (session->has_logits && !absl::IsCancelled(status));
     return status;
   });
 }
@@ -253,19 +251,16 @@ weft_error* weft_session_decode(weft_session* session, int32_t id) {
 }
 
 const float* weft_session_logits(const weft_session* session) {
-  return session->has_logits ? session->session->Logits().data() : nullptr;
+  return session->session->has_logits() ? session->session->Logits().data() : nullptr;
 }
 
 int32_t weft_session_argmax(const weft_session* session) {
-  return session->has_logits ? session->session->Argmax() : -1;
+  return session->session->has_logits() ? session->session->Argmax() : -1;
 }
 
 int64_t weft_session_position(const weft_session* session) { return session->session->position(); }
 
-void weft_session_reset(weft_session* session) {
-  session->session->Reset();
-  session->has_logits = false;
-}
+void weft_session_reset(weft_session* session) { session->session->Reset(); }
 
 void weft_session_cancel(weft_session* session) {
   session->cancel.store(true, std::memory_order_relaxed);
@@ -323,8 +318,9 @@ void weft_sampler_free(weft_sampler* sampler) { delete sampler; }
 
 weft_error* weft_sampler_sample(weft_sampler* sampler, const weft_session* session, int32_t* id) {
   return Guard([&]() -> Status {
-    if (!session->has_logits)
-      return absl::FailedPreconditionError("the session has no logits yet: add tokens first");
+    if (!session->session->has_logits())
+      return absl::FailedPreconditionError(
+          "the session has no logits: add tokens first, also after a call that failed");
     WEFT_ASSIGN_OR_RETURN(*id, sampler->sampler.Sample(session->session->Logits()));
     return OkStatus();
   });

@@ -36,7 +36,8 @@ WEFT_API const char* weft_version(void);
 typedef enum weft_code {
   WEFT_INVALID_ARGUMENT = 1,    /* what the caller gave is wrong */
   WEFT_NOT_FOUND = 2,           /* no such file; a plan without tokenizer or template */
-  WEFT_FAILED_PRECONDITION = 3, /* this machine cannot run the plan: CPU features, format version */
+  WEFT_FAILED_PRECONDITION = 3, /* this machine cannot run the plan: CPU features, format version;
+                                   a session without logits */
   WEFT_OUT_OF_RANGE = 4,        /* the context is full */
   WEFT_RESOURCE_EXHAUSTED = 5,  /* memory, threads */
   WEFT_DATA_LOSS = 6,           /* a damaged or truncated file; logits that are no numbers */
@@ -130,15 +131,18 @@ WEFT_API weft_error* weft_session_create(weft_plan* plan, const weft_session_opt
                                          weft_session** session);
 WEFT_API void weft_session_free(weft_session* session);
 
-/* Adds tokens to the sequence and computes the logits that follow the last. Where it fails, the
- * sequence is as before; where it is cancelled, it keeps the chunks that were complete. The logits
- * do not depend on how a sequence was cut into calls, nor on the number of threads. */
+/* Adds tokens to the sequence and computes the logits that follow the last. Where it refuses what
+ * was given (INVALID_ARGUMENT, OUT_OF_RANGE), nothing changes. Where it fails later, the sequence
+ * is as before, and where it is cancelled, it keeps the chunks that were complete; in both cases
+ * the session has no logits until the next call that succeeds. The logits do not depend on how a
+ * sequence was cut into calls, nor on the number of threads. */
 WEFT_API weft_error* weft_session_prefill(weft_session* session, const int32_t* ids, size_t count);
 /* Adds one token. */
 WEFT_API weft_error* weft_session_decode(weft_session* session, int32_t id);
-/* weft_plan_vocab() floats, valid until the session's next call; NULL before the first. */
+/* weft_plan_vocab() floats, valid until the next call that adds tokens or resets; NULL where the
+ * session has none. */
 WEFT_API const float* weft_session_logits(const weft_session* session);
-/* The lowest id of the largest of them (NaN is none; 0 where all are NaN); -1 before the first.
+/* The lowest id of the largest of them (NaN is none; 0 where all are NaN); -1 where there are none.
  * weft_sampler_sample refuses logits that hold a NaN. */
 WEFT_API int32_t weft_session_argmax(const weft_session* session);
 /* Tokens so far. */
@@ -184,7 +188,8 @@ WEFT_API void weft_sampler_defaults(const weft_plan* plan, weft_sampler_options*
 WEFT_API weft_error* weft_sampler_create(const weft_sampler_options* options,
                                          weft_sampler** sampler);
 WEFT_API void weft_sampler_free(weft_sampler* sampler);
-/* Chooses from the session's logits. One seed gives one sequence on every machine. */
+/* Chooses from the session's logits; FAILED_PRECONDITION where it has none. One seed gives one
+ * sequence on every machine. */
 WEFT_API weft_error* weft_sampler_sample(weft_sampler* sampler, const weft_session* session,
                                          int32_t* id);
 /* Tells the repeat penalty of a token in the text, of the prompt as well. */

@@ -106,7 +106,7 @@ class Session {
     Check(weft_session_prefill(get(), ids.data(), ids.size()));
   }
   void Decode(int32_t id) { Check(weft_session_decode(get(), id)); }
-  // Empty before the first token.
+  // Empty before the first token, and after a call that failed.
   std::span<const float> Logits() const {
     const float* logits = weft_session_logits(get());
     return {logits, logits == nullptr ? 0 : static_cast<size_t>(plan_.vocab())};
