@@ -20,12 +20,17 @@ constexpr size_t kMaxPatternBytes = 64 * 1024;
 constexpr size_t kStepsPerByte = 32;
 constexpr size_t kMinSteps = 1'000'000;
 constexpr uint32_t kHeapLimitKib = 128 * 1024;
-// PCRE2's limit counts neither what a possessive repetition runs over nor the calls, of which there
-// are as many as matches: a pattern may look at the whole text from every place. So the time of all
-// is bounded too, and it is looked at after so many starting points that each may see the text to
-// its end.
-constexpr size_t kFirstWindow = 256;
-constexpr size_t kMostBytesSeen = size_t{1} << 30;  // between two looks at the clock
+// PCRE2's limit counts neither what a repetition runs over nor the places where a match may begin,
+// and a call looks at no clock. So a text is first searched through a window that bounds a call to
+// kNearStarts · kNearSteps · (kNearStarts + kAhead) bytes looked at, 50 ms if all are and some µs
+// in known tokenizers, whose words are short; what needs to see more is done again by a copy of the
+// pattern that calls back between its items, which takes twice the time.
+constexpr size_t kNearStarts = 256;
+constexpr size_t kAhead = 512;
+constexpr uint32_t kNearSteps = 256;
+// For TextBudget, of each place where a match may begin and of each call back.
+constexpr size_t kWorkPerStart = 128;
+constexpr size_t kWorkPerCallback = 16;
 
 bool IsContinuation(char byte) { return (static_cast<uint8_t>(byte) & 0xC0U) == 0x80; }
 
@@ -46,6 +51,12 @@ std::string_view FindForeignSyntax(std::string_view pattern) {
         return "\\h is a hexadecimal digit in one engine and a blank in the other";
       }
       if (i + 1 < pattern.size() && pattern[i + 1] == 'G') return "\\G, where the search begins";
+      if (i + 1 < pattern.size() && pattern[i + 1] == 'K') {
+        return "\\K, which can begin a match before where it was sought";
+      }
+      if (i + 1 < pattern.size() && pattern[i + 1] == 'Q') {
+        return "\\Q, which quotes in one engine and is a letter in the other";
+      }
       ++i;
       // \p{L}, \x{9}: these braces are no repetition.
       if (i + 1 < pattern.size() && pattern[i + 1] == '{') {
@@ -65,6 +76,8 @@ std::string_view FindForeignSyntax(std::string_view pattern) {
       in_class = true;
       class_begin = i + 1;
       if (pattern.substr(class_begin).starts_with("^")) ++class_begin;
+    } else if (c == '(' && pattern.substr(i).starts_with("(?#")) {
+      return "a comment (?#…)";
     } else if (c == '(' && pattern.substr(i).starts_with("(*")) {
       return "a verb (*…)";
     } else if (c == '}' && pattern.substr(i).starts_with("}+")) {
@@ -74,27 +87,69 @@ std::string_view FindForeignSyntax(std::string_view pattern) {
   return {};
 }
 
-struct MatchDataDeleter {
+struct FreeEngine {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
 };
 
 // Match data keeps the engine's working memory between calls; one per thread serves every pattern,
 // since only the whole match (pair 0) is read.
-pcre2_match_data* ThreadMatchData() {
-  thread_local const std::unique_ptr<pcre2_match_data, MatchDataDeleter> data(
-      pcre2_match_data_create(1, nullptr));
-  return data.get();
+struct Engine {
+  const std::unique_ptr<pcre2_match_data, FreeEngine> data{pcre2_match_data_create(1, nullptr)};
+  const std::unique_ptr<pcre2_match_context, FreeEngine> near{pcre2_match_context_create(nullptr)};
+  const std::unique_ptr<pcre2_match_context, FreeEngine> far{pcre2_match_context_create(nullptr)};
+
+  Engine() {
+    if (near == nullptr || far == nullptr) return;
+    pcre2_set_match_limit(near.get(), kNearSteps);
+    for (pcre2_match_context* context : {near.get(), far.get()})
+      pcre2_set_heap_limit(context, kHeapLimitKib);
+  }
+  bool complete() const { return data != nullptr && near != nullptr && far != nullptr; }
+};
+
+Engine& ThreadEngine() {
+  thread_local Engine engine;
+  return engine;
+}
+
+struct Watch {
+  TextBudget* budget;
+  size_t position;  // in the text, at the last call
+};
+
+// Called before each item of the pattern: an item may have run over the text up to here.
+int CallBack(pcre2_callout_block* block, void* data) {
+  auto* const watch = static_cast<Watch*>(data);
+  const size_t position = block->current_position;
+  const size_t moved = std::max(position, watch->position) - std::min(position, watch->position);
+  watch->position = position;
+  return watch->budget->TimeIsUp(kWorkPerCallback + moved) ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+// Nothing where the pattern is wrong.
+pcre2_code* CompileCode(std::string_view pattern, uint32_t options, int* error,
+                        PCRE2_SIZE* offset) {
+  // Ruby syntax: ^ and $ match at every line.
+  return pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                       options | PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C |
+                           PCRE2_USE_OFFSET_LIMIT,
+                       error, offset, nullptr);
 }
 
 }  // namespace
 
 struct Regex::Program {
-  explicit Program(pcre2_code* code) : code(code) {}
+  Program(pcre2_code* plain, pcre2_code* watched) : plain(plain), watched(watched) {}
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
-  ~Program() { pcre2_code_free(code); }
+  ~Program() {
+    pcre2_code_free(plain);
+    pcre2_code_free(watched);
+  }
 
-  pcre2_code* const code;
+  pcre2_code* const plain;
+  pcre2_code* const watched;  // calls back between its items
 };
 
 absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
@@ -108,61 +163,59 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
   }
   int error = 0;
   PCRE2_SIZE offset = 0;
-  // Ruby syntax: ^ and $ match at every line.
-  pcre2_code* code = pcre2_compile(
-      reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT,
-      &error, &offset, nullptr);
-  if (code == nullptr) {
+  const auto program =
+      std::make_shared<const Program>(CompileCode(pattern, 0, &error, &offset),
+                                      CompileCode(pattern, PCRE2_AUTO_CALLOUT, &error, &offset));
+  if (program->plain == nullptr || program->watched == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
                                                    "' at byte ", offset, ": ", ErrorText(error)));
   }
-  return Regex(std::make_shared<const Program>(code));
+  return Regex(program);
 }
 
 absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
                             std::vector<TextRange>* matches) const {
-  const std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(
-      pcre2_match_context_create(nullptr), &pcre2_match_context_free);
-  pcre2_match_data* data = ThreadMatchData();
-  if (context == nullptr || data == nullptr) {
+  Engine& engine = ThreadEngine();
+  if (!engine.complete())
     return absl::ResourceExhaustedError("no memory to match a regular expression");
-  }
   const size_t steps = std::max(kMinSteps, text.size() * kStepsPerByte);
-  pcre2_set_match_limit(context.get(), static_cast<uint32_t>(std::min<size_t>(steps, UINT32_MAX)));
-  pcre2_set_heap_limit(context.get(), kHeapLimitKib);
+  pcre2_set_match_limit(engine.far.get(),
+                        static_cast<uint32_t>(std::min<size_t>(steps, UINT32_MAX)));
+  const auto took_too_long = [&](size_t position) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a regular expression of the tokenizer took too long up to byte ", position,
+                     " of a text of ", text.size(), " bytes"));
+  };
 
-  const size_t most_starts = std::max(kFirstWindow, kMostBytesSeen / (text.size() + 1));
-  size_t window = kFirstWindow;
   bool after_match = false;
   for (size_t position = 0; position <= text.size();) {
-    if (budget.TimeIsUp(/*now=*/window > kFirstWindow)) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("a regular expression of the tokenizer took too long up to byte ", position,
-                       " of a text of ", text.size(), " bytes"));
-    }
+    if (budget.TimeIsUp(kWorkPerStart)) return took_too_long(position);
     // Matches begin before `last`, which is the end, or within the window.
-    const size_t last = std::min(text.size(), position + window);
-    pcre2_set_offset_limit(context.get(), last);
-    const int result = pcre2_match(program_->code, reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                   text.size(), position, PCRE2_NO_UTF_CHECK, data, context.get());
-    if (result == PCRE2_ERROR_NOMATCH && last < text.size()) {
+    const size_t last = std::min(text.size(), position + kNearStarts);
+    const int result = Find(text, position, last, budget);
+    if (result == PCRE2_ERROR_CALLOUT) return took_too_long(position);
+    if (result == PCRE2_ERROR_NOMATCH) {
+      if (last == text.size()) break;
+      if (budget.TimeIsUp((last - position) * kWorkPerStart)) return took_too_long(position);
       position = last;  // which was tried; again is harmless, and it may be within a character
       while (position > 0 && IsContinuation(text[position])) --position;
-      window = std::min(2 * window, most_starts);
       after_match = false;
       continue;
     }
-    if (result == PCRE2_ERROR_NOMATCH) break;
-    window = kFirstWindow;
     if (result < 0) {
       return absl::ResourceExhaustedError(
           absl::StrCat("a regular expression of the tokenizer gave up at byte ", position,
                        " of a text of ", text.size(), " bytes: ", ErrorText(result)));
     }
-    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data);
+    const PCRE2_SIZE* range = pcre2_get_ovector_pointer(engine.data.get());
     const size_t begin = range[0];
-    const size_t end = std::max(range[1], begin);  // \K in a lookahead can put the end before it
+    const size_t end = range[1];
+    // Only \K can do that, which Compile refuses where it sees it.
+    if (begin < position || end < begin) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("a regular expression of the tokenizer goes back from byte ", position));
+    }
+    if (budget.TimeIsUp((begin - position) * kWorkPerStart)) return took_too_long(position);
     if (begin == end) {
       if (!after_match || begin != position) matches->push_back({begin, end});
       if (begin >= text.size()) break;
@@ -175,6 +228,27 @@ absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
     }
   }
   return absl::OkStatus();
+}
+
+// As pcre2_match, of matches that begin from `position` to `last`. PCRE2_ERROR_CALLOUT where the
+// budget's time is over.
+int Regex::Find(std::string_view text, size_t position, size_t last, TextBudget& budget) const {
+  Engine& engine = ThreadEngine();
+  const auto match = [&](const pcre2_code* code, size_t size, uint32_t options,
+                         pcre2_match_context* context) {
+    pcre2_set_offset_limit(context, last);
+    return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), size, position,
+                       PCRE2_NO_UTF_CHECK | options, engine.data.get(), context);
+  };
+  size_t end = std::min(text.size(), last + kAhead);
+  while (end < text.size() && IsContinuation(text[end])) --end;
+  // A partial match is one that looked at what would follow the end.
+  const int result =
+      match(program_->plain, end, end < text.size() ? PCRE2_PARTIAL_HARD : 0, engine.near.get());
+  if (result != PCRE2_ERROR_PARTIAL && result != PCRE2_ERROR_MATCHLIMIT) return result;
+  Watch watch = {&budget, position};
+  pcre2_set_callout(engine.far.get(), CallBack, &watch);
+  return match(program_->watched, text.size(), 0, engine.far.get());
 }
 
 }  // namespace weft

@@ -24,8 +24,8 @@ struct TextRange {
 class Regex {
  public:
   // InvalidArgument for a pattern that is malformed, too large, or outside what both engines read
-  // alike: character class intersections (&&), nested classes, \h, \H and {n,m}+; or that depends
-  // on where a search begins: \G, (*COMMIT) and its like.
+  // alike: character class intersections (&&), nested classes, \h, \H, \Q, comments and {n,m}+;
+  // or that depends on where a search begins: \G, \K, (*COMMIT) and its like.
   static absl::StatusOr<Regex> Compile(std::string_view pattern);
 
   // All matches from left to right, not overlapping; an empty match right after another match does
@@ -38,6 +38,7 @@ class Regex {
  private:
   struct Program;
   explicit Regex(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+  int Find(std::string_view text, size_t position, size_t last, TextBudget& budget) const;
 
   std::shared_ptr<const Program> program_;
 };

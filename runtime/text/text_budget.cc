@@ -7,8 +7,6 @@
 namespace weft {
 namespace {
 
-constexpr size_t kCallsPerReading = 64;
-
 double ThreadSeconds() {
   timespec time = {};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -17,17 +15,29 @@ double ThreadSeconds() {
 
 }  // namespace
 
+TextBudget::TextBudget(size_t most_bytes, double seconds)
+    : most_bytes_(most_bytes), seconds_(seconds), begin_(ThreadSeconds()) {}
+
 absl::Status TextBudget::CheckBytes(size_t bytes) const {
   if (bytes <= most_bytes_ && spent_ <= most_bytes_ - bytes) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("the tokenizer makes more than ", most_bytes_, " bytes of a text"));
 }
 
-bool TextBudget::TimeIsUp(bool now) {
-  if (++calls_ % kCallsPerReading != 0 && !now) return false;
-  const double time = ThreadSeconds();
-  if (deadline_ == 0) deadline_ = time + seconds_;
-  return time > deadline_;
+absl::Status TextBudget::CheckTime(size_t work) {
+  if (!TimeIsUp(work)) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the tokenizer took too long: more than ", seconds_, " s for a text"));
+}
+
+void TextBudget::Pause() { used_ += ThreadSeconds() - begin_; }
+
+void TextBudget::Resume() { begin_ = ThreadSeconds(); }
+
+bool TextBudget::ReadClock() {
+  work_ = 0;
+  over_ = used_ + ThreadSeconds() - begin_ > seconds_;
+  return over_;
 }
 
 }  // namespace weft
