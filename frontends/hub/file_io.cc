@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "runtime/base/temporary_name.h"
 
 namespace weft {
 namespace {
@@ -25,11 +26,6 @@ absl::Status SystemError(absl::string_view what, const std::string& path) {
 
 // An error of flock on file systems that know no locks.
 bool HasNoLocks(int error) { return error == ENOLCK || error == EOPNOTSUPP || error == ENOSYS; }
-
-// A name beside `path` that no other process or thread uses.
-std::string TemporaryName(const std::string& path) {
-  return absl::StrCat(path, ".", getpid(), ".", gettid(), ".tmp");
-}
 
 }  // namespace
 
@@ -87,23 +83,28 @@ absl::Status FlushAndRename(int fd, const std::string& from, const std::string& 
 }
 
 absl::Status WriteFileByRename(const std::string& path, absl::string_view text) {
-  const std::string temporary = TemporaryName(path);
-  unlink(temporary.c_str());
-  auto fd = OpenForAppend(temporary);
-  if (!fd.ok()) return fd.status();
-  absl::Status status = WriteAll(fd->get(), text, temporary);
-  if (status.ok()) status = FlushAndRename(fd->get(), temporary, path);
-  if (!status.ok()) unlink(temporary.c_str());
+  UniqueFd fd;
+  const absl::StatusOr<std::string> temporary =
+      MakeTemporary(path, path, [&fd](const std::string& name) {
+        fd = UniqueFd(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+        return fd.get() < 0 ? errno : 0;
+      });
+  if (!temporary.ok()) return temporary.status();
+  absl::Status status = WriteAll(fd.get(), text, *temporary);
+  if (status.ok()) status = FlushAndRename(fd.get(), *temporary, path);
+  if (!status.ok()) unlink(temporary->c_str());
   return status;
 }
 
 absl::Status ReplaceSymlink(const std::string& target, const std::string& link) {
-  const std::string temporary = TemporaryName(link);
-  unlink(temporary.c_str());
-  if (symlink(target.c_str(), temporary.c_str()) != 0) return SystemError("cannot link", link);
-  if (rename(temporary.c_str(), link.c_str()) != 0) {
+  const absl::StatusOr<std::string> temporary =
+      MakeTemporary(link, link, [&target](const std::string& name) {
+        return symlink(target.c_str(), name.c_str()) == 0 ? 0 : errno;
+      });
+  if (!temporary.ok()) return temporary.status();
+  if (rename(temporary->c_str(), link.c_str()) != 0) {
     absl::Status status = SystemError("cannot link", link);
-    unlink(temporary.c_str());
+    unlink(temporary->c_str());
     return status;
   }
   return absl::OkStatus();

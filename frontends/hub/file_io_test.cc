@@ -60,6 +60,23 @@ TEST(FileIoTest, WritesAppearByRenameAndLeaveNothingBehind) {
   EXPECT_EQ(FilesIn(folder.path()), 1u);
 }
 
+// Process ids are those of a container: on a shared cache, another may have the same.
+TEST(FileIoTest, TemporaryFilesOfOthersAreLeftAlone) {
+  TemporaryFolder folder;
+  const std::string path = folder.path() + "/f";
+  const std::string other =
+      path + "." + std::to_string(getpid()) + "." + std::to_string(gettid()) + ".tmp";
+  WriteWholeFile(other, "of another");
+  ASSERT_TRUE(WriteFileByRename(path, "text").ok());
+  EXPECT_EQ(ReadWholeFile(path), "text");
+  EXPECT_TRUE(fs::exists(other));
+  WriteWholeFile(other, "of another");
+  ASSERT_TRUE(ReplaceSymlink("nowhere", path).ok());
+  EXPECT_TRUE(fs::exists(other));
+  EXPECT_EQ(ReadWholeFile(other), "of another");
+  EXPECT_EQ(FilesIn(folder.path()), 2u);
+}
+
 TEST(FileIoTest, SymlinkReplacesFileAndLink) {
   TemporaryFolder folder;
   const std::string link = folder.path() + "/link";

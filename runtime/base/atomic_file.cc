@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstdio>
@@ -18,6 +17,7 @@
 
 #include "runtime/abi/check.h"
 #include "runtime/base/posix_error.h"
+#include "runtime/base/temporary_name.h"
 
 namespace weft {
 namespace {
@@ -87,22 +87,6 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::CreateTempor
       std::unique_ptr<AtomicFileWriter>(new AtomicFileWriter(path, target, Kind::kTemporary, fd));
   writer->temporary_ = *std::move(temporary);
   return writer;
-}
-
-// Process id and counter make the name unique among the living; a leftover of a killed process is
-// passed over.
-absl::StatusOr<std::string> AtomicFileWriter::MakeTemporary(
-    const std::string& path, const std::string& target,
-    absl::FunctionRef<int(const std::string&)> make) {
-  static std::atomic<uint32_t> counter = 0;
-  constexpr int kAttempts = 100;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string name = absl::StrCat(target, ".tmp-", getpid(), "-", counter.fetch_add(1));
-    const int error = make(name);
-    if (error == 0) return name;
-    if (error != EEXIST) return PosixError(error, path, "create a file in its folder");
-  }
-  return PosixError(EEXIST, path, "create a temporary file beside it");
 }
 
 void AtomicFileWriter::Unmap() {

@@ -1,7 +1,6 @@
 // Writes a file that either appears whole or not at all.
 #pragma once
 
-#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
@@ -60,10 +59,6 @@ class AtomicFileWriter {
 
   AtomicFileWriter(std::string path, std::string target, Kind kind, int fd)
       : path_(std::move(path)), target_(std::move(target)), kind_(kind), fd_(fd) {}
-  // Calls make(name), which returns 0 or an errno, with names beside target_ until one is free.
-  static absl::StatusOr<std::string> MakeTemporary(const std::string& path,
-                                                   const std::string& target,
-                                                   absl::FunctionRef<int(const std::string&)> make);
   absl::Status LinkUnnamed();
   void Unmap();
 

@@ -153,7 +153,7 @@ class FaultTest(unittest.TestCase):
             name = path.name
             if re.fullmatch(r"#\d+", name):  # without a name yet: the message has the one in the same folder that it was to get
                 names.add(f"{path.parent}/")
-            names |= {name, re.sub(r"(\.\d+\.\d+\.tmp|\.tmp-.*|\.incomplete)$", "", name)}
+            names |= {name, re.sub(r"(\.tmp-.*|\.incomplete)$", "", name)}
         self.assertTrue(any(name in message for name in names), f"{message} names none of {names}")
 
 

@@ -48,7 +48,7 @@ class PullTest(FaultTest):
 
     def leftovers(self):
         """Files of the cache that are neither blobs, links, refs nor locks."""
-        return [str(path) for path in self.cache.rglob("*") if path.name.endswith(".tmp") or path.name.endswith(".incomplete")]
+        return [str(path) for path in self.cache.rglob("*") if ".tmp-" in path.name or path.name.endswith(".incomplete")]
 
 
 class Network(PullTest):
