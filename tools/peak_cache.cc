@@ -9,7 +9,6 @@
 #include "runtime/base/cache_folder.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/json_reader.h"
-#include "runtime/base/read_file.h"
 #include "runtime/version.h"
 
 namespace weft::tools {
@@ -18,7 +17,7 @@ namespace {
 constexpr uint64_t kMaxBytes = uint64_t{1} << 20;  // of a machine some hundred
 
 nlohmann::json Read(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadFileToString(path, kMaxBytes);
+  const absl::StatusOr<std::string> text = ReadPrivateFile(path, kMaxBytes);
   auto all = ParseJsonObject(text.ok() ? *text : "", path);
   return all.ok() ? *std::move(all) : nlohmann::json::object();
 }

@@ -16,8 +16,8 @@ struct ArithmeticPeaks {
   double f32 = 0;
 };
 
-// A JSON file in the user's cache. What cannot be read counts as empty, and what cannot be written
-// is forgotten.
+// A JSON file in the user's cache. What cannot be read, or others may have written, counts as
+// empty, and what cannot be written is forgotten.
 class PeakCache {
  public:
   // An empty path remembers nothing.

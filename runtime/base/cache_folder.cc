@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "runtime/base/posix_error.h"
+#include "runtime/base/read_file.h"
 
 namespace weft {
 
@@ -41,11 +42,19 @@ std::string WeftCacheFolder(const GetEnv& get_env) {
   return cache.empty() ? "" : cache + "/weft";
 }
 
+namespace {
+
+bool OthersMayWrite(const struct stat& info) {
+  return info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+}  // namespace
+
 absl::Status CheckPrivateFolder(const std::string& folder) {
   struct stat info = {};
   if (stat(folder.c_str(), &info) != 0) return PosixError(errno, folder, "look at the folder");
   if (!S_ISDIR(info.st_mode)) return PosixError(ENOTDIR, folder, "use the folder");
-  if (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+  if (OthersMayWrite(info)) {
     return absl::PermissionDeniedError(
         absl::StrCat(folder, ": others may write to this folder; make it yours alone (chmod 700)"));
   }
@@ -54,11 +63,30 @@ absl::Status CheckPrivateFolder(const std::string& folder) {
 
 absl::Status MakePrivateFolder(const std::string& folder) {
   namespace fs = std::filesystem;
-  std::error_code error;
-  const bool made = fs::create_directories(folder, error);
-  if (error) return PosixError(error.value(), folder, "create the folder");
-  if (made) fs::permissions(folder, fs::perms::owner_all, error);
+  fs::path path;
+  for (const fs::path& part : fs::path(folder)) {
+    path /= part;
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored)) continue;
+    if (mkdir(path.c_str(), S_IRWXU) == 0) continue;
+    const int error = errno;
+    // Another process may have been faster.
+    if (!fs::is_directory(path, ignored))
+      return PosixError(error == EEXIST ? ENOTDIR : error, folder, "create the folder");
+  }
   return CheckPrivateFolder(folder);
+}
+
+absl::StatusOr<std::string> ReadPrivateFile(const std::string& path, uint64_t max_bytes) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  if (absl::Status status = CheckPrivateFolder(folder); !status.ok()) return status;
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) return PosixError(errno, path, "look at it");
+  if (OthersMayWrite(info)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(path, ": others may write to this file, or have written it"));
+  }
+  return ReadRegularFile(path, max_bytes);
 }
 
 }  // namespace weft

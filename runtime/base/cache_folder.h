@@ -2,7 +2,9 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -29,7 +31,12 @@ std::string WeftCacheFolder(const GetEnv& get_env = ProcessEnvironment());
 // in caches is run.
 absl::Status CheckPrivateFolder(const std::string& folder);
 
-// Makes the folder and its parents where need be; then as CheckPrivateFolder.
+// Makes the folder and its parents where need be, for the user alone whatever the umask; then as
+// CheckPrivateFolder.
 absl::Status MakePrivateFolder(const std::string& folder);
+
+// A file that only this user can have written: his own, writable for nobody else, in a folder that
+// passes CheckPrivateFolder. As ReadRegularFile otherwise.
+absl::StatusOr<std::string> ReadPrivateFile(const std::string& path, uint64_t max_bytes);
 
 }  // namespace weft

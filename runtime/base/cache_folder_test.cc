@@ -58,5 +58,35 @@ TEST(CacheFolder, PrivateFolders) {
   fs::remove_all(base);
 }
 
+TEST(CacheFolder, PrivateFilesAreTheUsersAlone) {
+  const std::string folder = testing::TempDir() + "weft-private-file";
+  fs::remove_all(folder);
+  const std::string file = folder + "/file";
+  EXPECT_TRUE(absl::IsNotFound(ReadPrivateFile(file, 10).status()));
+  ASSERT_TRUE(MakePrivateFolder(folder).ok());
+  EXPECT_TRUE(absl::IsNotFound(ReadPrivateFile(file, 10).status()));
+  std::ofstream(file) << "text";
+  ASSERT_EQ(chmod(file.c_str(), 0644), 0);
+  EXPECT_EQ(*ReadPrivateFile(file, 10), "text");
+  ASSERT_EQ(chmod(file.c_str(), 0664), 0);
+  EXPECT_TRUE(absl::IsPermissionDenied(ReadPrivateFile(file, 10).status()));
+  ASSERT_EQ(chmod(file.c_str(), 0644), 0);
+  ASSERT_EQ(chmod(folder.c_str(), 0770), 0);
+  EXPECT_TRUE(absl::IsPermissionDenied(ReadPrivateFile(file, 10).status()));
+  fs::remove_all(folder);
+}
+
+TEST(CacheFolder, ParentsOfPrivateFoldersAreNotOpenEither) {
+  const std::string base = testing::TempDir() + "weft-private-parents";
+  fs::remove_all(base);
+  const mode_t mask = umask(0);
+  EXPECT_TRUE(MakePrivateFolder(base + "/a/b/").ok());
+  umask(mask);
+  constexpr fs::perms kOthers = fs::perms::group_write | fs::perms::others_write;
+  for (const char* made : {"", "/a", "/a/b"})
+    EXPECT_EQ(fs::status(base + made).permissions() & kOthers, fs::perms::none) << made;
+  fs::remove_all(base);
+}
+
 }  // namespace
 }  // namespace weft
