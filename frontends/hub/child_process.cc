@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +61,26 @@ bool Collect(const ChildProcess& child, int fd, std::string& output) {
   }
 }
 
+// The child's part of RunChild: becomes the program, or writes errno to `fails`. After fork() in a
+// process with threads, it calls only what allocates nothing.
+[[noreturn]] void Become(const std::string& folder, pid_t parent, int output,
+                         const std::vector<char*>& argv, const std::vector<char*>& envp,
+                         int fails) {
+  // However this process ends, nobody is left who would use what the program does. 0: a parent
+  // outside of the child's PID namespace.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (const pid_t now = getppid(); now != parent && now != 0) _exit(1);
+  const int input = open("/dev/null", O_RDONLY);
+  if (input >= 0 && dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+      dup2(output, STDERR_FILENO) >= 0 && (folder.empty() || chdir(folder.c_str()) == 0)) {
+    if (input > STDERR_FILENO) close(input);
+    execvpe(argv[0], argv.data(), envp.data());
+  }
+  const int error = errno;
+  (void)!write(fails, &error, sizeof(error));
+  _exit(1);
+}
+
 }  // namespace
 
 absl::StatusOr<ChildResult> RunChild(const ChildProcess& child) {
@@ -68,21 +88,31 @@ absl::StatusOr<ChildResult> RunChild(const ChildProcess& child) {
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return absl::ErrnoToStatus(errno, "cannot open a pipe");
   UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, writer.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, writer.get(), STDERR_FILENO);
-  if (!child.folder.empty()) {
-    posix_spawn_file_actions_addchdir_np(&actions, child.folder.c_str());
-  }
+  std::array<int, 2> failures;
+  if (pipe2(failures.data(), O_CLOEXEC) != 0)
+    return absl::ErrnoToStatus(errno, "cannot open a pipe");
+  UniqueFd failed(failures[0]);
+  UniqueFd fails(failures[1]);
   std::vector<std::string> arguments = child.arguments;
   std::vector<std::string> environment = ChildEnvironment(child);
-  pid_t pid = -1;
-  int error = posix_spawnp(&pid, arguments[0].c_str(), &actions, nullptr,
-                           Pointers(arguments).data(), Pointers(environment).data());
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return absl::ErrnoToStatus(error, absl::StrCat("cannot run ", arguments[0]));
+  const std::vector<char*> argv = Pointers(arguments);
+  const std::vector<char*> envp = Pointers(environment);
+  // Not posix_spawn, which cannot say that the child is to end with this process.
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot run ", arguments[0]));
+  if (pid == 0) Become(child.folder, parent, writer.get(), argv, envp, fails.get());
+  fails.Reset();
+  int error = 0;
+  ssize_t got = -1;
+  do {
+    got = read(failed.get(), &error, sizeof(error));
+  } while (got < 0 && errno == EINTR);
+  if (got == sizeof(error)) {
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return absl::ErrnoToStatus(error, absl::StrCat("cannot run ", arguments[0]));
+  }
   writer.Reset();
 
   ChildResult result;

@@ -1,4 +1,5 @@
-// Runs a program without a shell and waits for it.
+// Runs a program without a shell and waits for it; it ends where this process, or the thread that
+// waits, does.
 #pragma once
 
 #include <chrono>

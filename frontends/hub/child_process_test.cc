@@ -2,8 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <string>
 
 #include "tests/http/fake_hub.h"
@@ -73,6 +78,28 @@ TEST(ChildProcessTest, IsStoppedWhenAsked) {
   auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(RunChild(child).status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+}
+
+TEST(ChildProcessTest, EndsWithItsParent) {
+  // Held open by the grandchild alone, in the end.
+  std::array<int, 2> ends;
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const pid_t parent = fork();
+  if (parent == 0) {
+    close(ends[0]);
+    ChildProcess child = Shell("echo started >&" + std::to_string(ends[1]) + "; exec sleep 30");
+    (void)RunChild(child);
+    _exit(0);
+  }
+  close(ends[1]);
+  char byte = 0;
+  ASSERT_EQ(read(ends[0], &byte, 1), 1);  // it runs
+  while (byte != '\n') ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  kill(parent, SIGTERM);
+  waitpid(parent, nullptr, 0);
+  pollfd end{ends[0], POLLIN, 0};
+  EXPECT_EQ(poll(&end, 1, 10'000), 1) << "the child outlives its parent";
+  close(ends[0]);
 }
 
 }  // namespace
