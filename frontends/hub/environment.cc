@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "frontends/hub/file_io.h"
+#include "frontends/hub/http_client.h"
 #include "runtime/base/read_file.h"
 
 namespace weft {
@@ -68,7 +68,7 @@ absl::StatusOr<HubEnvironment> ReadHubEnvironment(const GetEnv& get_env) {
   if (!absl::StartsWith(environment.endpoint, "https://") &&
       !absl::StartsWith(environment.endpoint, "http://")) {
     return absl::InvalidArgumentError(
-        absl::StrCat("HF_ENDPOINT is '", environment.endpoint,
+        absl::StrCat("HF_ENDPOINT is '", UrlForMessage(environment.endpoint),
                      "': expected a URL such as https://huggingface.co"));
   }
 

@@ -11,7 +11,9 @@
 namespace weft {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 absl::StatusOr<HubEnvironment> Read(const std::map<std::string, std::string>& variables) {
   return ReadHubEnvironment([&](const char* name) -> const char* {
@@ -48,6 +50,11 @@ TEST(EnvironmentTest, EndpointLosesItsTrailingSlashAndMustBeAUrl) {
   auto environment = Read({{"HOME", "/h"}, {"HF_ENDPOINT", "mirror"}});
   EXPECT_EQ(environment.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(environment.status().message()), HasSubstr("HF_ENDPOINT"));
+  for (const char* url : {"ftp://someone:S3CRET@mirror/x", "someone:S3CRET@mirror"}) {
+    environment = Read({{"HOME", "/h"}, {"HF_ENDPOINT", url}});
+    EXPECT_THAT(std::string(environment.status().message()),
+                AllOf(HasSubstr("mirror"), Not(HasSubstr("S3CRET"))));
+  }
 }
 
 TEST(EnvironmentTest, TimeoutsAreSeconds) {

@@ -93,8 +93,8 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
     if (request.sink) {
       transfer.failure = request.sink(transfer.response, bytes);
     } else if (transfer.response.body.size() + bytes.size() > request.max_body) {
-      transfer.failure = absl::OutOfRangeError(
-          absl::StrCat(request.url, ": the answer is longer than ", request.max_body, " bytes"));
+      transfer.failure = absl::OutOfRangeError(absl::StrCat(
+          UrlForMessage(request.url), ": the answer is longer than ", request.max_body, " bytes"));
     } else {
       absl::StrAppend(&transfer.response.body, bytes);
     }
@@ -131,12 +131,6 @@ std::string UrlPart(CURLU* url, CURLUPart part, unsigned flags) {
   std::string result = text;
   curl_free(text);
   return result;
-}
-
-// Without the query: a redirect's query holds signatures that do not belong in messages.
-std::string ForMessage(const std::string& url) {
-  absl::string_view text = url;
-  return std::string(text.substr(0, text.find('?')));
 }
 
 }  // namespace
@@ -201,12 +195,12 @@ absl::StatusOr<HttpResponse> HttpClient::Perform(const HttpRequest& request) {
   CURLcode code = curl_easy_perform(curl);
   if (!transfer.failure.ok()) return transfer.failure;
   if (watch.stalled) {
-    return absl::UnavailableError(absl::StrCat(ForMessage(request.url),
+    return absl::UnavailableError(absl::StrCat(UrlForMessage(request.url),
                                                ": nearly nothing received for ",
                                                limits_.stall_timeout.count(), " ms"));
   }
   if (code != CURLE_OK) {
-    std::string text = absl::StrCat(ForMessage(request.url), ": ",
+    std::string text = absl::StrCat(UrlForMessage(request.url), ": ",
                                     message[0] != 0 ? message.data() : curl_easy_strerror(code));
     return MayPass(code) ? absl::UnavailableError(text) : absl::FailedPreconditionError(text);
   }
@@ -222,18 +216,19 @@ absl::StatusOr<std::string> ResolveUrl(const std::string& base, absl::string_vie
   if (url == nullptr || curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) != CURLUE_OK ||
       curl_url_set(url.get(), CURLUPART_URL, target.c_str(),
                    CURLU_URLENCODE | CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        ForMessage(base), ": redirects to something that is no URL: '", Printable(location), "'"));
+    return absl::InvalidArgumentError(absl::StrCat(UrlForMessage(base),
+                                                   ": redirects to something that is no URL: '",
+                                                   Printable(UrlForMessage(location)), "'"));
   }
   std::string scheme = UrlPart(url.get(), CURLUPART_SCHEME, 0);
   if (scheme != "http" && scheme != "https") {
-    return absl::InvalidArgumentError(absl::StrCat(ForMessage(base), ": redirects to '",
-                                                   Printable(ForMessage(target)),
+    return absl::InvalidArgumentError(absl::StrCat(UrlForMessage(base), ": redirects to '",
+                                                   Printable(UrlForMessage(target)),
                                                    "': only http and https are followed"));
   }
   if (scheme == "http" && absl::StartsWith(base, "https:")) {
     return absl::InvalidArgumentError(absl::StrCat(
-        ForMessage(base), ": redirects from https to plain http, which is not followed"));
+        UrlForMessage(base), ": redirects from https to plain http, which is not followed"));
   }
   return UrlPart(url.get(), CURLUPART_URL, 0);
 }
@@ -246,6 +241,17 @@ std::string UrlOrigin(const std::string& text) {
   return absl::AsciiStrToLower(absl::StrCat(
       UrlPart(url.get(), CURLUPART_SCHEME, 0), "://", UrlPart(url.get(), CURLUPART_HOST, 0), ":",
       UrlPart(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT)));
+}
+
+std::string UrlForMessage(absl::string_view url) {
+  constexpr absl::string_view kAfterScheme = "://";
+  url = url.substr(0, url.find_first_of("?#"));
+  size_t begin = url.find(kAfterScheme);
+  begin = begin == absl::string_view::npos ? 0 : begin + kAfterScheme.size();
+  // The last one, wherever it stands: a password that holds '/' or '@' ends there.
+  const size_t at = url.rfind('@');
+  if (at == absl::string_view::npos || at < begin) return std::string(url);
+  return absl::StrCat(url.substr(0, begin), url.substr(at + 1));
 }
 
 std::string EscapeUrlPath(absl::string_view path) {

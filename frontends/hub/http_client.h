@@ -60,6 +60,8 @@ absl::StatusOr<std::string> ResolveUrl(const std::string& base, absl::string_vie
 // "https://host:443": what decides whether two URLs speak to the same server. Empty if it is no
 // URL.
 std::string UrlOrigin(const std::string& url);
+// Without user, password, query and fragment, which hold secrets: signatures, in a redirect.
+std::string UrlForMessage(absl::string_view url);
 // Percent-encodes everything but unreserved characters and '/'.
 std::string EscapeUrlPath(absl::string_view path);
 // The printable ASCII of `text`, cut at 300 characters: what a server says may be shown, not obeyed

@@ -12,6 +12,7 @@
 namespace weft {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -100,6 +101,22 @@ TEST_F(HttpClientTest, MessagesDoNotShowTheQuery) {
   EXPECT_THAT(std::string(response.status().message()), Not(HasSubstr("s3cret")));
 }
 
+TEST_F(HttpClientTest, MessagesDoNotShowThePassword) {
+  for (const char* url :
+       {"http://someone:S3CRET@127.0.0.1:1/file", "http://someone:p@S3CRET@127.0.0.1:1/",
+        "http://someone:p/S3CRET@127.0.0.1:1/"}) {
+    auto response = Get(url);
+    EXPECT_THAT(std::string(response.status().message()),
+                AllOf(HasSubstr("127.0.0.1:1"), Not(HasSubstr("S3CRET"))));
+  }
+  HttpRequest request;
+  request.url = hub_->url() + "/_content/plain/model/model.safetensors?Signature=s3cret";
+  request.max_body = 10;
+  const auto response = HttpClient(options_.limits).Perform(request);
+  EXPECT_THAT(std::string(response.status().message()),
+              AllOf(HasSubstr("longer than 10"), Not(HasSubstr("s3cret"))));
+}
+
 TEST(UrlTest, Origins) {
   EXPECT_EQ(UrlOrigin("https://Hub.example/a?b"), "https://hub.example:443");
   EXPECT_EQ(UrlOrigin("http://hub.example:80/x"), UrlOrigin("http://hub.example"));
@@ -121,6 +138,13 @@ TEST(UrlTest, RedirectTargets) {
     EXPECT_EQ(ResolveUrl(base, bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_TRUE(ResolveUrl("http://mirror/", "http://cdn/").ok());
+  for (const char* bad :
+       {"http://[cdn]/x?Signature=s3cret", "ftp://u:s3cret@cdn/x", "http://u:s3cret@cdn:port/"}) {
+    const auto url = ResolveUrl("https://u:S3CRET@hub.example/", bad);
+    EXPECT_THAT(std::string(url.status().message()),
+                AllOf(HasSubstr("https://hub.example/: redirects"), Not(HasSubstr("s3cret")),
+                      Not(HasSubstr("S3CRET"))));
+  }
 }
 
 TEST(UrlTest, PathsAreEscaped) {

@@ -103,15 +103,15 @@ std::string HubClient::FileUrl(const std::string& id, const std::string& commit,
 }
 
 absl::Status HubClient::ErrorOf(const HttpResponse& response, const std::string& id,
-                                const std::string& what) const {
+                                const std::string& url) const {
   std::string said = Printable(response.Header("x-error-message"));
-  std::string text = absl::StrCat(what, ": HTTP ", response.status,
+  std::string text = absl::StrCat(UrlForMessage(url), ": HTTP ", response.status,
                                   said.empty() ? "" : absl::StrCat(" (", said, ")"));
   absl::string_view code = response.Header("x-error-code");
   if (code == "GatedRepo") {
     return absl::PermissionDeniedError(
-        absl::StrCat(text, ": the model is gated; accept its licence at ", endpoint_, "/", id,
-                     " and set HF_TOKEN to a token of that account"));
+        absl::StrCat(text, ": the model is gated; accept its licence at ", UrlForMessage(endpoint_),
+                     "/", id, " and set HF_TOKEN to a token of that account"));
   }
   if (response.status == 401 || response.status == 403) {
     return absl::PermissionDeniedError(absl::StrCat(
@@ -142,7 +142,7 @@ absl::StatusOr<HttpResponse> HubClient::Follow(
     request.url = *std::move(next);
   }
   return absl::InvalidArgumentError(
-      absl::StrCat(first, ": more than ", limits_.max_redirects, " redirects"));
+      absl::StrCat(UrlForMessage(first), ": more than ", limits_.max_redirects, " redirects"));
 }
 
 bool HubClient::WaitBeforeRetry(int attempt, const absl::Status& status) const {
@@ -169,15 +169,15 @@ absl::StatusOr<HubRepo> HubClient::Repo(const std::string& id) {
   auto response = Ask(request, [](const HttpResponse&) { return false; });
   if (!response.ok()) return response.status();
   if (!response->IsSuccess()) return ErrorOf(*response, id, request.url);
-  auto parsed = ParseJson(response->body, request.url);
+  auto parsed = ParseJson(response->body, UrlForMessage(request.url));
   if (!parsed.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat(parsed.status().message(), ", in an answer: is this a hub?"));
   }
   const nlohmann::json json = *std::move(parsed);
   auto invalid = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(request.url, ": the answer has no usable ", what, ": is this a hub?"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        UrlForMessage(request.url), ": the answer has no usable ", what, ": is this a hub?"));
   };
   if (!json.is_object()) return invalid("JSON object");
   HubRepo repo;
@@ -215,12 +215,14 @@ absl::StatusOr<HubFile> HubClient::FileInfo(const std::string& id, const std::st
   info.etag = PlainEtag(response->Header(linked ? "x-linked-etag" : "etag"));
   info.size = ParseSize(response->Header(linked ? "x-linked-size" : "content-length"));
   if (!IsSafeFileName(info.etag) || absl::StrContains(info.etag, "/")) {
-    return absl::InvalidArgumentError(absl::StrCat(request.url, ": no usable ETag ('",
-                                                   Printable(info.etag), "'): is this a hub?"));
+    return absl::InvalidArgumentError(absl::StrCat(UrlForMessage(request.url),
+                                                   ": no usable ETag ('", Printable(info.etag),
+                                                   "'): is this a hub?"));
   }
   absl::string_view served = response->Header("x-repo-commit");
   if (!served.empty() && served != commit) {
-    return absl::InvalidArgumentError(absl::StrCat(request.url, ": the server answers for commit ",
+    return absl::InvalidArgumentError(absl::StrCat(UrlForMessage(request.url),
+                                                   ": the server answers for commit ",
                                                    Printable(served), " instead"));
   }
   return info;

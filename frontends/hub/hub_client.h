@@ -19,8 +19,8 @@
 namespace weft {
 
 struct HubRepo {
-  std::string commit;              // 40 hex digits
-  std::vector<std::string> files;  // as the server names them: unchecked
+  std::string commit;                     // 40 hex digits
+  std::vector<std::string> files;         // as the server names them: unchecked
 };
 
 struct HubFile {
@@ -60,7 +60,7 @@ class HubClient {
   absl::Status DownloadOnce(const std::string& url, const std::string& id, Body& body);
   absl::Status DownloadRest(const std::string& url, const std::string& id, Body& body);
   absl::Status ErrorOf(const HttpResponse& response, const std::string& id,
-                       const std::string& what) const;
+                       const std::string& url) const;
   std::string FileUrl(const std::string& id, const std::string& commit,
                       const std::string& file) const;
 

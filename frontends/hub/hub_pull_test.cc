@@ -18,8 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class HubPullTest : public HubFixture {
  protected:
@@ -86,6 +88,28 @@ TEST_F(HubPullTest, BlobOfAnotherSizeIsFetchedAnew) {
   fs::remove(weights);
   ASSERT_TRUE(Pull("plain/model").ok());
   EXPECT_EQ(fs::file_size(weights), kWeightBytes);
+}
+
+// Of the address, whoever reads a message sees neither the password nor signatures.
+TEST_F(HubPullTest, MessagesDoNotShowSecrets) {
+  options_.limits.attempts = 1;
+  options_.limits.metadata_timeout = std::chrono::milliseconds(500);
+  options_.limits.stall_timeout = std::chrono::milliseconds(500);
+  const std::string host = environment_.endpoint.substr(std::string("http://").size());
+  environment_.endpoint = "http://someone:p@S3CRET@" + host;
+  for (const char* mode :
+       {"e401",    "e404",        "e500always", "notjson",    "noshas",   "noetag",
+        "oddetag", "othercommit", "loop",       "loopapi",    "toftp",    "tofile",
+        "nourl",   "slowapi",     "stall",      "dropalways", "badrange", "toomuch",
+        "short",   "badsum",      "evilindex",  "ghostindex", "nothing",  "unknown"}) {
+    auto model = Pull(std::string(mode) + "/model");
+    ASSERT_FALSE(model.ok()) << mode;
+    EXPECT_THAT(std::string(model.status().message()),
+                Not(AnyOf(HasSubstr("S3CRET"), HasSubstr("s3cret"))))
+        << mode;
+  }
+  environment_.endpoint = "http://someone:S3CRET@127.0.0.1:1";
+  EXPECT_THAT(std::string(Pull("plain/model").status().message()), Not(HasSubstr("S3CRET")));
 }
 
 TEST_F(HubPullTest, Shards) {

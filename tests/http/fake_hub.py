@@ -47,6 +47,7 @@ BEHAVIOURS = {
     "loop": "weights redirect to themselves",
     "toftp": "weights redirect to an ftp URL",
     "tofile": "weights redirect to file:///etc/passwd",
+    "nourl": "weights redirect to what is no URL",
     "slowapi": "the API accepts the connection and stays silent",
     "stall": "the cdn sends 1,000 bytes, then nothing",
     "slow": "the cdn takes half a second",
@@ -236,7 +237,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         headers.update({"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(size)})
         if mode == "noredirect":
             return self.answer(200, headers, data)
-        location = {"loop": self.path, "toftp": "ftp://127.0.0.1/weights", "tofile": "file:///etc/passwd"}.get(mode)
+        location = {"loop": self.path, "toftp": "ftp://127.0.0.1/weights", "tofile": "file:///etc/passwd",
+                    "nourl": "http://[cdn]/?Signature=s3cret"}.get(mode)
         # The content server does not know the hub's ETag, as the real one.
         location = location or f"http://127.0.0.1:{PORTS['cdn']}/cdn/{mode}/{repo}/{urllib.parse.quote(name)}?Signature=s3cret"
         return self.answer(302, {**headers, "Location": location})
