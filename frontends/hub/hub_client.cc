@@ -165,7 +165,7 @@ absl::StatusOr<HttpResponse> HubClient::Ask(const HttpRequest& request,
 
 absl::StatusOr<HubRepo> HubClient::Repo(const std::string& id) {
   HttpRequest request;
-  request.url = absl::StrCat(endpoint_, "/api/models/", id, "/revision/main");
+  request.url = absl::StrCat(endpoint_, "/api/models/", id, "/revision/main?blobs=true");
   auto response = Ask(request, [](const HttpResponse&) { return false; });
   if (!response.ok()) return response.status();
   if (!response->IsSuccess()) return ErrorOf(*response, id, request.url);
@@ -192,6 +192,8 @@ absl::StatusOr<HubRepo> HubClient::Repo(const std::string& id) {
     auto name = sibling.find("rfilename");
     if (name == sibling.end() || !name->is_string()) return invalid("'rfilename'");
     repo.files.push_back(name->get<std::string>());
+    if (auto size = sibling.find("size"); size != sibling.end() && size->is_number_unsigned())
+      repo.sizes[repo.files.back()] = size->get<uint64_t>();
   }
   return repo;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ namespace weft {
 struct HubRepo {
   std::string commit;                     // 40 hex digits
   std::vector<std::string> files;         // as the server names them: unchecked
+  std::map<std::string, uint64_t> sizes;  // of those whose size it tells
 };
 
 struct HubFile {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,12 +19,12 @@ namespace {
 
 constexpr size_t kMaxIndexBytes = 64 << 20;
 
-// Whether the blob is there and complete. Blobs appear by rename, so another size means a foreign
+// Whether the file is there and complete. Blobs appear by rename, so another size means a foreign
 // hand: it is fetched anew.
-bool HasBlob(const std::string& path, const HubFile& info) {
+bool IsComplete(const std::string& path, std::optional<uint64_t> size) {
   struct stat on_disk;
   if (stat(path.c_str(), &on_disk) != 0 || !S_ISREG(on_disk.st_mode)) return false;
-  return !info.size || static_cast<uint64_t>(on_disk.st_size) == *info.size;
+  return !size || static_cast<uint64_t>(on_disk.st_size) == *size;
 }
 
 // What the user set, else what the caller did.
@@ -56,7 +57,7 @@ class Puller {
     if (!selection.ok()) return selection.status();
     if (auto status = cache_.Prepare(); !status.ok()) return status;
     for (const std::string& file : selection->files) {
-      if (auto status = Fetch(repo->commit, file); !status.ok()) return status;
+      if (auto status = Fetch(*repo, file); !status.ok()) return status;
     }
     if (selection->sharded) {
       if (auto status = FetchShards(*repo); !status.ok()) return status;
@@ -87,21 +88,27 @@ class Puller {
       }
     }
     for (const std::string& shard : *shards) {
-      if (auto status = Fetch(repo.commit, shard); !status.ok()) return status;
+      if (auto status = Fetch(repo, shard); !status.ok()) return status;
     }
     return absl::OkStatus();
   }
 
-  absl::Status Fetch(const std::string& commit, const std::string& file) {
-    if (cache_.Has(commit, file)) return absl::OkStatus();
+  absl::Status Fetch(const HubRepo& repo, const std::string& file) {
+    const std::string& commit = repo.commit;
+    const std::string path = cache_.SnapshotFile(commit, file);
+    if (const auto size = repo.sizes.find(file);
+        size != repo.sizes.end() && IsComplete(path, size->second)) {
+      return absl::OkStatus();
+    }
     auto info = client_.FileInfo(name_.id, commit, file);
     if (!info.ok()) return info.status();
+    if (info->size && IsComplete(path, info->size)) return absl::OkStatus();
     const std::string blob = cache_.BlobPath(info->etag);
     auto lock = FileLock::Acquire(cache_.LockPath(info->etag), [&] {
       Note(absl::StrCat(file, ": waiting for another process that is downloading it"));
     });
     if (!lock.ok()) return lock.status();
-    if (!HasBlob(blob, *info)) {
+    if (!IsComplete(blob, info->size)) {
       auto report = [&](uint64_t done, uint64_t total) {
         if (options_.progress) options_.progress({file, done, total, ""});
       };

@@ -90,6 +90,27 @@ TEST_F(HubPullTest, BlobOfAnotherSizeIsFetchedAnew) {
   EXPECT_EQ(fs::file_size(weights), kWeightBytes);
 }
 
+TEST_F(HubPullTest, LinkedBlobOfAnotherSizeIsFetchedAnew) {
+  auto model = Pull("plain/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const char* name : {"/model.safetensors", "/config.json"}) {
+    WriteWholeFile(fs::canonical(model->path + name).string(), "cut");
+    ASSERT_TRUE(Pull("plain/model").ok());
+    EXPECT_EQ(ReadWholeFile(model->path + name), hub_->Content(std::string("plain/model") + name));
+  }
+}
+
+// A mirror need not know them.
+TEST_F(HubPullTest, WhereTheListHasNoSizesEachFileIsAskedAbout) {
+  auto model = Pull("nosizes/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  hub_->Reset();
+  WriteWholeFile(fs::canonical(model->path + "/model.safetensors").string(), "cut");
+  ASSERT_TRUE(Pull("nosizes/model").ok());
+  EXPECT_EQ(fs::file_size(model->path + "/model.safetensors"), kWeightBytes);
+  EXPECT_EQ(hub_->ContentRequests("model.safetensors").size(), 1u);
+}
+
 // Of the address, whoever reads a message sees neither the password nor signatures.
 TEST_F(HubPullTest, MessagesDoNotShowSecrets) {
   options_.limits.attempts = 1;

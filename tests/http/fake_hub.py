@@ -48,6 +48,7 @@ BEHAVIOURS = {
     "toftp": "weights redirect to an ftp URL",
     "tofile": "weights redirect to file:///etc/passwd",
     "nourl": "weights redirect to what is no URL",
+    "nosizes": "the API does not tell sizes",
     "slowapi": "the API accepts the connection and stays silent",
     "stall": "the cdn sends 1,000 bytes, then nothing",
     "slow": "the cdn takes half a second",
@@ -212,6 +213,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, body=b"<html>captive portal</html>")
         sha = NEXT_COMMIT if mode == "moving" and STATE.count("moving") > 1 else COMMIT
         info = {"id": f"{mode}/model", "sha": sha, "siblings": [{"rfilename": name} for name in files_of(mode)]}
+        if "blobs=true" in urllib.parse.urlsplit(self.path).query and mode != "nosizes":
+            for sibling in info["siblings"]:
+                sibling["size"] = len(files_of(mode)[sibling["rfilename"]])
         if mode == "noshas":
             del info["sha"]
         return self.answer(200, {"Content-Type": "application/json"}, json.dumps(info).encode())
