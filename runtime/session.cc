@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "runtime/abi/check.h"
@@ -15,8 +16,11 @@ absl::Status Session::Check(absl::Span<const int32_t> ids, int64_t chunk) const 
   if (chunk < 0) {
     return absl::InvalidArgumentError(absl::StrCat("chunks of ", chunk, " tokens; use 1 or more"));
   }
-  if (absl::Status status = executor_->CheckIds(ids, position_); !status.ok()) return status;
-  return executor_->CheckContext(position_, static_cast<int64_t>(ids.size()));
+  // Before a look at the ids, of which there may be fewer than `ids` says.
+  const auto tokens = static_cast<int64_t>(
+      std::min(ids.size(), static_cast<size_t>(std::numeric_limits<int64_t>::max())));
+  if (absl::Status status = executor_->CheckContext(position_, tokens); !status.ok()) return status;
+  return executor_->CheckIds(ids, position_);
 }
 
 absl::Status Session::Add(absl::Span<const int32_t> ids, int64_t chunk, const LogitsFn* logits) {

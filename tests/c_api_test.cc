@@ -214,6 +214,18 @@ TEST_F(CApi, Errors) {
     EXPECT_EQ(CodeOf([&] { plan.ApplyChatTemplate({{"user", "a"}}); }, "no chat template"),
               WEFT_NOT_FOUND);
   }
+  {
+    const runtime::Plan plan(path);
+    runtime::Session session(plan, 1);
+    // Of ids that are not there, none is looked at.
+    const int32_t id = 1;
+    for (const size_t count : {size_t{1} << 40, size_t{1} << 63, ~size_t{0}}) {
+      weft_error* const error = weft_session_prefill(session.get(), &id, count);
+      ASSERT_NE(error, nullptr);
+      EXPECT_EQ(weft_error_code(error), WEFT_OUT_OF_RANGE) << weft_error_message(error);
+      weft_error_free(error);
+    }
+  }
   std::string bytes = *ReadFileToString(path, 1 << 30);
   const auto entries = DecodePlanHeader(
       absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()), path);
@@ -223,6 +235,42 @@ TEST_F(CApi, Errors) {
   }
   std::ofstream(path, std::ios::binary) << bytes;
   EXPECT_EQ(CodeOf([&] { runtime::Plan(path).Verify(); }, "weights"), WEFT_DATA_LOSS);
+}
+
+TEST_F(CApi, TextsThatAreNull) {
+  weft_plan* plan = nullptr;
+  const auto code = [](weft_error* error) {
+    EXPECT_NE(error, nullptr);
+    const weft_code found = error == nullptr ? WEFT_INTERNAL : weft_error_code(error);
+    weft_error_free(error);
+    return found;
+  };
+  EXPECT_EQ(code(weft_plan_open(nullptr, nullptr, &plan)), WEFT_INVALID_ARGUMENT);
+  EXPECT_EQ(plan, nullptr);
+  std::string path;
+  {
+    auto model = LoadModel(TinyPath("gpt2"));
+    ASSERT_TRUE(model.ok()) << model.status();
+    model->text.chat_template = "{{ messages[0].content }}";
+    const auto compiled =
+        tools::CompileModel(*model, TestSettings("host", passes::WeightsMode::kF32));
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
+    path = Folder() + "/chat.weft";
+    ASSERT_TRUE(tools::WritePlan(*model, *compiled, path).ok());
+  }
+  const runtime::Plan opened(path);
+  char text[16];
+  size_t length = 0;
+  for (const weft_message& message :
+       {weft_message{nullptr, "a"}, weft_message{"user", nullptr}, weft_message{}}) {
+    EXPECT_EQ(
+        code(weft_apply_chat_template(opened.get(), &message, 1, text, sizeof(text), &length)),
+        WEFT_INVALID_ARGUMENT);
+  }
+  const weft_message whole = {"user", "hi"};
+  EXPECT_EQ(weft_apply_chat_template(opened.get(), &whole, 1, text, sizeof(text), &length),
+            nullptr);
+  EXPECT_EQ(std::string(text, length), "hi");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -93,6 +94,19 @@ weft_error* Guard(const Body& body) {
   }
 }
 
+// The text of a decoder; null where memory is out.
+template <typename Body>
+const char* TextOf(weft_decoder* decoder, size_t* length, const Body& body) {
+  *length = 0;
+  try {
+    decoder->text = body();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  *length = decoder->text.size();
+  return decoder->text.c_str();
+}
+
 // Fields that the caller's header did not have yet stay at their defaults.
 template <typename Options>
 Options Known(const Options* given) {
@@ -135,6 +149,7 @@ weft_error* weft_guard_truncated_files(void) {
 
 weft_error* weft_plan_open(const char* path, const weft_plan_options* options, weft_plan** plan) {
   return Guard([&]() -> Status {
+    if (path == nullptr) return InvalidArgumentError("the path of the plan is NULL");
     WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const weft::Plan> opened, weft::Plan::Open(path));
     const weft_plan_options known = Known(options);
     WEFT_ASSIGN_OR_RETURN(
@@ -188,8 +203,14 @@ weft_error* weft_apply_chat_template(const weft_plan* plan, const weft_message* 
       return absl::NotFoundError(opened.path() + ": the model has no chat template");
     WEFT_ASSIGN_OR_RETURN(const weft::Tokenizer* tokenizer, TokenizerOf(*plan));
     std::vector<weft::ChatMessage> conversation;
-    for (size_t i = 0; i < message_count; ++i)
-      conversation.push_back({messages[i].role, messages[i].content});
+    for (size_t i = 0; i < message_count; ++i) {
+      const weft_message& message = messages[i];
+      if (message.role == nullptr || message.content == nullptr) {
+        return InvalidArgumentError(
+            absl::StrCat("message ", i, " has no role or no content: it is NULL"));
+      }
+      conversation.push_back({message.role, message.content});
+    }
     WEFT_ASSIGN_OR_RETURN(const std::string rendered,
                           weft::ChatPrompt(source, opened.metadata(), *tokenizer, conversation));
     CopyOut(rendered.data(), rendered.size(), text, capacity);
@@ -213,15 +234,11 @@ void weft_decoder_prime(weft_decoder* decoder, const int32_t* ids, size_t count)
 }
 
 const char* weft_decoder_add(weft_decoder* decoder, int32_t id, size_t* length) {
-  decoder->text = decoder->decoder.Add(id);
-  *length = decoder->text.size();
-  return decoder->text.c_str();
+  return TextOf(decoder, length, [&] { return decoder->decoder.Add(id); });
 }
 
 const char* weft_decoder_finish(weft_decoder* decoder, size_t* length) {
-  decoder->text = decoder->decoder.Flush();
-  *length = decoder->text.size();
-  return decoder->text.c_str();
+  return TextOf(decoder, length, [&] { return decoder->decoder.Flush(); });
 }
 
 weft_error* weft_session_create(weft_plan* plan, const weft_session_options* options,

@@ -5,7 +5,9 @@
  * written only where it returns NULL. Text is UTF-8 with a length, and need not end in a zero byte.
  *
  * Threads: a plan may be used by many threads at once. A session, a decoder or a sampler is for one
- * thread at a time; sessions on one plan share its weights and code and run side by side. */
+ * thread at a time; sessions on one plan share its weights and code and run side by side. A thread
+ * that adds tokens needs 512 KiB of its stack, else RESOURCE_EXHAUSTED; one that applies chat
+ * templates as much. */
 #ifndef WEFT_H_
 #define WEFT_H_
 
@@ -113,9 +115,10 @@ WEFT_API weft_error* weft_decoder_create(const weft_plan* plan, weft_decoder** d
 WEFT_API void weft_decoder_free(weft_decoder* decoder);
 /* Ids that stand before, as of the prompt: they give no text, but may shape that of the next. */
 WEFT_API void weft_decoder_prime(weft_decoder* decoder, const int32_t* ids, size_t count);
-/* The text that became whole with this token, often none; valid until the decoder's next call. */
+/* The text that became whole with this token, often none; valid until the decoder's next call. NULL
+ * where memory is out. */
 WEFT_API const char* weft_decoder_add(weft_decoder* decoder, int32_t id, size_t* length);
-/* What is left; bytes that form no character become U+FFFD. */
+/* What is left; bytes that form no character become U+FFFD. NULL where memory is out. */
 WEFT_API const char* weft_decoder_finish(weft_decoder* decoder, size_t* length);
 
 /* --- sessions --- */

@@ -3,6 +3,7 @@
 #define WEFT_HPP_
 
 #include <memory>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -167,16 +168,18 @@ class Decoder {
   }
   std::string Add(int32_t id) {
     size_t length = 0;
-    const char* text = weft_decoder_add(decoder_.get(), id, &length);
-    return {text, length};
+    return Text(weft_decoder_add(decoder_.get(), id, &length), length);
   }
   std::string Finish() {
     size_t length = 0;
-    const char* text = weft_decoder_finish(decoder_.get(), &length);
-    return {text, length};
+    return Text(weft_decoder_finish(decoder_.get(), &length), length);
   }
 
  private:
+  static std::string Text(const char* text, size_t length) {
+    if (text == nullptr) throw std::bad_alloc();
+    return {text, length};
+  }
   struct Free {
     void operator()(weft_decoder* decoder) const { weft_decoder_free(decoder); }
   };
