@@ -1,9 +1,15 @@
 #include "codegen/link.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -33,6 +39,29 @@ absl::Status Write(const std::string& path, absl::Span<const uint8_t> bytes) {
   return (*writer)->Commit();
 }
 
+constexpr char kPrefix[] = "weft-link-";
+
+// Whom a signal ends leaves its folder behind. Who uses one holds a lock on it from shortly after
+// it was made.
+void RemoveAbandoned(const std::filesystem::path& parent) {
+  namespace fs = std::filesystem;
+  constexpr time_t kShortly = 60;
+  std::error_code ignored;
+  for (fs::directory_iterator it(parent, ignored), end; !ignored && it != end;
+       it.increment(ignored)) {
+    if (!it->path().filename().string().starts_with(kPrefix)) continue;
+    const int folder = open(it->path().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) continue;
+    const absl::Cleanup close_folder = [folder] { close(folder); };
+    struct stat info = {};
+    if (fstat(folder, &info) != 0 || info.st_uid != geteuid() ||
+        info.st_mtime > time(nullptr) - kShortly || flock(folder, LOCK_EX | LOCK_NB) != 0)
+      continue;
+    std::error_code kept;
+    fs::remove_all(it->path(), kept);
+  }
+}
+
 // In $TMPDIR, or /tmp where that is no folder that can be written to.
 absl::StatusOr<std::string> MakeTemporaryFolder() {
   namespace fs = std::filesystem;
@@ -41,7 +70,8 @@ absl::StatusOr<std::string> MakeTemporaryFolder() {
   if (error) parent = "/tmp";
   int failure = 0;  // the first: of the folder that was asked for
   for (const fs::path& path : {parent, fs::path("/tmp")}) {
-    std::string folder = (path / "weft-link-XXXXXX").string();
+    RemoveAbandoned(path);
+    std::string folder = (path / absl::StrCat(kPrefix, "XXXXXX")).string();
     if (mkdtemp(folder.data()) != nullptr) return folder;
     if (failure == 0) failure = errno;
   }
@@ -75,9 +105,12 @@ void KeepHandlersOfSignals() {
 
 absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> objects) {
   WEFT_ASSIGN_OR_RETURN(const std::string folder, MakeTemporaryFolder());
-  const absl::Cleanup remove = [&folder] {
+  const int in_use = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (in_use >= 0) (void)flock(in_use, LOCK_EX);
+  const absl::Cleanup remove = [&folder, in_use] {
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
+    if (in_use >= 0) close(in_use);
   };
   const std::string input = absl::StrCat(folder, "/kernels");
   const std::string output = absl::StrCat(folder, "/kernels.so");

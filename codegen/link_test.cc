@@ -1,13 +1,17 @@
 #include "codegen/link.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "codegen/compiler.h"
@@ -124,6 +128,45 @@ TEST_F(LinkTest, AFolderThatOthersWriteToIsNotUsed) {
     EXPECT_EQ((*library)->path().starts_with(folder), used);
     EXPECT_EQ(Call((*library)->KernelsOf(Naming({"f"}))->front()), 5);
   }
+}
+
+// What kill -9 leaves. What is in use, somebody else's or quite new stays.
+TEST_F(LinkTest, AbandonedFoldersAreRemoved) {
+  namespace fs = std::filesystem;
+  const std::string temporary =
+      absl::StrCat(testing::TempDir(), "weft-link-test-", getpid(), "/temporary");
+  const auto make = [&](const std::string& name, bool old) {
+    const fs::path folder = fs::path(temporary) / name;
+    fs::create_directories(folder);
+    std::ofstream(folder / "kernels") << "x";
+    if (old)
+      fs::last_write_time(folder, fs::file_time_type::clock::now() - std::chrono::minutes(2));
+    return folder;
+  };
+  const fs::path abandoned = make("weft-link-aaaaaa", true);
+  const fs::path used = make("weft-link-bbbbbb", true);
+  const fs::path young = make("weft-link-cccccc", false);
+  const fs::path other = make("weft-linked", true);
+  const int lock = open(used.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(lock, LOCK_EX), 0);
+  fs::create_directory_symlink(other, fs::path(temporary) / "weft-link-dddddd");
+  const char* const before = std::getenv("TMPDIR");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("TMPDIR", temporary.c_str(), /*overwrite=*/1);
+  EXPECT_FALSE(Linked({{"f", 1}}).empty());
+  if (before == nullptr) {
+    unsetenv("TMPDIR");
+  } else {
+    setenv("TMPDIR", kept.c_str(), /*overwrite=*/1);
+  }
+  EXPECT_FALSE(fs::exists(abandoned));
+  for (const fs::path& folder : {used, young, other})
+    EXPECT_TRUE(fs::exists(folder / "kernels")) << folder;
+  size_t left = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(temporary)) ++left;
+  EXPECT_EQ(left, 4u) << "its own is gone as well";
+  close(lock);
+  fs::remove_all(temporary);
 }
 
 TEST_F(LinkTest, EqualInputGivesEqualBytes) {
