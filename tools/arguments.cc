@@ -1,11 +1,11 @@
 #include "tools/arguments.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <iterator>
+#include <limits>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -14,6 +14,7 @@
 #include "frontends/hub/hub.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
+#include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "tools/prepare_model.h"
 #include "tools/progress.h"
@@ -209,9 +210,7 @@ absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text) {
 }
 
 absl::StatusOr<std::string> ReadStdin() {
-  std::string text((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
-  if (std::cin.bad()) return absl::DataLossError("cannot read standard input");
-  return text;
+  return ReadDescriptor(STDIN_FILENO, "standard input", std::numeric_limits<uint64_t>::max());
 }
 
 }  // namespace weft::tools

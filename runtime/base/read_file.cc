@@ -65,6 +65,10 @@ absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t m
   return ReadPath(path, /*regular=*/false, max_bytes);
 }
 
+absl::StatusOr<std::string> ReadDescriptor(int fd, const std::string& name, uint64_t max_bytes) {
+  return ReadAll(fd, name, /*regular=*/false, max_bytes);
+}
+
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, uint64_t max_bytes) {
   return ReadPath(path, /*regular=*/true, max_bytes);
 }

@@ -1,13 +1,16 @@
 // weft-run: runs a plan, by the public interface alone. Exit codes as those of weft.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <new>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "runtime/c/seed_option.h"
 #include "runtime/c/weft.hpp"
@@ -51,16 +54,31 @@ double Seconds(std::chrono::steady_clock::time_point from) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
 }
 
-std::string ReadAll(std::istream& in) {
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+[[noreturn]] void FailToRead(const std::string& name) {
+  throw Error(errno == ENOENT ? WEFT_NOT_FOUND : WEFT_DATA_LOSS,
+              name + ": cannot be read: " + std::generic_category().message(errno));
+}
+
+std::string ReadAll(int fd, const std::string& name) {
+  std::string text;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t got = read(fd, buffer, sizeof(buffer));
+    if (got == 0) return text;
+    if (got > 0) {
+      text.append(buffer, static_cast<size_t>(got));
+    } else if (errno != EINTR) {
+      FailToRead(name);
+    }
+  }
 }
 
 std::string PromptText(const CLI::App& app, const Arguments& arguments) {
   if (app.count("--prompt") > 0) return arguments.prompt;
-  if (arguments.file.empty()) return ReadAll(std::cin);
-  std::ifstream file(arguments.file, std::ios::binary);
-  if (!file) throw Error(WEFT_NOT_FOUND, arguments.file + ": cannot be read");
-  return ReadAll(file);
+  if (arguments.file.empty()) return ReadAll(STDIN_FILENO, "standard input");
+  const int file = open(arguments.file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) FailToRead(arguments.file);
+  return ReadAll(file, arguments.file);  // the process is its only user
 }
 
 std::vector<int32_t> PromptIds(const CLI::App& app, const Arguments& arguments, const Plan& plan) {

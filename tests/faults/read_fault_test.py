@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """System calls that fail while models and plans are read and run, and while the cache is used. Usage: read_fault_test.py path/to/weft path/to/shim
 [unittest arguments]"""
-import errno, json, shutil, unittest
+import errno, json, os, pathlib, pty, shutil, subprocess, time, unittest
 
 from faults import GREEDY, WEFT, FaultTest
 
@@ -132,6 +132,55 @@ class Reads(FaultTest):
         compile = [WEFT, "compile", self.model, "-o", self.folder / "new.weft"]
         scarce(compile, "thread,anon", lambda result: self.assertIn("wrote", result.stdout))
         scarce(compile, "malloc", lambda result: self.assertIn("wrote", result.stdout), stride=20, least=1 << 16)
+
+
+class Prompts(FaultTest):
+    """Standard input and files of -f, where a text that is cut short would be answered as if it were whole."""
+
+    def setUp(self):
+        super().setUp()
+        self.plan = self.folder / "m.weft"
+        self.succeeds("compile", self.small_model(), "-o", self.plan)
+        self.commands = [[WEFT, "run", self.plan, "-n", "2", "--temp", "0"], [WEFT + "-run", self.plan, "-n", "2", "--temp", "0"]]
+
+    def test_standard_input_that_fails_half_way(self):
+        for command in [*self.commands, [WEFT, "tokenize", self.plan]]:
+            with self.subTest(command=command[:2]):
+                # What reads from a terminal whose other end is gone gets EIO.
+                other_end, terminal = pty.openpty()
+                process = subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
+                os.close(terminal)
+                waits = lambda: pathlib.Path(f"/proc/{process.pid}/syscall").read_text().startswith("0 0x0 ")
+                for text in (b"It was\n", None):
+                    while not waits() or (time.sleep(0.2), not waits())[1]:
+                        self.assertIsNone(process.poll(), "ended before it had read all")
+                    os.write(other_end, text) if text else os.close(other_end)
+                out, errors = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 1, out)
+                self.assertRegex(errors, r"(?m)^weft(-run)?: standard input: cannot (be )?read: Input/output error")
+                self.assertEqual(out, "")
+
+    def test_folders(self):
+        for command in self.commands:
+            result = self.weft(*command[1:], "-f", self.folder, program=command[0])
+            self.assertEqual(result.returncode, 1, result.stdout)
+            self.assertRegex(result.stderr, rf"(?m)^weft(-run)?: {self.folder}: .*([Ii]s a directory|is a folder)")
+            folder = os.open(self.folder, os.O_RDONLY)
+            result = subprocess.run(command, stdin=folder, capture_output=True, text=True, env=self.environment)
+            os.close(folder)
+            self.assertEqual(result.returncode, 1, result.stdout)
+            self.assertRegex(result.stderr, r"(?m)^weft(-run)?: standard input: .*([Ii]s a directory|is a folder)")
+
+    def test_pipes(self):
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for command in self.commands:
+            whole = self.weft(*command[1:], "-p", "It was", program=command[0])
+            self.assertEqual(whole.returncode, 0, whole.stderr)
+            writer = subprocess.Popen(["bash", "-c", f"(echo -n 'It '; sleep 0.2; echo -n was) > {pipe}"])
+            result = self.weft(*command[1:], "-f", pipe, program=command[0])
+            writer.wait()
+            self.assertEqual((result.returncode, result.stdout), (0, whole.stdout), result.stderr)
 
 
 if __name__ == "__main__":
