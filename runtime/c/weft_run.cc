@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 
 #include "runtime/c/seed_option.h"
 #include "runtime/c/weft.hpp"
@@ -43,12 +45,35 @@ struct Arguments {
   bool verify = false;
 };
 
-weft_session* running = nullptr;  // for the signal handler
+std::atomic<weft_session*> running = nullptr;
+std::atomic<int> handling = 0;  // threads that are in the handler
 
 void OnSignal(int signal) {
-  if (running != nullptr) weft_session_cancel(running);
+  ++handling;
+  if (weft_session* const session = running; session != nullptr) weft_session_cancel(session);
   std::signal(signal, SIG_DFL);
+  --handling;
 }
+
+// While it lives, the first SIGINT or SIGTERM ends what the session computes, and a second one the
+// process. It ends before the session, and with it every handler, on whichever thread, that knows
+// the session.
+class CancelsOnSignals {
+ public:
+  explicit CancelsOnSignals(weft_session* session) {
+    running = session;
+    std::signal(SIGINT, OnSignal);
+    std::signal(SIGTERM, OnSignal);
+  }
+  ~CancelsOnSignals() {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    running = nullptr;
+    while (handling != 0) std::this_thread::yield();
+  }
+  CancelsOnSignals(const CancelsOnSignals&) = delete;
+  CancelsOnSignals& operator=(const CancelsOnSignals&) = delete;
+};
 
 double Seconds(std::chrono::steady_clock::time_point from) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
@@ -114,9 +139,7 @@ int Run(const CLI::App& app, const Arguments& arguments) {
                 "the prompt holds no token: give some text with -p, -f or on standard input");
   }
   Session session(plan, arguments.threads);
-  running = session.get();
-  std::signal(SIGINT, OnSignal);
-  std::signal(SIGTERM, OnSignal);
+  const CancelsOnSignals cancels(session.get());
   Sampler sampler(Sampling(app, arguments, plan));
   Decoder decoder(plan);
   decoder.Prime(prompt);
@@ -145,7 +168,6 @@ int Run(const CLI::App& app, const Arguments& arguments) {
     if (error.code() != WEFT_CANCELLED) throw;
     cancelled = true;
   }
-  running = nullptr;
   std::cout << decoder.Finish() << "\n" << std::flush;
   if (!std::cout) throw Error(WEFT_INTERNAL, "cannot write the output: is the disk full?");
   const double decode = Seconds(second);
