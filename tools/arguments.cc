@@ -16,6 +16,7 @@
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "tools/interrupt.h"
 #include "tools/prepare_model.h"
 #include "tools/progress.h"
 
@@ -191,6 +192,8 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
   WEFT_RETURN_IF_ERROR(codegen::CheckExecutable(target, cpu));
   WEFT_ASSIGN_OR_RETURN(PreparedModel prepared,
                         PrepareModel(arguments, logit_rows, executor.cancel));
+  const CatchInterrupts catching;
+  if (Interrupted()) return absl::CancelledError("interrupted");
   if (prepared.plan != nullptr) return Engine::FromPlan(std::move(prepared.plan), options);
   return Engine::FromModel(*prepared.model, *std::move(prepared.compiled), options);
 }

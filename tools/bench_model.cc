@@ -123,6 +123,7 @@ class ModelBench {
         mac_rows_(MacRows(program_)) {}
 
   absl::StatusOr<std::vector<BenchResult>> Run() {
+    const CatchInterrupts catching;
     const std::vector<BenchTest> tests = options_.Tests();
     total_ = tests.size() * options_.threads.size() * static_cast<size_t>(options_.repetitions);
     for (int threads : options_.threads) {

@@ -22,7 +22,6 @@ struct CompileArguments {
 };
 
 absl::Status RunCompile(const CompileArguments& arguments) {
-  const std::atomic<bool>* const cancel = InterruptFlag();
   std::shared_ptr<const Plan> earlier;
   if (!arguments.reuse.empty()) {
     WEFT_ASSIGN_OR_RETURN(earlier, Plan::Open(arguments.reuse));
@@ -32,7 +31,9 @@ absl::Status RunCompile(const CompileArguments& arguments) {
   settings.pipeline.pass.max_logit_rows =
       std::min(arguments.logit_rows, settings.pipeline.pass.max_tokens);
   settings.record_stages = arguments.record_stages;
+  const std::atomic<bool>* const cancel = InterruptFlag();
   settings.cancel = cancel;
+  const CatchInterrupts catching;
   WEFT_ASSIGN_OR_RETURN(const CompiledModel compiled,
                         CompileAsAsked(model, arguments.model, settings));
   DigestIndex digests(DigestIndex::DefaultPath());

@@ -93,6 +93,7 @@ absl::Status RunEval(const EvalArguments& arguments) {
           absl::StrCat(same.model, ": has another vocabulary than ", arguments.model.model));
     }
   }
+  const CatchInterrupts catching;
   Session session(&engine->executor());
   std::optional<Session> beside;
   if (reference != nullptr) beside.emplace(&reference->executor());

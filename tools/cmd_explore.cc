@@ -96,6 +96,7 @@ class Explorer {
                        " positions, more than the context of ", model_->context, " (-c)"));
     }
     if (!arguments_.no_score) WEFT_RETURN_IF_ERROR(ReadText());
+    const CatchInterrupts catching;
     WEFT_RETURN_IF_ERROR(Compile(variants));
     WEFT_RETURN_IF_ERROR(Load());
     if (!arguments_.no_score) WEFT_RETURN_IF_ERROR(Score());

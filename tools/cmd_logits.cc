@@ -27,6 +27,7 @@ absl::Status RunLogits(const LogitsArguments& arguments) {
   if (arguments.threads > 0) executor.threads = arguments.threads;
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                         OpenEngine(arguments.model, kLogitRows, executor));
+  const CatchInterrupts catching;
   Session session(&engine->executor());
   std::vector<float> all;
   WEFT_RETURN_IF_ERROR(

@@ -101,6 +101,7 @@ absl::StatusOr<std::unique_ptr<Measured>> Open(const ProfileArguments& arguments
 
 // The first is cold.
 absl::Status AddRound(const ProfileArguments& arguments, Measured* measured) {
+  const CatchInterrupts catching;
   WEFT_RETURN_IF_ERROR(ProfileGeneration(arguments.generation, measured->rounds.empty(),
                                          measured->engine.get(), &measured->recorder));
   measured->rounds.push_back(std::exchange(measured->recorder.phases(), {}));

@@ -141,6 +141,7 @@ absl::Status RunRun(const RunArguments& arguments) {
   if (arguments.threads > 0) executor.threads = arguments.threads;
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                         OpenEngine(arguments.model, 1, executor));
+  if (Interrupted()) return absl::CancelledError("interrupted");
   WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> tokenizer, engine->tokenizer());
   WEFT_ASSIGN_OR_RETURN(const std::vector<int32_t> prompt,
                         PromptIds(arguments, *engine, *tokenizer));
@@ -159,6 +160,7 @@ absl::Status RunRun(const RunArguments& arguments) {
     recorder.SetCache(CachedLayersOf(module));
   }
   recorder.Begin("prefill", static_cast<int64_t>(prompt.size()));
+  const CatchInterrupts catching;
   Session session(&engine->executor());
   StreamDecoder decoder(*tokenizer, /*skip_special=*/true);
   const GenerateOptions options{arguments.count, engine->metadata().eos_ids, arguments.ignore_eos};

@@ -27,6 +27,7 @@ absl::Status RunSynth(const SynthArguments& arguments) {
   SynthOptions options{.seed = arguments.seed, .type = shape.type, .force = arguments.force};
   if (!arguments.type.empty())
     options.type = arguments.type == "f32" ? DataType::kF32 : DataType::kBF16;
+  const CatchInterrupts catching;
   const std::atomic<bool>* const interrupted = InterruptFlag();
   ProgressBar bar;
   options.progress = [&](uint64_t done, uint64_t total) {

@@ -105,6 +105,7 @@ absl::StatusOr<WhyTimes> Measure(const WhyArguments& arguments, WhyFacts* facts)
   facts->program = engine->program();
   recorder.SetExecutor(&engine->executor());
   facts->threads = engine->executor().threads();
+  const CatchInterrupts catching;
   Session session(&engine->executor());
   recorder.Begin("cold");
   WEFT_RETURN_IF_ERROR(session.Decode(0));

@@ -9,6 +9,7 @@
 #include "runtime/base/status_macros.h"
 #include "tools/digest_index.h"
 #include "tools/engine.h"
+#include "tools/interrupt.h"
 #include "tools/plan_cache.h"
 #include "tools/plan_key.h"
 #include "tools/progress.h"
@@ -20,6 +21,7 @@ absl::StatusOr<PreparedModel> CompileHere(const ModelArguments& arguments, const
                                           const CompileSettings& settings) {
   PreparedModel prepared;
   WEFT_ASSIGN_OR_RETURN(prepared.model, LoadModel(path, {.context = arguments.context}));
+  const CatchInterrupts catching;
   WEFT_ASSIGN_OR_RETURN(prepared.compiled, CompileAsAsked(*prepared.model, arguments, settings));
   return prepared;
 }
@@ -37,6 +39,7 @@ class CachedModel {
     digests_.Save();
     absl::StatusOr<PlanPtr> plan = cache_.Find(key_);
     if (plan.ok() && *plan != nullptr) return PreparedModel{.plan = *std::move(plan)};
+    const CatchInterrupts catching;
     const absl::StatusOr<FileLock> lock = cache_.Lock(
         key_,
         [this] {
