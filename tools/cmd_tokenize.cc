@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/text/text_budget.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 
@@ -52,8 +53,11 @@ absl::Status RunTokenize(const TokenizeArguments& arguments) {
     std::cout << "[" << absl::StrJoin(ids, ", ") << "]\n";
     return absl::OkStatus();
   }
-  for (int32_t id : ids)
-    std::cout << id << "\t\"" << absl::Utf8SafeCHexEscape(tokenizer->TokenBytes(id)) << "\"\n";
+  TextBudget budget(input.size());
+  for (int32_t id : ids) {
+    std::cout << id << "\t\"" << absl::Utf8SafeCHexEscape(tokenizer->TokenBytes(id, budget))
+              << "\"\n";
+  }
   return absl::OkStatus();
 }
 

@@ -123,5 +123,58 @@ TEST(HostileRegex, MatchesDoNotGoBack) {
   EXPECT_TRUE(FindAll(R"(\\K)", "a\\Kb", 1).ok()) << "a backslash, then the letter";
 }
 
+// A budget for each piece: 13 s for ten tokens, 1.3 s for one.
+TEST(HostileDecoder, SlowPatterns) {
+  const absl::StatusOr<Tokenizer> tokenizer =
+      Make({{"model", Bpe({std::string(255, 'a')})},
+            {"decoder", Replace({{"Regex", kManySteps}}, "x")}});
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  std::string text;
+  EXPECT_LT(SecondsOf([&] { text = tokenizer->Decode(std::vector<int32_t>(10, 0), false); }), 2);
+  EXPECT_EQ(text, std::string(2550, 'a')) << "tokens stay as they are";
+  StreamDecoder decoder(*tokenizer, false);
+  EXPECT_LT(SecondsOf([&] {
+              for (int i = 0; i < 10; ++i) (void)decoder.Add(0);
+            }),
+            2);
+  EXPECT_LT(SecondsOf([&] { text = tokenizer->TokenBytes(0); }), 0.5);
+}
+
+// 64 KiB for each token.
+TEST(HostileDecoder, MuchOfEachToken) {
+  const std::vector<int32_t> ids(2000, 0);
+  for (const json& decoder : {Replace({{"String", "a"}}, std::string(60'000, 'x')),
+                              json{{"type", "Sequence"},
+                                   {"decoders",
+                                    {Replace({{"String", "a"}}, std::string(60'000, 'x')),
+                                     Replace({{"Regex", "x+"}}, "y")}}}}) {
+    const absl::StatusOr<Tokenizer> tokenizer = Make({{"decoder", decoder}});
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    std::string text;
+    EXPECT_LT(SecondsOf([&] { text = tokenizer->Decode(ids, false); }), 0.2);
+    EXPECT_LE(text.size(), (64 << 10) + 64 * ids.size());
+    EXPECT_EQ(text.back(), 'a') << "tokens beyond the bound stay as they are";
+  }
+}
+
+// Each token's blanks were looked at again with the next: 6 s.
+TEST(HostileDecoder, HeldBlanks) {
+  const absl::StatusOr<Tokenizer> tokenizer =
+      Make({{"model", Bpe({std::string(1000, ' '), "a"})},
+            {"decoder",
+             {{"type", "Sequence"},
+              {"decoders",
+               {{{"type", "Fuse"}},
+                {{"type", "Strip"}, {"content", " "}, {"start", 0}, {"stop", 2147483647}}}}}}});
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  std::vector<int32_t> ids(5000, 0);
+  std::string text;
+  EXPECT_LT(SecondsOf([&] { text = tokenizer->Decode(ids, false); }), 0.5);
+  EXPECT_EQ(text, "");
+  ids.push_back(1);
+  ids.push_back(0);
+  EXPECT_EQ(tokenizer->Decode(ids, false), std::string(5'000'000, ' ') + "a");
+}
+
 }  // namespace
 }  // namespace weft

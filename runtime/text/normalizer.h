@@ -22,6 +22,7 @@ class Replacer {
 
   // ResourceExhausted where the budget is.
   absl::StatusOr<std::string> Apply(std::string_view text, TextBudget& budget) const;
+  bool is_regex() const { return !regex_.empty(); }
 
  private:
   std::string pattern_;

@@ -30,13 +30,21 @@ absl::Status TextBudget::CheckTime(size_t work) {
       absl::StrCat("the tokenizer took too long: more than ", seconds_, " s for a text"));
 }
 
-void TextBudget::Pause() { used_ += ThreadSeconds() - begin_; }
+void TextBudget::Pause() {
+  if (!paused_) used_ += ThreadSeconds() - begin_;
+  paused_ = true;
+}
 
-void TextBudget::Resume() { begin_ = ThreadSeconds(); }
+bool TextBudget::Resume() {
+  if (!paused_) return false;
+  begin_ = ThreadSeconds();
+  paused_ = false;
+  return true;
+}
 
 bool TextBudget::ReadClock() {
   work_ = 0;
-  over_ = used_ + ThreadSeconds() - begin_ > seconds_;
+  over_ = used_ + (paused_ ? 0 : ThreadSeconds() - begin_) > seconds_;
   return over_;
 }
 

@@ -32,9 +32,10 @@ class TextBudget {
   // What a piece of the text is in the end; CheckBytes() is then about what the next makes.
   void Spend(size_t bytes) { spent_ += bytes; }
 
+  static constexpr size_t kWorkPerReading = size_t{1} << 18;
   // Whether the time is over; once it is, it stays so. `work` is what was done since the last call
-  // or is to be done next, in nanoseconds, roughly: reading the clock takes 300 of them, so that it
-  // is read once 2^18 have come together.
+  // or is to be done next, in nanoseconds, roughly: reading the clock takes 300 of them, so that
+  // it is read once so many have come together.
   bool TimeIsUp(size_t work) {
     if (over_) return true;
     work_ += work;
@@ -43,14 +44,13 @@ class TextBudget {
   // ResourceExhausted where the time is over.
   absl::Status CheckTime(size_t work);
 
-  // The time from Pause() to Resume() does not count.
+  // The time from Pause() to Resume() does not count. Resume() tells whether there was a pause.
   void Pause();
-  void Resume();
+  bool Resume();
 
  private:
   static constexpr size_t kBytesPerByte = 64;
   static constexpr double kSecondsPerByte = 20e-6;
-  static constexpr size_t kWorkPerReading = size_t{1} << 18;
 
   bool ReadClock();
 
@@ -61,6 +61,7 @@ class TextBudget {
   double begin_;
   size_t work_ = 0;  // since the clock was read
   bool over_ = false;
+  bool paused_ = false;
 };
 
 }  // namespace weft

@@ -152,7 +152,12 @@ std::string Tokenizer::Decode(absl::Span<const int32_t> ids, bool skip_special) 
 }
 
 std::string Tokenizer::TokenBytes(int32_t id) const {
-  return tables_->decoder.TokenBytes(TokenText(id));
+  TextBudget budget(size_t{64} << 10, /*seconds=*/5e-3);  // a thousand times what any takes
+  return TokenBytes(id, budget);
+}
+
+std::string Tokenizer::TokenBytes(int32_t id, TextBudget& budget) const {
+  return tables_->decoder.TokenBytes(TokenText(id), budget);
 }
 
 std::string_view Tokenizer::TokenText(int32_t id) const {

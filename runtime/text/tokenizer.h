@@ -60,6 +60,8 @@ class Tokenizer {
   // The bytes that one token stands for, not always whole characters: "Ġa" → " a", "▁a" → " a",
   // "<0x0A>" → "\n". Empty for an id without a token.
   std::string TokenBytes(int32_t id) const;
+  // One budget for many of them: steps of the file that it does not allow are left out.
+  std::string TokenBytes(int32_t id, TextBudget& budget) const;
   // The token as the vocabulary spells it; empty for an id without a token. Lives as long as this
   // or a copy.
   std::string_view TokenText(int32_t id) const;

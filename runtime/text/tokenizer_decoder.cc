@@ -21,14 +21,23 @@ std::string_view StripPiece(std::string_view piece, std::string_view content, si
   return piece;
 }
 
-// The only failure is a step that makes too much of the text of a token, or takes too long; the
-// token then stays as it is.
-std::string ReplaceOrKeep(const Replacer& replacer, std::string_view piece) {
-  constexpr size_t kMostBytes = size_t{64} << 10;  // of the text of one token
-  constexpr double kMostSeconds = 5e-3;            // a thousand times what any takes
-  TextBudget budget(kMostBytes, kMostSeconds);
+// The only failure is a step that makes too much of the text, or takes too long; the piece then
+// stays as it is. What a step makes counts even where a later one takes it away, so that bytes
+// bound the time of strings, and no clock is read for them.
+std::string ReplaceOrKeep(const Replacer& replacer, std::string_view piece, TextBudget& budget) {
+  const bool timed = replacer.is_regex() && budget.Resume();
   absl::StatusOr<std::string> replaced = replacer.Apply(piece, budget);
-  return replaced.ok() ? *std::move(replaced) : std::string(piece);
+  if (timed) budget.Pause();
+  if (!replaced.ok()) return std::string(piece);
+  budget.Spend(replaced->size());
+  return *std::move(replaced);
+}
+
+// Of a text before its first token; paused, as what computes tokens takes time of the thread too.
+TextBudget StreamBudget() {
+  TextBudget budget(size_t{64} << 10, /*seconds=*/1);
+  budget.Pause();
+  return budget;
 }
 
 }  // namespace
@@ -103,7 +112,7 @@ absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& 
   return absl::OkStatus();
 }
 
-std::string Decoder::TokenBytes(std::string_view token) const {
+std::string Decoder::TokenBytes(std::string_view token, TextBudget& budget) const {
   std::string bytes(token);
   for (const Step& step : steps_) {
     switch (step.kind) {
@@ -113,7 +122,7 @@ std::string Decoder::TokenBytes(std::string_view token) const {
         break;
       }
       case Kind::kReplace:
-        bytes = ReplaceOrKeep(step.replacer.front(), bytes);
+        bytes = ReplaceOrKeep(step.replacer.front(), bytes, budget);
         break;
       case Kind::kByteFallback:
         if (const int byte = ByteOfToken(bytes); byte >= 0) {
@@ -133,16 +142,22 @@ std::string Decoder::TokenBytes(std::string_view token) const {
 }
 
 Decoder::Stream::Stream(const Decoder& decoder, ByteRuns byte_runs)
-    : decoder_(&decoder), byte_runs_(decoder.whole_runs_ ? ByteRuns::kWhole : byte_runs) {
+    : decoder_(&decoder),
+      byte_runs_(decoder.whole_runs_ ? ByteRuns::kWhole : byte_runs),
+      budget_(StreamBudget()) {
   Reset();
 }
 
 void Decoder::Stream::Reset() {
+  budget_ = StreamBudget();
   states_.assign(decoder_->steps_.size(), State());
   for (size_t i = 0; i < states_.size(); ++i) states_[i].left = decoder_->steps_[i].start;
 }
 
-void Decoder::Stream::Add(std::string_view token, std::string* out) { Push(0, token, out); }
+void Decoder::Stream::Add(std::string_view token, std::string* out) {
+  budget_.Allow(token.size());
+  Push(0, token, out);
+}
 
 void Decoder::Stream::Finish(std::string* out) {
   for (size_t step = 0; step < states_.size(); ++step) Flush(step, out);
@@ -166,7 +181,7 @@ void Decoder::Stream::Push(size_t step, std::string_view piece, std::string* out
       break;
     }
     case Kind::kReplace:
-      Push(step + 1, ReplaceOrKeep(config.replacer.front(), piece), out);
+      Push(step + 1, ReplaceOrKeep(config.replacer.front(), piece, budget_), out);
       break;
     case Kind::kByteFallback:
       PushBytes(step, piece, out);
@@ -257,12 +272,25 @@ void Decoder::Stream::PushFusedStrip(size_t step, std::string_view piece, std::s
   if (piece.empty()) return;
   state.left = 0;
   // Of the text so far, up to `stop` trailing characters may turn out to be the last ones.
-  std::string text = std::move(state.held);
-  text.append(piece);
-  const size_t ready = StripPiece(text, config.content, 0, config.stop).size();
-  state.held = text.substr(ready);
-  text.resize(ready);
-  Push(step + 1, text, out);
+  std::string_view text = piece;
+  size_t blanks = 0;
+  while (text.ends_with(config.content)) {
+    text.remove_suffix(config.content.size());
+    ++blanks;
+  }
+  std::string ready;
+  const auto add_blanks = [&](size_t count) {
+    for (size_t i = 0; i < count; ++i) ready += config.content;
+  };
+  if (text.empty()) {
+    blanks += state.blanks;
+  } else {
+    add_blanks(state.blanks);
+    ready += text;
+  }
+  state.blanks = std::min(blanks, config.stop);
+  add_blanks(blanks - state.blanks);
+  Push(step + 1, ready, out);
 }
 
 }  // namespace weft

@@ -25,7 +25,8 @@ class Decoder {
 
   // The bytes that one token stands for by itself, without what Strip would take; not always whole
   // characters.
-  std::string TokenBytes(std::string_view token) const;
+  // A step of the file that makes too much of it for the budget, or takes too long, is left out.
+  std::string TokenBytes(std::string_view token, TextBudget& budget) const;
 
   // When a run of byte tokens (<0xNN>) is turned into characters.
   enum class ByteRuns {
@@ -49,8 +50,9 @@ class Decoder {
 
    private:
     struct State {
-      std::string held;  // bytes of an unfinished character or run, or blanks that may be stripped
-      size_t left = 0;   // Strip on fused text: how many more may go
+      std::string held;      // bytes of an unfinished character or run
+      size_t left = 0;       // Strip on fused text: how many more may go
+      size_t blanks = 0;     // Strip on fused text: held back, since they may be the last ones
       bool started = false;  // a token came by
     };
     void Reset();
@@ -62,6 +64,7 @@ class Decoder {
 
     const Decoder* decoder_;
     ByteRuns byte_runs_;
+    TextBudget budget_;          // of the whole text, which each token adds to
     std::vector<State> states_;  // one for each step
   };
 

@@ -119,7 +119,8 @@ TEST(Decoder, FinishStartsAnew) {
 TEST(Decoder, TokenBytes) {
   const auto bytes = [](const std::string& config, const std::string& token) {
     const absl::StatusOr<Decoder> decoder = Decoder::Create(json::parse(config), "t");
-    return decoder.ok() ? decoder->TokenBytes(token) : "error";
+    TextBudget budget(token.size());
+    return decoder.ok() ? decoder->TokenBytes(token, budget) : "error";
   };
   EXPECT_EQ(bytes(R"({"type": "ByteLevel"})", "\u0120\u00c3"), " \xC3");
   EXPECT_EQ(bytes(kLlama,
