@@ -176,5 +176,94 @@ TEST(HostileDecoder, HeldBlanks) {
   EXPECT_EQ(tokenizer->Decode(ids, false), std::string(5'000'000, ' ') + "a");
 }
 
+template <typename T>
+void Append(const std::vector<T>& values, std::string* bytes) {
+  bytes->append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
+// A tokenizer image of one token, as a plan would carry it.
+std::string Image(const std::string& text, const std::vector<int32_t>& pieces,
+                  const std::vector<AddedEntry>& added, const json& settings = json::object()) {
+  json all = {{"merging", "ranked"}, {"normalizer", nullptr},   {"pre_tokenizer", nullptr},
+              {"decoder", nullptr},  {"prefix", json::array()}, {"suffix", json::array()}};
+  all.update(settings);
+  const std::string dumped = all.dump();
+  TokenizerImageHeader header = {};
+  header.magic = kTokenizerMagic;
+  header.version = kTokenizerVersion;
+  header.tokens = 1;
+  header.text_bytes = static_cast<uint32_t>(text.size());
+  header.piece_slots = static_cast<uint32_t>(pieces.size());
+  header.merge_slots = 2;
+  header.added = static_cast<uint32_t>(added.size());
+  header.longest_piece = 1;
+  header.json_bytes = static_cast<uint32_t>(dumped.size());
+  std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+  Append(std::vector<int32_t>(256, -1), &bytes);
+  Append(std::vector<uint32_t>{0, static_cast<uint32_t>(text.size())}, &bytes);
+  Append(pieces, &bytes);
+  Append(std::vector<int32_t>{-1, -1}, &bytes);
+  Append(added, &bytes);
+  return bytes + '\1' + text + dumped;
+}
+
+std::string ErrorOfImage(const std::string& image) {
+  return std::string(Tokenizer::FromImage(image, nullptr, "p.weft").status().message());
+}
+
+// Entries of 24 bytes, each of which takes all of the text: gigabytes.
+TEST(HostileImage, AddedTokensThatOverlap) {
+  const std::string text = Repeat("abcdefgh", 8192);
+  const auto image = [&](uint32_t content, uint32_t pattern, uint32_t count) {
+    std::vector<AddedEntry> added;
+    for (uint32_t i = 0; i < count; ++i) added.push_back({0, 0, i, content, i * 8, pattern});
+    return Image(text, {-1, -1}, added);
+  };
+  EXPECT_EQ(ErrorOfImage(image(3, 3, 100)), "");
+  EXPECT_THAT(ErrorOfImage(image(60'000, 3, 1)),
+              HasSubstr("p.weft: tokenizer: added token 0 is damaged"));
+  EXPECT_THAT(ErrorOfImage(image(4096, 3, 1000)), HasSubstr("added tokens"));
+  EXPECT_THAT(ErrorOfImage(image(1, 4096, 1000)), HasSubstr("added tokens"));
+}
+
+// No place in the table ends a search: 2 ms for each character that is no piece.
+TEST(HostileImage, FullTables) {
+  EXPECT_EQ(ErrorOfImage(Image("a", std::vector<int32_t>{0, -1}, {})), "");
+  EXPECT_THAT(ErrorOfImage(Image("a", std::vector<int32_t>(1 << 16, 0), {})),
+              HasSubstr("in a row"));
+  std::vector<int32_t> nearly(1 << 16, 0);
+  nearly[77] = -1;
+  EXPECT_THAT(ErrorOfImage(Image("a", nearly, {})), HasSubstr("in a row"));
+  std::vector<int32_t> round(1 << 16, -1);  // a run from the last slots on to the first
+  for (size_t i = 0; i < 200; ++i) round[i] = round[round.size() - 1 - i] = 0;
+  EXPECT_THAT(ErrorOfImage(Image("a", round, {})), HasSubstr("in a row"));
+}
+
+// Texts of 8 bytes whose search in a table of `slots` begins at slot 0.
+std::vector<std::string> Colliding(size_t count, uint64_t slots) {
+  constexpr uint64_t kFactor = 0x9E3779B97F4A7C15;
+  uint64_t inverse = kFactor;
+  for (int i = 0; i < 6; ++i) inverse *= 2 - kFactor * inverse;
+  std::vector<std::string> texts;
+  for (uint64_t k = 0; texts.size() < count; ++k) {
+    const uint64_t high = k * 0xD1342543DE82EF95 & ~(slots - 1);
+    const uint64_t word = ((high | (high >> 32 & (slots - 1))) * inverse) ^ (8 * kFactor);
+    std::string text(8, '\0');
+    std::memcpy(text.data(), &word, 8);
+    bool printable = true;
+    for (const char c : text) printable = printable && c > ' ' && c < '\x7f';
+    if (printable) texts.push_back(text);
+  }
+  return texts;
+}
+
+// 200,000 of them, in 3.5 MB of file, took minutes to place.
+TEST(HostileVocabulary, PiecesThatCollide) {
+  const std::vector<std::string> few = Colliding(100, 256);
+  EXPECT_EQ(PieceSlot(few.back(), 256), 0U);
+  EXPECT_EQ(ErrorOf({{"model", Bpe(few)}}), "");
+  EXPECT_THAT(ErrorOf({{"model", Bpe(Colliding(2000, 4096))}}), HasSubstr("refused: t.json: "));
+}
+
 }  // namespace
 }  // namespace weft

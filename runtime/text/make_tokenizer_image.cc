@@ -69,20 +69,32 @@ absl::StatusOr<std::vector<int32_t>> Merges(const TokenizerSpec& spec, const Pie
   return merges;
 }
 
-// Of pieces with one text the last.
+// The first empty slot from `slot` on, or one that `is_same` tells; -1: too far (kMaxRun).
+template <typename IsSame>
+int64_t FindSlot(const std::vector<int32_t>& slots, size_t slot, const IsSame& is_same) {
+  for (size_t probes = 0; probes <= kMaxRun; ++probes) {
+    if (slots[slot] < 0 || is_same(slots[slot])) return static_cast<int64_t>(slot);
+    slot = (slot + 1) & (slots.size() - 1);
+  }
+  return -1;
+}
+
+// Of pieces with one text the last. Empty where too many collide.
 std::vector<int32_t> PieceTable(const TokenizerSpec& spec, const Pieces& pieces) {
   std::vector<int32_t> slots(SlotsFor(pieces.size()), -1);
   for (size_t i = 0; i < spec.tokens.size(); ++i) {
     const auto piece = pieces.find(spec.tokens[i]);
     if (piece == pieces.end() || piece->second != static_cast<int32_t>(i)) continue;
-    size_t slot = PieceSlot(spec.tokens[i], slots.size());
-    while (slots[slot] >= 0) slot = (slot + 1) & (slots.size() - 1);
-    slots[slot] = piece->second;
+    const int64_t slot =
+        FindSlot(slots, PieceSlot(spec.tokens[i], slots.size()), [](int32_t) { return false; });
+    if (slot < 0) return {};
+    slots[static_cast<size_t>(slot)] = piece->second;
   }
   return slots;
 }
 
-// Of merges of one pair the last, as a map that is filled in order has it.
+// Of merges of one pair the last, as a map that is filled in order has it. Empty where too many
+// collide.
 std::vector<int32_t> MergeTable(const std::vector<int32_t>& merges) {
   const size_t count = merges.size() / 3;
   std::vector<int32_t> slots(SlotsFor(count), -1);
@@ -90,10 +102,11 @@ std::vector<int32_t> MergeTable(const std::vector<int32_t>& merges) {
     return merges[3 * a] == merges[3 * b] && merges[3 * a + 1] == merges[3 * b + 1];
   };
   for (size_t rank = 0; rank < count; ++rank) {
-    size_t slot = MergeSlot(merges[3 * rank], merges[3 * rank + 1], slots.size());
-    while (slots[slot] >= 0 && !same(static_cast<size_t>(slots[slot]), rank))
-      slot = (slot + 1) & (slots.size() - 1);
-    slots[slot] = static_cast<int32_t>(rank);
+    const int64_t slot =
+        FindSlot(slots, MergeSlot(merges[3 * rank], merges[3 * rank + 1], slots.size()),
+                 [&](int32_t other) { return same(static_cast<size_t>(other), rank); });
+    if (slot < 0) return {};
+    slots[static_cast<size_t>(slot)] = static_cast<int32_t>(rank);
   }
   return slots;
 }
@@ -172,6 +185,10 @@ absl::StatusOr<std::string> MakeTokenizerImage(const TokenizerSpec& spec, const 
   for (const AddedToken& token : spec.added_tokens) added.push_back(texts.Add(token));
   const std::vector<int32_t> piece_table = PieceTable(spec, pieces);
   const std::vector<int32_t> merge_table = MergeTable(merges);
+  if (piece_table.empty() || merge_table.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, ": more than ", kMaxRun, " tokens or merges in a row collide in a table"));
+  }
   const std::string json = SettingsToJson(spec, spec.special_ids);
   constexpr size_t kMaxBytes = size_t{1} << 31;  // what offsets can tell, and no vocabulary has
   if (texts.text().size() > kMaxBytes || json.size() > kMaxBytes || merges.size() > kMaxBytes)

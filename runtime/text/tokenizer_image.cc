@@ -110,6 +110,13 @@ absl::Status TokenizerImage::Check(const std::string& name) const {
     }
     return good;
   };
+  // Also from the last slot on to the first.
+  const auto runs_are_short = [](const char* array, size_t slots) {
+    size_t run = 0;
+    for (size_t i = 0; i < slots + kMaxRun && run <= kMaxRun; ++i)
+      run = Load<int32_t>(array, i & (slots - 1)) < 0 ? 0 : run + 1;
+    return run <= kMaxRun;
+  };
   if (!all_below(byte_tokens_, 256, -1, size())) return Damaged(name, "byte tokens out of range");
   if (!all_below(pieces_, header_.piece_slots, -1, size()))
     return Damaged(name, "pieces out of range");
@@ -117,6 +124,10 @@ absl::Status TokenizerImage::Check(const std::string& name) const {
     return Damaged(name, "merges out of range");
   if (!all_below(merge_ranks_, header_.merge_slots, -1, header_.merges))
     return Damaged(name, "ranks out of range");
+  if (!runs_are_short(pieces_, header_.piece_slots) ||
+      !runs_are_short(merge_ranks_, header_.merge_slots)) {
+    return Damaged(name, "more than ", kMaxRun, " slots of a table in a row are taken");
+  }
 
   // Where all of it is valid and no token begins or ends within a character, each one is.
   const std::string_view text(text_, header_.text_bytes);
@@ -153,11 +164,22 @@ absl::Status TokenizerImage::ReadAdded(const std::string& name) {
            (end == text.size() || !IsContinuation(text[end]));
     return good ? std::string(text.substr(begin, bytes)) : std::string();
   };
+  // Each stands in the text at most once as a token, once as what is sought and once behind those;
+  // what overlaps further would make much of a small file.
+  size_t bytes = 0;
+  const size_t most_bytes = 2 * bytes_.size() + (size_t{64} << 10);
   settings_.added_tokens.reserve(header_.added);
   for (size_t i = 0; i < header_.added; ++i) {
     const auto entry = Load<AddedEntry>(added_, i);
     AddedToken token;
     token.id = entry.id;
+    bytes += size_t{entry.content_bytes} + entry.pattern_bytes;
+    if (bytes > most_bytes) {
+      return Damaged(name, "the texts of added tokens up to ", i, " have more than ", most_bytes,
+                     " bytes");
+    }
+    if (entry.content_bytes > kMaxAddedTokenBytes || entry.pattern_bytes > kMaxAddedTokenBytes)
+      return Damaged(name, "added token ", i, " is damaged");
     token.content = stretch(entry.content_begin, entry.content_bytes);
     token.pattern = stretch(entry.pattern_begin, entry.pattern_bytes);
     token.special = (entry.flags & 1U) != 0;
@@ -166,7 +188,7 @@ absl::Status TokenizerImage::ReadAdded(const std::string& name) {
     token.single_word = (entry.flags & 8U) != 0;
     token.normalized = (entry.flags & 16U) != 0;
     if (!good || entry.id < 0 || static_cast<size_t>(entry.id) >= size() || entry.flags > 31 ||
-        token.pattern.empty() || token.pattern.size() > kMaxAddedTokenBytes) {
+        token.pattern.empty()) {
       return Damaged(name, "added token ", i, " is damaged");
     }
     settings_.added_tokens.push_back(std::move(token));

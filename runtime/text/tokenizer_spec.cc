@@ -95,8 +95,9 @@ absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string&
                   ", beyond the vocabulary of ", size);
     }
     if (token.pattern.empty()) return fail("added token ", token.id, " is empty");
-    if (token.pattern.size() > kMaxAddedTokenBytes) {
-      return fail("added token ", token.id, " has ", token.pattern.size(), " bytes; the most is ",
+    if (const size_t bytes = std::max(token.content.size(), token.pattern.size());
+        bytes > kMaxAddedTokenBytes) {
+      return fail("added token ", token.id, " has ", bytes, " bytes; the most is ",
                   kMaxAddedTokenBytes);
     }
     if (!IsValidUtf8(token.pattern)) {
