@@ -265,5 +265,50 @@ TEST(HostileVocabulary, PiecesThatCollide) {
   EXPECT_THAT(ErrorOf({{"model", Bpe(Colliding(2000, 4096))}}), HasSubstr("refused: t.json: "));
 }
 
+TEST(HostileImage, IdsAroundTheText) {
+  EXPECT_THAT(ErrorOfImage(Image("a", {-1, -1}, {}, {{"prefix", json(1000, 0)}})),
+              HasSubstr("around the text"));
+}
+
+// 10^8 ids around each text, of a file of 260 KB.
+TEST(HostileTemplate, IdsTimesNames) {
+  const auto with = [](size_t names, size_t ids) {
+    json single = json(names, {{"SpecialToken", {{"id", "a"}, {"type_id", 0}}}});
+    single.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+    return ErrorOf({{"post_processor",
+                     {{"type", "TemplateProcessing"},
+                      {"single", single},
+                      {"special_tokens", {{"a", {{"ids", json(ids, 0)}}}}}}}});
+  };
+  EXPECT_EQ(with(4, 16), "");
+  EXPECT_THAT(with(5, 13), HasSubstr("refused: t.json: post_processor"));
+  std::string error;
+  EXPECT_LT(SecondsOf([&] { error = with(1000, 20'000); }), 1);
+  EXPECT_THAT(error, HasSubstr("refused: t.json: post_processor"));
+}
+
+// Each added token began 65,535 ids behind the one before: 2 million places in a file of 2 KB.
+TEST(HostileVocabulary, HolesAreCountedOnce) {
+  const auto with = [](size_t distance, size_t count) {
+    json added = json::array();
+    for (size_t i = 1; i <= count; ++i)
+      added.push_back(Added(3 + distance * i, absl::StrCat("<", i, ">"), false));
+    return ErrorOf({{"added_tokens", added}});
+  };
+  EXPECT_EQ(with(1, 31), "");
+  EXPECT_EQ(with(60'000, 1), "");
+  EXPECT_THAT(with(60'000, 3), HasSubstr("refused: t.json: added_tokens["));
+}
+
+// Patterns that the normaliser enlarges, each byte of which is a place of the search.
+TEST(HostileVocabulary, NormalizedPatterns) {
+  json added = json::array();
+  for (size_t i = 0; i < 300; ++i)
+    added.push_back(Added(3 + i, absl::StrCat(i) + std::string(1300, 'a'), true));
+  EXPECT_EQ(ErrorOf({{"added_tokens", added}}), "");
+  EXPECT_THAT(ErrorOf({{"added_tokens", added}, {"normalizer", Replace({{"String", "a"}}, "bcd")}}),
+              HasSubstr("refused: t.json: added_tokens["));
+}
+
 }  // namespace
 }  // namespace weft

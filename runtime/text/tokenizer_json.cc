@@ -19,15 +19,18 @@ namespace {
 using nlohmann::json;
 using TokenIds = absl::flat_hash_map<std::string_view, int32_t>;
 
-// Ids need not be dense, but a table of all ids must stay in proportion to the file.
+// Ids need not be dense, but a table of all ids must stay in proportion to the file: of so many
+// tokens, ids are below this.
 constexpr int64_t kMaxHoles = 65536;
+int64_t IdLimit(size_t tokens) {
+  return std::min(kMaxVocabulary, 2 * static_cast<int64_t>(tokens) + kMaxHoles);
+}
 
 // The keys of `ids` are views into the vocabulary's JSON object.
 absl::Status ReadVocabulary(JsonFields* model, TokenizerSpec* spec, TokenIds* ids) {
   const json& vocab = model->RequiredObject("vocab");
   if (!model->status().ok()) return model->status();
-  const int64_t limit =
-      std::min(kMaxVocabulary, 2 * static_cast<int64_t>(vocab.size()) + kMaxHoles);
+  const int64_t limit = IdLimit(vocab.size());
   const auto fail = [&](auto&&... parts) {
     model->Fail(absl::StrCat("vocab: ", parts...));
     return model->status();
@@ -127,7 +130,8 @@ absl::Status ReadModel(JsonFields* model, TokenizerSpec* spec, TokenIds* ids) {
 
 // Appends to spec->added_tokens; tokens that the model does not have extend the vocabulary.
 absl::Status ReadAddedToken(const json& value, const std::string& where, const TokenIds& ids,
-                            const Normalizer& normalizer, TextBudget& budget, TokenizerSpec* spec) {
+                            int64_t id_limit, const Normalizer& normalizer, TextBudget& budget,
+                            TokenizerSpec* spec) {
   JsonFields fields(value, where);
   AddedToken token;
   token.content = fields.RequiredString("content");
@@ -136,9 +140,7 @@ absl::Status ReadAddedToken(const json& value, const std::string& where, const T
   token.rstrip = fields.Bool("rstrip", false);
   token.single_word = fields.Bool("single_word", false);
   token.normalized = fields.Bool("normalized", !token.special);
-  const int64_t limit =
-      std::min(kMaxVocabulary, static_cast<int64_t>(spec->tokens.size()) + kMaxHoles);
-  token.id = static_cast<int32_t>(fields.RequiredInt("id", 0, limit - 1));
+  token.id = static_cast<int32_t>(fields.RequiredInt("id", 0, id_limit - 1));
   if (!fields.status().ok()) return fields.status();
   // Hugging Face ignores a token without text, and takes the model's id where the two disagree.
   if (token.content.empty()) return absl::OkStatus();
@@ -198,6 +200,11 @@ absl::Status ReadTemplate(JsonFields* fields, TokenizerSpec* spec) {
           break;
         }
         (after_text ? suffix : prefix).push_back(id.get<int32_t>());
+        if (prefix.size() + suffix.size() > kMaxIdsAround) {
+          item.Fail(
+              absl::StrCat("more than ", kMaxIdsAround, " tokens are to be put around the text"));
+          return item.status();
+        }
       }
       if (!entry.status().ok()) return entry.status();
     }
@@ -254,11 +261,13 @@ absl::StatusOr<TokenizerSpec> SpecFromTokenizerJson(std::string_view text,
   if (!normalizer.ok()) return normalizer.status();
   if (file.Find("added_tokens") != nullptr) {
     const json& added = file.RequiredArray("added_tokens");
-    // Kept, so that all of them together may be a small multiple of the file.
-    TextBudget budget(4 * text.size() + (size_t{64} << 10), TextBudget::SecondsFor(text.size()));
+    // Kept, and each byte is a place of a search, so that all of them together may be as much as
+    // the file. Known normalisers enlarge no token to twice its size, which is but a part of it.
+    TextBudget budget(text.size() + (size_t{64} << 10), TextBudget::SecondsFor(text.size()));
+    const int64_t id_limit = IdLimit(ids.size() + added.size());
     for (size_t i = 0; i < added.size(); ++i) {
-      absl::Status status =
-          ReadAddedToken(added[i], file.Path("added_tokens", i), ids, *normalizer, budget, &spec);
+      absl::Status status = ReadAddedToken(added[i], file.Path("added_tokens", i), ids, id_limit,
+                                           *normalizer, budget, &spec);
       if (!status.ok()) return status;
     }
   }

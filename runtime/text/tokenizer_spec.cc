@@ -42,6 +42,8 @@ absl::Status ValidateIds(const TokenizerSettings& settings, size_t size, const s
     return absl::InvalidArgumentError(absl::StrCat(name, ": ", parts...));
   };
   const auto in_range = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < size; };
+  if (settings.prefix.size() + settings.suffix.size() > kMaxIdsAround)
+    return fail("more than ", kMaxIdsAround, " tokens are to be put around the text");
   for (const std::vector<int32_t>* ids : {&settings.prefix, &settings.suffix}) {
     for (const int32_t id : *ids) {
       if (!in_range(id)) {

@@ -78,6 +78,9 @@ inline constexpr int64_t kMaxVocabulary = int64_t{1} << 21;
 // length bounds the work.
 inline constexpr size_t kMaxAddedTokenBytes = 4096;
 
+// The most ids that add_special puts around a text; known tokenizers put three.
+inline constexpr size_t kMaxIdsAround = 64;
+
 // Checks what the parts rely on: sizes that agree, ids in range, finite scores, valid UTF-8.
 // InvalidArgument that begins with `name` otherwise.
 absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string& name);
