@@ -123,6 +123,38 @@ TEST(HostileRegex, MatchesDoNotGoBack) {
   EXPECT_TRUE(FindAll(R"(\\K)", "a\\Kb", 1).ok()) << "a backslash, then the letter";
 }
 
+// Ranges over all of Unicode, each looked through for other cases: 1 s.
+TEST(HostileRegex, WideRangesWithoutCase) {
+  for (const char* flag : {"(?i)", "(?xi:a)", "(?^i)", "(?-x:a)(?m-s)(?is)"}) {
+    for (const char* range : {"[ -\U0010ffff]", "[\\x{20}-\\x{10FFFF}]", "[^\\x01-\U0010ffff]"}) {
+      absl::Status status;
+      const double seconds =
+          SecondsOf([&] { status = Regex::Compile(flag + Repeat(range, 200)).status(); });
+      EXPECT_THAT(std::string(status.message()), HasSubstr("without case")) << flag << range;
+      EXPECT_LT(seconds, 0.2) << flag << range;
+    }
+  }
+  EXPECT_TRUE(Regex::Compile("(?i)" + Repeat("[a-z0-9\u00c0-\u00d6\u00d8-\u0237]", 50)).ok());
+  EXPECT_TRUE(Regex::Compile(Repeat("[ -\U0010ffff]", 50)).ok()) << "with case they cost nothing";
+}
+
+TEST(HostileRegex, PatternsOfAFileTogether) {
+  const std::string wide = "(?i)[ -\U0010ffff]";
+  const std::string many = "(?:" + Repeat("a|", 2000) + "b)";
+  for (const char* list : {"normalizers", "pretokenizers", "decoders"}) {
+    const bool splits = std::string(list) == "pretokenizers";
+    const std::string part = splits                            ? "pre_tokenizer"
+                             : list == std::string("decoders") ? "decoder"
+                                                               : "normalizer";
+    for (const std::string& pattern : {wide, many}) {
+      const json step = splits ? Split({{"Regex", pattern}}) : Replace({{"Regex", pattern}}, "");
+      EXPECT_EQ(ErrorOf({{part, step}}), "");
+      EXPECT_THAT(ErrorOf({{part, Steps(list, step, 60)}}),
+                  HasSubstr(absl::StrCat("refused: t.json: ", part, ".", list, "[")));
+    }
+  }
+}
+
 // A budget for each piece: 13 s for ten tokens, 1.3 s for one.
 TEST(HostileDecoder, SlowPatterns) {
   const absl::StatusOr<Tokenizer> tokenizer =

@@ -107,14 +107,15 @@ std::string NormalizeUnicode(std::string_view text, UnicodeForm form) {
   return out;
 }
 
-absl::StatusOr<Replacer> Replacer::Create(const nlohmann::json& config, const std::string& where) {
+absl::StatusOr<Replacer> Replacer::Create(const nlohmann::json& config, const std::string& where,
+                                          PatternBudget& patterns) {
   JsonFields fields(config, where);
   Replacer result;
   result.content_ = fields.String("content", "");
   JsonFields pattern(fields.RequiredObject("pattern"), fields.Path("pattern"));
   if (!fields.status().ok()) return fields.status();
   if (pattern.Find("Regex") != nullptr) {
-    absl::StatusOr<Regex> regex = Regex::Compile(pattern.String("Regex", ""));
+    absl::StatusOr<Regex> regex = Regex::Compile(pattern.String("Regex", ""), patterns);
     if (!regex.ok()) {
       pattern.Fail(regex.status().message());
     } else {
@@ -156,15 +157,16 @@ absl::StatusOr<std::string> Replacer::Apply(std::string_view text, TextBudget& b
 }
 
 absl::StatusOr<Normalizer> Normalizer::Create(const nlohmann::json& config,
-                                              const std::string& where) {
+                                              const std::string& where, PatternBudget& patterns) {
   Normalizer result;
   if (config.is_null()) return result;
-  if (absl::Status status = result.AddSteps(config, where, 0); !status.ok()) return status;
+  if (absl::Status status = result.AddSteps(config, where, 0, patterns); !status.ok())
+    return status;
   return result;
 }
 
-absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::string& where,
-                                  int depth) {
+absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::string& where, int depth,
+                                  PatternBudget& patterns) {
   JsonFields fields(config, where);
   const std::string type = fields.RequiredString("type");
   if (!fields.status().ok()) return fields.status();
@@ -174,7 +176,7 @@ absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::strin
     const nlohmann::json& list = fields.RequiredArray("normalizers");
     if (!fields.status().ok()) return fields.status();
     for (size_t i = 0; i < list.size(); ++i) {
-      absl::Status status = AddSteps(list[i], fields.Path("normalizers", i), depth + 1);
+      absl::Status status = AddSteps(list[i], fields.Path("normalizers", i), depth + 1, patterns);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
@@ -184,7 +186,7 @@ absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::strin
     step.form = *form;
   } else if (type == "Replace") {
     step.kind = Kind::kReplace;
-    absl::StatusOr<Replacer> replacer = Replacer::Create(config, where);
+    absl::StatusOr<Replacer> replacer = Replacer::Create(config, where, patterns);
     if (!replacer.ok()) return replacer.status();
     step.replacer.push_back(*std::move(replacer));
   } else if (type == "Prepend") {

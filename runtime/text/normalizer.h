@@ -18,7 +18,8 @@ namespace weft {
 class Replacer {
  public:
   // `config` has "pattern": {"String": …} or {"Regex": …} and "content".
-  static absl::StatusOr<Replacer> Create(const nlohmann::json& config, const std::string& where);
+  static absl::StatusOr<Replacer> Create(const nlohmann::json& config, const std::string& where,
+                                         PatternBudget& patterns);
 
   // ResourceExhausted where the budget is.
   absl::StatusOr<std::string> Apply(std::string_view text, TextBudget& budget) const;
@@ -41,7 +42,12 @@ class Normalizer {
   // `config` is the value of the field; null changes nothing. Known types: Sequence, NFC, NFD,
   // NFKC, NFKD, Replace, Prepend, Lowercase, Strip; at most kMaxSequenceSteps. `where` begins each
   // message.
-  static absl::StatusOr<Normalizer> Create(const nlohmann::json& config, const std::string& where);
+  static absl::StatusOr<Normalizer> Create(const nlohmann::json& config, const std::string& where,
+                                           PatternBudget& patterns);
+  static absl::StatusOr<Normalizer> Create(const nlohmann::json& config, const std::string& where) {
+    PatternBudget patterns;
+    return Create(config, where, patterns);
+  }
 
   // `text` must be valid UTF-8; so is the result. ResourceExhausted where the budget is, of whose
   // bytes none is spent.
@@ -58,7 +64,8 @@ class Normalizer {
     bool strip_right = false;
   };
 
-  absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth);
+  absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth,
+                        PatternBudget& patterns);
 
   std::vector<Step> steps_;
 };

@@ -65,15 +65,18 @@ absl::StatusOr<MetaspaceConfig> ParseMetaspace(const nlohmann::json& config,
 }
 
 absl::StatusOr<PreTokenizer> PreTokenizer::Create(const nlohmann::json& config,
-                                                  const std::string& where) {
+                                                  const std::string& where,
+                                                  PatternBudget& patterns) {
   PreTokenizer result;
   if (config.is_null()) return result;
-  if (absl::Status status = result.AddSteps(config, where, 0); !status.ok()) return status;
+  if (absl::Status status = result.AddSteps(config, where, 0, patterns); !status.ok())
+    return status;
   return result;
 }
 
 absl::StatusOr<PreTokenizer::Step> PreTokenizer::CreateSplit(const nlohmann::json& config,
-                                                             const std::string& where) {
+                                                             const std::string& where,
+                                                             PatternBudget& patterns) {
   JsonFields fields(config, where);
   Step step;
   const std::string behavior = fields.RequiredString("behavior");
@@ -95,7 +98,7 @@ absl::StatusOr<PreTokenizer::Step> PreTokenizer::CreateSplit(const nlohmann::jso
   if (!fields.status().ok()) return fields.status();
   if (pattern.Find("Regex") != nullptr) {
     step.kind = Kind::kSplitRegex;
-    absl::StatusOr<Regex> regex = Regex::Compile(pattern.String("Regex", ""));
+    absl::StatusOr<Regex> regex = Regex::Compile(pattern.String("Regex", ""), patterns);
     if (!regex.ok()) {
       pattern.Fail(regex.status().message());
     } else {
@@ -110,7 +113,7 @@ absl::StatusOr<PreTokenizer::Step> PreTokenizer::CreateSplit(const nlohmann::jso
 }
 
 absl::Status PreTokenizer::AddSteps(const nlohmann::json& config, const std::string& where,
-                                    int depth) {
+                                    int depth, PatternBudget& patterns) {
   JsonFields fields(config, where);
   const std::string type = fields.RequiredString("type");
   if (!fields.status().ok()) return fields.status();
@@ -120,20 +123,20 @@ absl::Status PreTokenizer::AddSteps(const nlohmann::json& config, const std::str
     const nlohmann::json& list = fields.RequiredArray("pretokenizers");
     if (!fields.status().ok()) return fields.status();
     for (size_t i = 0; i < list.size(); ++i) {
-      absl::Status status = AddSteps(list[i], fields.Path("pretokenizers", i), depth + 1);
+      absl::Status status = AddSteps(list[i], fields.Path("pretokenizers", i), depth + 1, patterns);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
   }
   if (type == "Split") {
-    absl::StatusOr<Step> split = CreateSplit(config, where);
+    absl::StatusOr<Step> split = CreateSplit(config, where, patterns);
     if (!split.ok()) return split.status();
     step = *std::move(split);
   } else if (type == "ByteLevel") {
     step.kind = Kind::kByteLevel;
     step.add_prefix_space = fields.Bool("add_prefix_space", true);
     if (fields.Bool("use_regex", true)) {
-      absl::StatusOr<Regex> regex = Regex::Compile(Gpt2Pattern());
+      absl::StatusOr<Regex> regex = Regex::Compile(Gpt2Pattern(), patterns);
       if (!regex.ok()) return regex.status();
       step.regex.push_back(*std::move(regex));
     }

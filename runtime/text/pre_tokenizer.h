@@ -32,8 +32,13 @@ class PreTokenizer {
   // `config` is the value of the field; null gives the whole text as one word. Known types:
   // Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit; at most
   // kMaxSequenceSteps. `where` begins each message.
+  static absl::StatusOr<PreTokenizer> Create(const nlohmann::json& config, const std::string& where,
+                                             PatternBudget& patterns);
   static absl::StatusOr<PreTokenizer> Create(const nlohmann::json& config,
-                                             const std::string& where);
+                                             const std::string& where) {
+    PatternBudget patterns;
+    return Create(config, where, patterns);
+  }
 
   // The words of `text` (valid UTF-8), none of them empty. `at_start` tells that the text begins
   // what the user gave, which Metaspace's prepend_scheme "first" asks for. ResourceExhausted where
@@ -70,10 +75,12 @@ class PreTokenizer {
     bool is_match;
   };
 
-  absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth);
-  static absl::StatusOr<Step> CreateSplit(const nlohmann::json& config, const std::string& where);
-  static absl::Status Apply(const Step& step, Word word, TextBudget& budget,
-                            std::vector<Word>* out);
+  absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth,
+                        PatternBudget& patterns);
+  static absl::StatusOr<Step> CreateSplit(const nlohmann::json& config, const std::string& where,
+                                          PatternBudget& patterns);
+  static absl::Status Apply(const Step& step, bool at_start, TextBudget& budget, Scratch* scratch,
+                            Words* words);
   static absl::Status FindParts(const Step& step, std::string_view text, TextBudget& budget,
                                 std::vector<Part>* parts);
   static std::vector<TextRange> Combine(const std::vector<Part>& parts, Behavior behavior);

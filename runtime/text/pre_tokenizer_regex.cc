@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/text/utf8.h"
@@ -13,8 +15,12 @@
 namespace weft {
 namespace {
 
-// The longest pattern of a known tokenizer has 3 KB (deepseek-llm's list of letters).
+// Of a pattern, and of all of a file together. The longest of a known tokenizer has 3 KB
+// (deepseek-llm's list of letters).
 constexpr size_t kMaxPatternBytes = 64 * 1024;
+// Of all ranges of characters of a file that are read without case: the engine looks for the other
+// cases of each, 3 ns a character. Known ones have A-Z.
+constexpr size_t kMaxCaselessCharacters = size_t{4} * 0x110000;
 // Backtracking steps from one start position: `\s*[\r\n]+` gives back each blank of a run once, and
 // an alternation of a dozen branches may do that in each branch.
 constexpr size_t kStepsPerByte = 32;
@@ -87,6 +93,57 @@ std::string_view FindForeignSyntax(std::string_view pattern) {
   return {};
 }
 
+// Whether an option may turn case off anywhere, (?i) or (?i:…).
+bool MayIgnoreCase(std::string_view pattern) {
+  for (size_t at = pattern.find("(?"); at != std::string_view::npos;
+       at = pattern.find("(?", at + 2)) {
+    const size_t end =
+        pattern.find_first_not_of("^-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", at + 2);
+    if (pattern.substr(at, end - at).find('i') != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+// A character of a pattern, as it stands or as \x{…}; of other escapes, which may mean any.
+struct PatternChar {
+  std::optional<char32_t> code;
+  size_t size;
+};
+PatternChar ReadPatternChar(std::string_view pattern, size_t at) {
+  if (pattern[at] != '\\') {
+    const Utf8Char c = DecodeUtf8(pattern, at);
+    return {c.code, c.size};
+  }
+  if (pattern.substr(at).starts_with("\\x{")) {
+    const size_t close = std::min(pattern.find('}', at), pattern.size() - 1);
+    uint32_t code = 0;
+    const char* const end = pattern.data() + close;
+    if (std::from_chars(pattern.data() + at + 3, end, code, 16).ptr == end)
+      return {char32_t{code}, close + 1 - at};
+  }
+  return {std::nullopt, std::min<size_t>(2, pattern.size() - at)};
+}
+
+// How many characters the ranges of a pattern have, or more: of whatever looks like one, in a class
+// or not.
+size_t CharactersInRanges(std::string_view pattern) {
+  size_t sum = 0;
+  std::optional<char32_t> first;
+  for (size_t i = 0; i < pattern.size();) {
+    const PatternChar c = ReadPatternChar(pattern, i);
+    if (c.code == U'-') {
+      // Blanks mean nothing in a class under (?xx).
+      const size_t next = pattern.find_first_not_of(" \t", i + 1);
+      if (next == std::string_view::npos) break;
+      const size_t last = ReadPatternChar(pattern, next).code.value_or(0x10FFFF);
+      if (last >= first.value_or(0)) sum += last - first.value_or(0) + 1;
+    }
+    if (c.code != U'\t' && c.code != U' ') first = c.code;
+    i += c.size;
+  }
+  return sum;
+}
+
 struct FreeEngine {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
   void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
@@ -152,7 +209,22 @@ struct Regex::Program {
   pcre2_code* const watched;  // calls back between its items
 };
 
-absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
+std::string PatternBudget::Refusal(std::string_view pattern) {
+  bytes_ += pattern.size();
+  if (bytes_ > kMaxPatternBytes) {
+    return absl::StrCat("the regular expressions of the file have more than ", kMaxPatternBytes,
+                        " bytes");
+  }
+  if (MayIgnoreCase(pattern)) caseless_ += CharactersInRanges(pattern);
+  if (caseless_ > kMaxCaselessCharacters) {
+    return absl::StrCat("the ranges of regular expressions without case have more than ",
+                        kMaxCaselessCharacters, " characters");
+  }
+  if (time_.TimeIsUp(TextBudget::kWorkPerReading)) return "the regular expressions take too long";
+  return "";
+}
+
+absl::StatusOr<Regex> Regex::Compile(std::string_view pattern, PatternBudget& budget) {
   if (pattern.size() > kMaxPatternBytes) {
     return absl::InvalidArgumentError(absl::StrCat("regular expression of ", pattern.size(),
                                                    " bytes; the most is ", kMaxPatternBytes));
@@ -161,6 +233,8 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern) {
     return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
                                                    "' is not supported: ", ToAbsl(foreign)));
   }
+  if (const std::string refusal = budget.Refusal(pattern); !refusal.empty())
+    return absl::InvalidArgumentError(refusal);
   int error = 0;
   PCRE2_SIZE offset = 0;
   const auto program =

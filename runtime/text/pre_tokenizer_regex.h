@@ -20,13 +20,29 @@ struct TextRange {
   size_t end;  // one past the last byte
 };
 
+// What the patterns of a tokenizer file may take together, to be compiled.
+class PatternBudget {
+ public:
+  // Why this pattern is one too many; empty if it is not.
+  std::string Refusal(std::string_view pattern);
+
+ private:
+  size_t bytes_ = 0;
+  size_t caseless_ = 0;
+  TextBudget time_{0, /*seconds=*/1};  // known ones take a thousandth
+};
+
 // Immutable; one Regex may be used by many threads at once. Copies share the compiled pattern.
 class Regex {
  public:
   // InvalidArgument for a pattern that is malformed, too large, or outside what both engines read
   // alike: character class intersections (&&), nested classes, \h, \H, \Q, comments and {n,m}+;
   // or that depends on where a search begins: \G, \K, (*COMMIT) and its like.
-  static absl::StatusOr<Regex> Compile(std::string_view pattern);
+  static absl::StatusOr<Regex> Compile(std::string_view pattern, PatternBudget& budget);
+  static absl::StatusOr<Regex> Compile(std::string_view pattern) {
+    PatternBudget budget;
+    return Compile(pattern, budget);
+  }
 
   // All matches from left to right, not overlapping; an empty match right after another match does
   // not count. `text` must be valid UTF-8. ResourceExhausted if the pattern needs more backtracking

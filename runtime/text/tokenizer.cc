@@ -46,16 +46,17 @@ absl::StatusOr<Tokenizer> Tokenizer::FromImage(std::string_view image,
   if (!read.ok()) return read.status();
   auto tables = std::make_shared<Tables>(std::move(owner), *std::move(read));
   const TokenizerSettings& settings = tables->image.settings();
+  PatternBudget patterns;
   absl::StatusOr<Normalizer> normalizer =
-      Normalizer::Create(settings.normalizer, absl::StrCat(name, ": normalizer"));
+      Normalizer::Create(settings.normalizer, absl::StrCat(name, ": normalizer"), patterns);
   if (!normalizer.ok()) return normalizer.status();
   tables->normalizer = *std::move(normalizer);
   absl::StatusOr<PreTokenizer> pre_tokenizer =
-      PreTokenizer::Create(settings.pre_tokenizer, absl::StrCat(name, ": pre_tokenizer"));
+      PreTokenizer::Create(settings.pre_tokenizer, absl::StrCat(name, ": pre_tokenizer"), patterns);
   if (!pre_tokenizer.ok()) return pre_tokenizer.status();
   tables->pre_tokenizer = *std::move(pre_tokenizer);
   absl::StatusOr<Decoder> decoder =
-      Decoder::Create(settings.decoder, absl::StrCat(name, ": decoder"));
+      Decoder::Create(settings.decoder, absl::StrCat(name, ": decoder"), patterns);
   if (!decoder.ok()) return decoder.status();
   tables->decoder = *std::move(decoder);
   tables->added = AddedVocabulary(settings.added_tokens);

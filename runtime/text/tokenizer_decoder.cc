@@ -42,17 +42,20 @@ TextBudget StreamBudget() {
 
 }  // namespace
 
-absl::StatusOr<Decoder> Decoder::Create(const nlohmann::json& config, const std::string& where) {
+absl::StatusOr<Decoder> Decoder::Create(const nlohmann::json& config, const std::string& where,
+                                        PatternBudget& patterns) {
   Decoder result;
   if (config.is_null()) {
     result.steps_.push_back({.kind = Kind::kJoin});
     return result;
   }
-  if (absl::Status status = result.AddSteps(config, where, 0); !status.ok()) return status;
+  if (absl::Status status = result.AddSteps(config, where, 0, patterns); !status.ok())
+    return status;
   return result;
 }
 
-absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& where, int depth) {
+absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& where, int depth,
+                               PatternBudget& patterns) {
   JsonFields fields(config, where);
   const std::string type = fields.RequiredString("type");
   if (!fields.status().ok()) return fields.status();
@@ -61,7 +64,7 @@ absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& 
     const nlohmann::json& list = fields.RequiredArray("decoders");
     if (!fields.status().ok()) return fields.status();
     for (size_t i = 0; i < list.size(); ++i) {
-      absl::Status status = AddSteps(list[i], fields.Path("decoders", i), depth + 1);
+      absl::Status status = AddSteps(list[i], fields.Path("decoders", i), depth + 1, patterns);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
@@ -83,7 +86,7 @@ absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& 
     step.kind = Kind::kByteLevel;
   } else if (type == "Replace") {
     step.kind = Kind::kReplace;
-    absl::StatusOr<Replacer> replacer = Replacer::Create(config, where);
+    absl::StatusOr<Replacer> replacer = Replacer::Create(config, where, patterns);
     if (!replacer.ok()) return replacer.status();
     step.replacer.push_back(*std::move(replacer));
   } else if (type == "ByteFallback") {

@@ -21,7 +21,12 @@ class Decoder {
   // `config` is the value of the field; null puts a blank between tokens, as Hugging Face does.
   // Known types: Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, Metaspace. After Fuse or
   // ByteLevel, which leave one text, only Strip and Fuse may follow. `where` begins each message.
-  static absl::StatusOr<Decoder> Create(const nlohmann::json& config, const std::string& where);
+  static absl::StatusOr<Decoder> Create(const nlohmann::json& config, const std::string& where,
+                                        PatternBudget& patterns);
+  static absl::StatusOr<Decoder> Create(const nlohmann::json& config, const std::string& where) {
+    PatternBudget patterns;
+    return Create(config, where, patterns);
+  }
 
   // The bytes that one token stands for by itself, without what Strip would take; not always whole
   // characters.
@@ -78,7 +83,8 @@ class Decoder {
     MetaspaceConfig metaspace;
   };
 
-  absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth);
+  absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth,
+                        PatternBudget& patterns);
 
   std::vector<Step> steps_;
   bool fused_ = false;  // while steps are added: the pieces have become one text
