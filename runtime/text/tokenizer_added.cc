@@ -1,6 +1,7 @@
 #include "runtime/text/tokenizer_added.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/text/utf8.h"
 
@@ -42,58 +43,113 @@ size_t SkipWhitespace(std::string_view text, size_t begin) {
 
 }  // namespace
 
-void AddedVocabulary::Trie::Add(std::string_view pattern, int32_t token) {
-  uint32_t node = 0;
-  begins_[static_cast<uint8_t>(pattern.front())] = true;
-  for (const char c : pattern) {
-    const uint64_t key = (uint64_t{node} << 8) | static_cast<uint8_t>(c);
-    const auto [edge, added] = edges_.emplace(key, static_cast<uint32_t>(token_of_node_.size()));
-    if (added) token_of_node_.push_back(-1);
-    node = edge->second;
+AddedVocabulary::Finder::Finder(absl::Span<const AddedToken> all, std::vector<int32_t> tokens) {
+  if (tokens.empty()) return;
+  const auto pattern = [&](size_t i) -> const std::string& { return all[tokens[i]].pattern; };
+  const auto byte_at = [&](size_t i, size_t depth) {
+    return static_cast<uint8_t>(pattern(i)[pattern(i).size() - 1 - depth]);
+  };
+  std::stable_sort(tokens.begin(), tokens.end(), [&](int32_t a, int32_t b) {
+    const std::string& x = all[a].pattern;
+    const std::string& y = all[b].pattern;
+    return std::lexicographical_compare(
+        x.rbegin(), x.rend(), y.rbegin(), y.rend(),
+        [](char p, char q) { return static_cast<uint8_t>(p) < static_cast<uint8_t>(q); });
+  });
+  size_t bytes = 1;
+  for (size_t i = 0; i < tokens.size(); ++i) bytes += pattern(i).size();
+  first_child_.reserve(bytes + 1);
+  byte_.reserve(bytes);
+  fallback_.reserve(bytes);
+  token_.reserve(bytes);
+  const auto add_node = [&](uint8_t byte, uint32_t fallback, int32_t token) {
+    byte_.push_back(byte);
+    fallback_.push_back(fallback);
+    token_.push_back(token);
+  };
+  add_node(0, 0, -1);
+
+  // Those of one depth, each with the patterns that go through it.
+  struct Open {
+    uint32_t node;
+    size_t begin, end;
+  };
+  std::vector<Open> level = {{0, 0, tokens.size()}};
+  for (size_t depth = 0; !level.empty(); ++depth) {
+    std::vector<Open> next;
+    for (const Open& open : level) {
+      first_child_.push_back(static_cast<uint32_t>(byte_.size()));
+      size_t i = open.begin;
+      while (i < open.end && pattern(i).size() == depth) ++i;
+      while (i < open.end) {
+        const uint8_t byte = byte_at(i, depth);
+        const auto child = static_cast<uint32_t>(byte_.size());
+        const uint32_t fallback = open.node == 0 ? 0 : Next(fallback_[open.node], byte);
+        int32_t token = token_[fallback];
+        size_t end = i;
+        for (; end < open.end && byte_at(end, depth) == byte; ++end) {
+          if (pattern(end).size() == depth + 1) token = tokens[end];
+        }
+        add_node(byte, fallback, token);
+        if (open.node == 0) of_root_[byte] = child;
+        next.push_back({child, i, end});
+        i = end;
+      }
+    }
+    level = std::move(next);
   }
-  token_of_node_[node] = token;
+  first_child_.push_back(static_cast<uint32_t>(byte_.size()));
 }
 
-AddedVocabulary::Trie::Match AddedVocabulary::Trie::Find(std::string_view text,
-                                                         size_t offset) const {
-  Match best = {-1, offset};
-  if (!begins_[static_cast<uint8_t>(text[offset])]) return best;
-  uint32_t node = 0;
-  for (size_t i = offset; i < text.size(); ++i) {
-    const auto edge = edges_.find((uint64_t{node} << 8) | static_cast<uint8_t>(text[i]));
-    if (edge == edges_.end()) break;
-    node = edge->second;
-    if (token_of_node_[node] >= 0) best = {token_of_node_[node], i + 1};
+uint32_t AddedVocabulary::Finder::Next(uint32_t node, uint8_t byte) const {
+  while (node != 0) {
+    const auto begin = byte_.begin() + first_child_[node];
+    const auto end = byte_.begin() + first_child_[node + 1];
+    const auto child = std::lower_bound(begin, end, byte);
+    if (child != end && *child == byte) return static_cast<uint32_t>(child - byte_.begin());
+    node = fallback_[node];
   }
-  return best;
+  return of_root_[byte];
+}
+
+std::vector<AddedVocabulary::Finder::Match> AddedVocabulary::Finder::FindAll(
+    std::string_view text) const {
+  std::vector<Match> matches;
+  if (token_.empty()) return matches;
+  uint32_t node = 0;
+  for (size_t i = text.size(); i > 0; --i) {
+    node = Next(node, static_cast<uint8_t>(text[i - 1]));
+    if (token_[node] >= 0) matches.push_back({i - 1, token_[node]});
+  }
+  return matches;
 }
 
 AddedVocabulary::AddedVocabulary(absl::Span<const AddedToken> tokens) : tokens_(tokens) {
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    Trie& trie = tokens[i].normalized ? normalized_ : raw_;
-    trie.Add(tokens[i].pattern, static_cast<int32_t>(i));
-  }
+  std::vector<int32_t> raw;
+  std::vector<int32_t> normalized;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    (tokens[i].normalized ? normalized : raw).push_back(static_cast<int32_t>(i));
+  raw_ = Finder(tokens, std::move(raw));
+  normalized_ = Finder(tokens, std::move(normalized));
 }
 
 std::vector<AddedVocabulary::Segment> AddedVocabulary::Split(std::string_view text, Phase phase,
                                                              bool parse_special) const {
-  const Trie& trie = phase == Phase::kRaw ? raw_ : normalized_;
+  const std::vector<Finder::Match> matches =
+      (phase == Phase::kRaw ? raw_ : normalized_).FindAll(text);
   std::vector<Segment> segments;
   size_t plain = 0;  // where the text begins that no segment holds yet
   // A run of whitespace that was skipped. Tokens of whitespace may each skip the same one, which
   // would be quadratic in it.
   size_t blank_begin = 0;
   size_t blank_end = 0;
-  for (size_t i = 0; i < text.size();) {
-    const Trie::Match match = trie.Find(text, i);
-    if (match.token < 0) {
-      ++i;
-      continue;
-    }
-    size_t begin = i;
-    size_t end = match.end;
-    i = end;  // what is passed over below is not searched again
-    const AddedToken& token = tokens_[match.token];
+  size_t passed = 0;  // what is passed over is not searched again
+  for (auto match = matches.rbegin(); match != matches.rend(); ++match) {
+    if (match->begin < passed) continue;
+    const AddedToken& token = tokens_[match->token];
+    size_t begin = match->begin;
+    size_t end = begin + token.pattern.size();
+    passed = end;
     if (token.special && !parse_special) continue;
     if (token.single_word && (WordCharBefore(text, begin) || WordCharAt(text, end))) continue;
     if (token.lstrip) begin = std::max(SkipWhitespaceBack(text, begin, plain), plain);

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "runtime/text/tokenizer_spec.h"
 
@@ -33,26 +32,35 @@ class AddedVocabulary {
   std::vector<Segment> Split(std::string_view text, Phase phase, bool parse_special) const;
 
  private:
-  // A byte trie: edges are keyed by (node << 8 | byte), node 0 is the root.
-  class Trie {
+  // Aho and Corasick's automaton over the patterns read backwards. Going through a text from its
+  // end it knows, at each byte, the longest pattern that begins there, in linear time. A place of
+  // it is a node of the trie of the patterns, 13 bytes for each of theirs at most; they are
+  // numbered by depth, so that the children of each are neighbours.
+  class Finder {
    public:
-    void Add(std::string_view pattern, int32_t token);
-    // The longest pattern at text[offset], as its token and end; -1 if none begins there.
+    Finder() = default;
+    // The patterns of `tokens`, which are indices into all; of equal ones the last counts.
+    Finder(absl::Span<const AddedToken> all, std::vector<int32_t> tokens);
     struct Match {
+      size_t begin;
       int32_t token;
-      size_t end;
     };
-    Match Find(std::string_view text, size_t offset) const;
+    // From the last to the first, one for each place where patterns begin: the longest.
+    std::vector<Match> FindAll(std::string_view text) const;
 
    private:
-    absl::flat_hash_map<uint64_t, uint32_t> edges_;
-    std::vector<int32_t> token_of_node_ = {-1};
-    std::array<bool, 256> begins_{};
+    uint32_t Next(uint32_t node, uint8_t byte) const;
+
+    std::array<uint32_t, 256> of_root_{};  // the children of node 0, which is the root
+    std::vector<uint32_t> first_child_;    // of each node, and where the last one's end
+    std::vector<uint8_t> byte_;            // that leads to each node; ascending among neighbours
+    std::vector<uint32_t> fallback_;  // what else the bytes up to each node may be: the longest
+    std::vector<int32_t> token_;      // whose pattern ends at each node or its fallbacks; or -1
   };
 
   absl::Span<const AddedToken> tokens_;
-  Trie raw_;
-  Trie normalized_;
+  Finder raw_;
+  Finder normalized_;
 };
 
 }  // namespace weft
