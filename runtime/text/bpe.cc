@@ -4,7 +4,6 @@
 #include <limits>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/text/utf8.h"
 
@@ -17,6 +16,9 @@ constexpr size_t kMaxCachedWordBytes = 48;
 constexpr size_t kMaxCachedWords = 1 << 16;
 // Symbols are counted in int32 and their offsets in uint32.
 constexpr size_t kMaxWordBytes = size_t{1} << 30;
+// For TextBudget: a part of a word, and a pair of symbols or a piece that is looked up.
+constexpr size_t kWorkPerPart = 16;
+constexpr size_t kWorkPerLookup = 32;
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -49,11 +51,13 @@ int ByteOfToken(std::string_view token) {
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-absl::Status BpeModel::Encode(absl::Span<const std::string> words,
+absl::Status BpeModel::Encode(const Words& words, TextBudget& budget,
                               std::vector<int32_t>* ids) const {
+  Run run = {budget, ids, {}};
   // Views into `words`, and where their tokens stand in `ids`.
   absl::flat_hash_map<std::string_view, std::pair<size_t, size_t>> cache;
-  for (const std::string& word : words) {
+  for (size_t w = 0; w < words.size(); ++w) {
+    const std::string_view word = words[w];
     if (word.size() >= kMaxWordBytes) {
       return absl::ResourceExhaustedError(
           absl::StrCat("a text of ", word.size(), " bytes in one piece is too long to tokenise"));
@@ -61,40 +65,43 @@ absl::Status BpeModel::Encode(absl::Span<const std::string> words,
     for (size_t begin = 0; begin < word.size();) {
       const size_t end =
           image_->cuts_before_space_marker() ? FindSpaceCut(word, begin) : word.size();
-      const std::string_view part = std::string_view(word).substr(begin, end - begin);
+      const std::string_view part = word.substr(begin, end - begin);
       begin = end;
       if (part.size() > kMaxCachedWordBytes) {
-        EncodePart(part, ids);
+        EncodePart(part, &run);
+        if (absl::Status status = budget.CheckTime(0); !status.ok()) return status;
         continue;
       }
+      budget.TimeIsUp(kWorkPerPart);
       if (const auto known = cache.find(part); known != cache.end()) {
         const auto [first, last] = known->second;
         for (size_t i = first; i < last; ++i) ids->push_back((*ids)[i]);
         continue;
       }
       const size_t first = ids->size();
-      EncodePart(part, ids);
+      EncodePart(part, &run);
+      if (absl::Status status = budget.CheckTime(0); !status.ok()) return status;
       if (cache.size() < kMaxCachedWords) cache.emplace(part, std::pair(first, ids->size()));
     }
   }
   return absl::OkStatus();
 }
 
-void BpeModel::EncodePart(std::string_view part, std::vector<int32_t>* ids) const {
+void BpeModel::EncodePart(std::string_view part, Run* run) const {
   if (settings().merging == TokenizerSettings::Merging::kScored) {
-    EncodeScored(part, ids);
+    EncodeScored(part, run);
     return;
   }
   if (settings().ignore_merges) {
     if (const int32_t piece = image_->FindPiece(part); piece >= 0) {
-      ids->push_back(piece);
+      run->ids->push_back(piece);
       return;
     }
   }
-  EncodeRanked(part, ids);
+  EncodeRanked(part, run);
 }
 
-void BpeModel::EncodeRanked(std::string_view part, std::vector<int32_t>* ids) const {
+void BpeModel::EncodeRanked(std::string_view part, Run* run) const {
   std::vector<BpeSymbol> symbols;
   symbols.reserve(part.size());
   std::vector<int32_t> bytes;
@@ -128,12 +135,13 @@ void BpeModel::EncodeRanked(std::string_view part, std::vector<int32_t>* ids) co
   Link(&symbols);
   MergeSymbols(absl::MakeSpan(symbols),
                [&](const BpeSymbol& left, const BpeSymbol& right, BpeMerge* merge) {
+                 if (run->budget.TimeIsUp(kWorkPerLookup)) return false;
                  const TokenizerImage::Merge found = image_->FindMerge(left.id, right.id);
                  *merge = {static_cast<double>(found.rank), found.id};
                  return found.rank >= 0;
                });
   for (const BpeSymbol& symbol : symbols) {
-    if (symbol.size > 0) ids->push_back(symbol.id);
+    if (symbol.size > 0) run->ids->push_back(symbol.id);
   }
 }
 
@@ -144,7 +152,7 @@ bool BpeModel::FindScored(std::string_view text, BpeMerge* merge) const {
   return true;
 }
 
-void BpeModel::EncodeScored(std::string_view part, std::vector<int32_t>* ids) const {
+void BpeModel::EncodeScored(std::string_view part, Run* run) const {
   std::vector<BpeSymbol> symbols;
   symbols.reserve(part.size());
   for (size_t i = 0; i < part.size();) {
@@ -157,21 +165,22 @@ void BpeModel::EncodeScored(std::string_view part, std::vector<int32_t>* ids) co
                [&](const BpeSymbol& left, const BpeSymbol& right, BpeMerge* merge) {
                  const size_t size = size_t{left.size} + right.size;
                  if (size > image_->longest_piece()) return false;
+                 if (run->budget.TimeIsUp(kWorkPerLookup + size)) return false;
                  return FindScored(part.substr(left.begin, size), merge);
                });
   for (const BpeSymbol& symbol : symbols) {
-    if (symbol.size > 0) AppendScoredSymbol(part, symbol, ids);
+    if (symbol.size > 0) AppendScoredSymbol(part, symbol, run);
   }
 }
 
-void BpeModel::AppendScoredSymbol(std::string_view part, const BpeSymbol& symbol,
-                                  std::vector<int32_t>* ids) const {
+void BpeModel::AppendScoredSymbol(std::string_view part, const BpeSymbol& symbol, Run* run) const {
+  std::vector<int32_t>* const ids = run->ids;
   const std::string_view text = part.substr(symbol.begin, symbol.size);
   const int32_t piece = image_->FindPiece(text);
   if (piece < 0) {
     if (!AppendByteTokens(text, ids) && settings().unk_id >= 0) ids->push_back(settings().unk_id);
   } else if (image_->type(piece) == TokenType::kUnused) {
-    AppendUnused(piece, ids);
+    AppendUnused(piece, run);
   } else {
     ids->push_back(piece);
   }
@@ -179,36 +188,47 @@ void BpeModel::AppendScoredSymbol(std::string_view part, const BpeSymbol& symbol
 
 // SentencePiece undoes the merges that led to an unused piece. Which ones those were follows from
 // the piece itself: the same merging, with the piece kept out of reach.
-void BpeModel::AppendUnused(int32_t id, std::vector<int32_t>* ids) const {
+std::vector<std::string_view> BpeModel::SplitUnused(std::string_view text,
+                                                    TextBudget& budget) const {
+  std::vector<BpeSymbol> symbols;
+  for (size_t i = 0; i < text.size();) {
+    const size_t size = DecodeUtf8(text, i).size;
+    symbols.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(size), -1, -1, -1});
+    i += size;
+  }
+  Link(&symbols);
+  MergeSymbols(absl::MakeSpan(symbols),
+               [&](const BpeSymbol& left, const BpeSymbol& right, BpeMerge* merge) {
+                 const size_t size = size_t{left.size} + right.size;
+                 if (size >= text.size() || budget.TimeIsUp(kWorkPerLookup + size)) return false;
+                 return FindScored(text.substr(left.begin, size), merge);
+               });
+  std::vector<std::string_view> parts;
+  for (const BpeSymbol& symbol : symbols) {
+    if (symbol.size > 0) parts.push_back(text.substr(symbol.begin, symbol.size));
+  }
+  return parts;
+}
+
+void BpeModel::AppendUnused(int32_t id, Run* run) const {
   std::vector<std::string_view> open = {image_->token(id)};
-  while (!open.empty()) {
+  while (!open.empty() && !run->budget.TimeIsUp(kWorkPerLookup)) {
     const std::string_view text = open.back();
     open.pop_back();
     const int32_t piece = image_->FindPiece(text);
     if (piece >= 0 && image_->type(piece) != TokenType::kUnused) {
-      ids->push_back(piece);
+      run->ids->push_back(piece);
       continue;
     }
-    std::vector<BpeSymbol> symbols;
-    for (size_t i = 0; i < text.size();) {
-      const size_t size = DecodeUtf8(text, i).size;
-      symbols.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(size), -1, -1, -1});
-      i += size;
-    }
-    if (symbols.size() == 1) {
-      if (!AppendByteTokens(text, ids) && settings().unk_id >= 0) ids->push_back(settings().unk_id);
+    if (piece < 0 || DecodeUtf8(text, 0).size == text.size()) {  // a character
+      if (!AppendByteTokens(text, run->ids) && settings().unk_id >= 0)
+        run->ids->push_back(settings().unk_id);
       continue;
     }
-    Link(&symbols);
-    MergeSymbols(absl::MakeSpan(symbols),
-                 [&](const BpeSymbol& left, const BpeSymbol& right, BpeMerge* merge) {
-                   const size_t size = size_t{left.size} + right.size;
-                   if (size >= text.size()) return false;
-                   return FindScored(text.substr(left.begin, size), merge);
-                 });
-    for (auto symbol = symbols.rbegin(); symbol != symbols.rend(); ++symbol) {
-      if (symbol->size > 0) open.push_back(text.substr(symbol->begin, symbol->size));
-    }
+    auto known = run->unused.find(piece);
+    if (known == run->unused.end())
+      known = run->unused.emplace(piece, SplitUnused(text, run->budget)).first;
+    open.insert(open.end(), known->second.rbegin(), known->second.rend());
   }
 }
 

@@ -8,9 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "runtime/text/bpe_merge.h"
+#include "runtime/text/pre_tokenizer.h"
 #include "runtime/text/tokenizer_image.h"
 
 namespace weft {
@@ -31,22 +33,30 @@ class BpeModel {
   explicit BpeModel(const TokenizerImage& image) : image_(&image) {}
 
   // Appends the tokens of each word, which must be valid UTF-8. O(n log n) in the bytes of the
-  // longest word. A word of 1 GiB or more is ResourceExhausted.
-  absl::Status Encode(absl::Span<const std::string> words, std::vector<int32_t>* ids) const;
+  // longest word, and in those of the longest piece. ResourceExhausted for a word of 1 GiB or more,
+  // and where the budget's time is over.
+  absl::Status Encode(const Words& words, TextBudget& budget, std::vector<int32_t>* ids) const;
 
  private:
   const TokenizerSettings& settings() const { return image_->settings(); }
-  void EncodePart(std::string_view part, std::vector<int32_t>* ids) const;
-  void EncodeRanked(std::string_view part, std::vector<int32_t>* ids) const;
+  // What the words of a text share.
+  struct Run {
+    TextBudget& budget;
+    std::vector<int32_t>* ids;
+    // Of unused pieces, what each is made of: at one level, as views into the vocabulary.
+    absl::flat_hash_map<int32_t, std::vector<std::string_view>> unused;
+  };
+  void EncodePart(std::string_view part, Run* run) const;
+  void EncodeRanked(std::string_view part, Run* run) const;
   // The piece with this text, as what a merge makes.
   bool FindScored(std::string_view text, BpeMerge* merge) const;
-  void EncodeScored(std::string_view part, std::vector<int32_t>* ids) const;
+  void EncodeScored(std::string_view part, Run* run) const;
   // Appends the byte tokens of `text`; false, with nothing appended, if one is missing.
   bool AppendByteTokens(std::string_view text, std::vector<int32_t>* ids) const;
-  void AppendScoredSymbol(std::string_view part, const BpeSymbol& symbol,
-                          std::vector<int32_t>* ids) const;
+  void AppendScoredSymbol(std::string_view part, const BpeSymbol& symbol, Run* run) const;
   // The pieces that make up an unused piece, recursively, down to pieces in use.
-  void AppendUnused(int32_t id, std::vector<int32_t>* ids) const;
+  void AppendUnused(int32_t id, Run* run) const;
+  std::vector<std::string_view> SplitUnused(std::string_view text, TextBudget& budget) const;
 
   const TokenizerImage* image_;
 };

@@ -33,11 +33,8 @@ constexpr ByteAlphabet kAlphabet;
 
 }  // namespace
 
-std::string ToByteAlphabet(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() + bytes.size() / 4);
-  for (const char byte : bytes) AppendUtf8(kAlphabet.to_code[static_cast<uint8_t>(byte)], &out);
-  return out;
+void AppendToByteAlphabet(std::string_view bytes, std::string* out) {
+  for (const char byte : bytes) AppendUtf8(kAlphabet.to_code[static_cast<uint8_t>(byte)], out);
 }
 
 bool AppendFromByteAlphabet(std::string_view token, std::string* bytes) {

@@ -8,8 +8,8 @@
 
 namespace weft {
 
-// Bytes to their characters: " a" → "Ġa".
-std::string ToByteAlphabet(std::string_view bytes);
+// Appends the characters of bytes: " a" → "Ġa".
+void AppendToByteAlphabet(std::string_view bytes, std::string* out);
 
 // Appends the bytes that `token` stands for; false, with nothing appended, if a character is
 // outside the alphabet.

@@ -10,6 +10,12 @@
 namespace weft {
 namespace {
 
+std::string ToByteAlphabet(std::string_view bytes) {
+  std::string out;
+  AppendToByteAlphabet(bytes, &out);
+  return out;
+}
+
 TEST(ByteAlphabet, SpellsAsGpt2Does) {
   EXPECT_EQ(ToByteAlphabet(" a\n\t!~"), "\u0120a\u010A\u0109!~");
   EXPECT_EQ(ToByteAlphabet(std::string("\0", 1)), "\u0100");

@@ -25,7 +25,8 @@ Pieces Encode(const TokenizerSpec& spec, const std::string& text) {
   const absl::StatusOr<TokenizerImage> image = TokenizerImage::Read(*bytes, "t");
   if (!image.ok()) return {std::string(image.status().message())};
   std::vector<int32_t> ids;
-  const absl::Status status = BpeModel(*image).Encode({text}, &ids);
+  TextBudget budget(text.size());
+  const absl::Status status = BpeModel(*image).Encode({text, {{0, text.size()}}}, budget, &ids);
   if (!status.ok()) return {std::string(status.message())};
   Pieces pieces;
   for (const int32_t id : ids) pieces.push_back(spec.tokens[id]);
@@ -214,7 +215,13 @@ TEST(Bpe, RepeatedWordsAreTheSameEachTime) {
   ASSERT_TRUE(image.ok()) << image.status();
   const std::string longer(100, 'a');
   std::vector<int32_t> ids = {7};
-  ASSERT_TRUE(BpeModel(*image).Encode({"aba", "b", "aba", longer, longer, "aba"}, &ids).ok());
+  Words words;
+  for (const std::string& word : Pieces{"aba", "b", "aba", longer, longer, "aba"}) {
+    words.ranges.push_back({words.text.size(), words.text.size() + word.size()});
+    words.text += word;
+  }
+  TextBudget budget(words.text.size());
+  ASSERT_TRUE(BpeModel(*image).Encode(words, budget, &ids).ok());
   std::vector<int32_t> expected = {7, 2, 0, 1, 2, 0};
   expected.insert(expected.end(), 200, 0);
   expected.insert(expected.end(), {2, 0});

@@ -36,7 +36,7 @@ double SecondsOf(const Body& body) {
   return CpuSeconds() - begin;
 }
 
-[[maybe_unused]] std::string Repeat(const std::string& text, size_t count) {
+std::string Repeat(const std::string& text, size_t count) {
   std::string out;
   for (size_t i = 0; i < count; ++i) out += text;
   return out;
@@ -59,26 +59,26 @@ absl::StatusOr<Tokenizer> Make(const json& parts) {
 }
 
 // The error of making the tokenizer or of encoding the text, or "".
-[[maybe_unused]] std::string ErrorOf(const json& parts, const std::string& text = "a") {
+std::string ErrorOf(const json& parts, const std::string& text = "a") {
   const absl::StatusOr<Tokenizer> tokenizer = Make(parts);
   if (!tokenizer.ok()) return absl::StrCat("refused: ", tokenizer.status().message());
   const absl::StatusOr<std::vector<int32_t>> ids = tokenizer->Encode(text);
   return ids.ok() ? "" : std::string(ids.status().message());
 }
 
-[[maybe_unused]] json Steps(const char* list, const json& step, size_t count) {
+json Steps(const char* list, const json& step, size_t count) {
   return {{"type", "Sequence"}, {list, json(count, step)}};
 }
 
-[[maybe_unused]] json Replace(const json& pattern, const std::string& content) {
+json Replace(const json& pattern, const std::string& content) {
   return {{"type", "Replace"}, {"pattern", pattern}, {"content", content}};
 }
 
-[[maybe_unused]] json Split(const json& pattern) {
+json Split(const json& pattern) {
   return {{"type", "Split"}, {"pattern", pattern}, {"behavior", "Isolated"}, {"invert", false}};
 }
 
-[[maybe_unused]] json Added(size_t id, const std::string& content, bool normalized) {
+json Added(size_t id, const std::string& content, bool normalized) {
   return {{"id", id},        {"content", content},   {"special", false},        {"lstrip", false},
           {"rstrip", false}, {"single_word", false}, {"normalized", normalized}};
 }
@@ -271,6 +271,11 @@ TEST(HostileImage, FullTables) {
   EXPECT_THAT(ErrorOfImage(Image("a", round, {})), HasSubstr("in a row"));
 }
 
+TEST(HostileImage, IdsAroundTheText) {
+  EXPECT_THAT(ErrorOfImage(Image("a", {-1, -1}, {}, {{"prefix", json(1000, 0)}})),
+              HasSubstr("around the text"));
+}
+
 // Texts of 8 bytes whose search in a table of `slots` begins at slot 0.
 std::vector<std::string> Colliding(size_t count, uint64_t slots) {
   constexpr uint64_t kFactor = 0x9E3779B97F4A7C15;
@@ -297,11 +302,6 @@ TEST(HostileVocabulary, PiecesThatCollide) {
   EXPECT_THAT(ErrorOf({{"model", Bpe(Colliding(2000, 4096))}}), HasSubstr("refused: t.json: "));
 }
 
-TEST(HostileImage, IdsAroundTheText) {
-  EXPECT_THAT(ErrorOfImage(Image("a", {-1, -1}, {}, {{"prefix", json(1000, 0)}})),
-              HasSubstr("around the text"));
-}
-
 // 10^8 ids around each text, of a file of 260 KB.
 TEST(HostileTemplate, IdsTimesNames) {
   const auto with = [](size_t names, size_t ids) {
@@ -317,6 +317,87 @@ TEST(HostileTemplate, IdsTimesNames) {
   std::string error;
   EXPECT_LT(SecondsOf([&] { error = with(1000, 20'000); }), 1);
   EXPECT_THAT(error, HasSubstr("refused: t.json: post_processor"));
+}
+
+// 14 s of CPU time for 3 MB, by comparing all of the pattern at each byte.
+TEST(HostileSteps, StringsThatNearlyMatchEverywhere) {
+  const std::string text(1'500'000, 'a');
+  const json pattern = {{"String", std::string(700'000, 'a') + "b"}};
+  std::string error;
+  EXPECT_LT(SecondsOf([&] { error = ErrorOf({{"normalizer", Replace(pattern, "")}}, text); }), 1);
+  EXPECT_EQ(error, "");
+  EXPECT_LT(SecondsOf([&] { error = ErrorOf({{"pre_tokenizer", Split(pattern)}}, text); }), 1);
+  EXPECT_EQ(error, "");
+}
+
+// 48 us a byte.
+TEST(HostileSteps, AddedTokensThatNearlyMatchEverywhere) {
+  const std::string text(100'000, 'a');
+  for (const bool normalized : {false, true}) {
+    for (const auto& added :
+         {json{Added(3, std::string(4095, 'a') + "b", normalized)},
+          json{Added(3, std::string(4095, 'a') + "b", normalized), Added(4, "a", normalized)}}) {
+      std::string error;
+      EXPECT_LT(SecondsOf([&] { error = ErrorOf({{"added_tokens", added}}, text); }), 1);
+      EXPECT_EQ(error, "");
+    }
+  }
+}
+
+// A piece of k characters that comes apart into one of k - 1 and a character: k^3 of work for each.
+TEST(HostileSteps, UnusedPiecesInAChain) {
+  GgufVocabulary vocabulary;
+  vocabulary.model = "llama";
+  vocabulary.tokens = {"<unk>", "a"};
+  vocabulary.scores = {0, 0};
+  vocabulary.token_types = {2, 1};
+  for (int k = 2; k <= 800; ++k) {
+    vocabulary.tokens.emplace_back(k, 'a');
+    vocabulary.scores.push_back(static_cast<float>(k));
+    vocabulary.token_types.push_back(5);
+  }
+  vocabulary.add_bos = false;
+  vocabulary.add_space_prefix = false;
+  const absl::StatusOr<Tokenizer> tokenizer = Tokenizer::FromGgufVocabulary(vocabulary, "m.gguf");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const std::string text(80'000, 'a');
+  absl::StatusOr<std::vector<int32_t>> ids;
+  EXPECT_LT(SecondsOf([&] { ids = tokenizer->Encode(text); }), 3);
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  EXPECT_EQ(*ids, std::vector<int32_t>(text.size(), 1));
+}
+
+// No pattern among them, so that nothing looked at a clock; and a string for each digit.
+TEST(HostileSteps, WordsOfEveryByte) {
+  const json digits = {{"type", "Digits"}, {"individual_digits", true}};
+  const json many = Replace({{"String", "a"}}, std::string(31, '1'));
+  const std::string text(20'000, 'a');
+  EXPECT_THAT(ErrorOf({{"normalizer", many}, {"pre_tokenizer", digits}}, text),
+              HasSubstr("the tokenizer makes more than"));
+  std::string error;
+  EXPECT_LT(SecondsOf([&] {
+              error = ErrorOf({{"pre_tokenizer", Steps("pretokenizers", digits, 64)}},
+                              std::string(100'000, '1'));
+            }),
+            3.5);
+  EXPECT_EQ(ErrorOf({{"pre_tokenizer", digits}}, std::string(100'000, '1')), "");
+}
+
+// What a step makes and the next takes away is not in the text; its time is.
+TEST(HostileSteps, TextThatComesAndGoes) {
+  json normalizers = json::array();
+  for (int i = 0; i < 32; ++i) {
+    normalizers.push_back({{"type", "Prepend"}, {"prepend", std::string(100'000, ' ')}});
+    normalizers.push_back({{"type", "Strip"}});
+  }
+  std::string error;
+  EXPECT_LT(SecondsOf([&] {
+              error = ErrorOf({{"normalizer", {{"type", "Sequence"}, {"normalizers", normalizers}}},
+                               {"added_tokens", {Added(1, "b", false)}}},
+                              Repeat("ab", 1000));
+            }),
+            3);
+  EXPECT_THAT(error, HasSubstr("took too long"));
 }
 
 // Each added token began 65,535 ids behind the one before: 2 million places in a file of 2 KB.
@@ -340,20 +421,6 @@ TEST(HostileVocabulary, NormalizedPatterns) {
   EXPECT_EQ(ErrorOf({{"added_tokens", added}}), "");
   EXPECT_THAT(ErrorOf({{"added_tokens", added}, {"normalizer", Replace({{"String", "a"}}, "bcd")}}),
               HasSubstr("refused: t.json: added_tokens["));
-}
-
-// 48 us a byte.
-TEST(HostileSteps, AddedTokensThatNearlyMatchEverywhere) {
-  const std::string text(100'000, 'a');
-  for (const bool normalized : {false, true}) {
-    for (const auto& added :
-         {json{Added(3, std::string(4095, 'a') + "b", normalized)},
-          json{Added(3, std::string(4095, 'a') + "b", normalized), Added(4, "a", normalized)}}) {
-      std::string error;
-      EXPECT_LT(SecondsOf([&] { error = ErrorOf({{"added_tokens", added}}, text); }), 1);
-      EXPECT_EQ(error, "");
-    }
-  }
 }
 
 }  // namespace

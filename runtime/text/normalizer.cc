@@ -144,8 +144,8 @@ absl::StatusOr<std::string> Replacer::Apply(std::string_view text, TextBudget& b
     }
     if (!status.ok()) return status;
   } else {
-    for (size_t at = text.find(pattern_); at != std::string_view::npos;
-         at = text.find(pattern_, end)) {
+    for (size_t at = FindString(text, pattern_, 0); at != std::string_view::npos;
+         at = FindString(text, pattern_, end)) {
       absl::Status status = budget.CheckBytes(out.size() + content_.size());
       if (!status.ok()) return status;
       out.append(text.substr(end, at - end)).append(content_);
@@ -210,7 +210,11 @@ absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::strin
 }
 
 absl::StatusOr<std::string> Normalizer::Apply(std::string text, TextBudget& budget) const {
+  // For the budget: a step of a short text, and of each byte one that looks at characters.
+  constexpr size_t kWorkPerStep = 32;
+  constexpr size_t kWorkPerByte = 16;
   for (const Step& step : steps_) {
+    const size_t before = text.size() * kWorkPerByte;
     switch (step.kind) {
       case Kind::kUnicode:
         text = NormalizeUnicode(text, step.form);
@@ -231,7 +235,9 @@ absl::StatusOr<std::string> Normalizer::Apply(std::string text, TextBudget& budg
         text = std::string(Strip(text, step.strip_left, step.strip_right));
         break;
     }
-    if (absl::Status status = budget.CheckBytes(text.size()); !status.ok()) return status;
+    absl::Status status = budget.CheckBytes(text.size());
+    if (status.ok()) status = budget.CheckTime(kWorkPerStep + before + text.size() * kWorkPerByte);
+    if (!status.ok()) return status;
   }
   return text;
 }

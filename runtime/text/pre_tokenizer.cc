@@ -14,6 +14,11 @@
 namespace weft {
 namespace {
 
+// Of a TextBudget: where a word stands, beside its bytes.
+constexpr size_t kBytesPerWord = sizeof(TextRange);
+constexpr size_t kWorkPerWord = 32;
+constexpr size_t kWorkPerByte = 8;
+
 // Cuts `text` into maximal runs of one class, or into single characters where `class_of` is
 // negative. Classes above 0 are matches.
 template <typename ClassOf, typename AddPart>
@@ -24,13 +29,13 @@ void CutByClass(std::string_view text, ClassOf class_of, AddPart add_part) {
     const Utf8Char c = DecodeUtf8(text, i);
     const int next = class_of(c.code);
     if (i > begin && next != current) {
-      add_part(TextRange{begin, i}, current > 0);
+      add_part(i, current > 0);
       begin = i;
     }
     current = next;
     i += c.size;
   }
-  if (begin < text.size()) add_part(TextRange{begin, text.size()}, current > 0);
+  if (begin < text.size()) add_part(text.size(), current > 0);
 }
 
 }  // namespace
@@ -167,24 +172,28 @@ absl::Status PreTokenizer::AddSteps(const nlohmann::json& config, const std::str
 }
 
 absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, TextBudget& budget,
-                                     std::vector<Part>* parts) {
-  const auto add = [&](TextRange range, bool is_match) { parts->push_back({range, is_match}); };
-  const auto add_matches = [&](const std::vector<TextRange>& matches) {
+                                     Scratch* scratch) {
+  std::vector<TextRange>& matches = scratch->matches;
+  matches.clear();
+  scratch->parts.clear();
+  const auto add = [&](size_t end, bool is_match) {
+    scratch->parts.push_back({end, is_match ? size_t{1} : size_t{0}});
+  };
+  const auto add_matches = [&] {
     size_t end = 0;
     for (const TextRange& match : matches) {
-      if (match.begin > end) add({end, match.begin}, step.invert);
-      add(match, !step.invert);
+      if (match.begin > end) add(match.begin, step.invert);
+      add(match.end, !step.invert);
       end = match.end;
     }
-    if (end < text.size()) add({end, text.size()}, step.invert);
+    if (end < text.size()) add(text.size(), step.invert);
   };
-  std::vector<TextRange> matches;
   switch (step.kind) {
     case Kind::kByteLevel:
     case Kind::kSplitRegex: {
       absl::Status status = step.regex.front().FindAll(text, budget, &matches);
       if (!status.ok()) return status;
-      add_matches(matches);
+      add_matches();
       break;
     }
     case Kind::kSplitString:
@@ -192,12 +201,12 @@ absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, Te
       const std::string& pattern =
           step.kind == Kind::kMetaspace ? step.metaspace.replacement : step.pattern;
       if (!pattern.empty()) {
-        for (size_t at = text.find(pattern); at != std::string_view::npos;
-             at = text.find(pattern, at + pattern.size())) {
+        for (size_t at = FindString(text, pattern, 0); at != std::string_view::npos;
+             at = FindString(text, pattern, at + pattern.size())) {
           matches.push_back({at, at + pattern.size()});
         }
       }
-      add_matches(matches);
+      add_matches();
       break;
     }
     case Kind::kDigits: {
@@ -225,111 +234,120 @@ absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, Te
   return absl::OkStatus();
 }
 
-std::vector<TextRange> PreTokenizer::Combine(const std::vector<Part>& parts, Behavior behavior) {
-  std::vector<TextRange> out;
-  out.reserve(parts.size());
+void PreTokenizer::Combine(const std::vector<Part>& parts, Behavior behavior,
+                           std::vector<TextRange>* out) {
+  out->clear();
   bool previous = false;
-  switch (behavior) {
-    case Behavior::kIsolated:
-      for (const Part& part : parts) out.push_back(part.range);
-      break;
-    case Behavior::kRemoved:
-      for (const Part& part : parts) {
-        if (!part.is_match) out.push_back(part.range);
-      }
-      break;
-    case Behavior::kContiguous:
-      for (const Part& part : parts) {
-        if (part.is_match == previous && !out.empty()) {
-          out.back().end = part.range.end;
-        } else {
-          out.push_back(part.range);
-        }
-        previous = part.is_match;
-      }
-      break;
-    case Behavior::kMergedWithPrevious:
-      for (const Part& part : parts) {
-        if (part.is_match && !previous && !out.empty()) {
-          out.back().end = part.range.end;
-        } else {
-          out.push_back(part.range);
-        }
-        previous = part.is_match;
-      }
-      break;
-    case Behavior::kMergedWithNext:
-      for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-        if (part->is_match && !previous && !out.empty()) {
-          out.back().begin = part->range.begin;
-        } else {
-          out.push_back(part->range);
-        }
-        previous = part->is_match;
-      }
-      std::reverse(out.begin(), out.end());
-      break;
+  size_t begin = 0;
+  bool joins_next = false;  // MergedWithNext: the last cut is a match, which the next part joins
+  for (const Part& part : parts) {
+    const bool is_match = part.is_match != 0;
+    bool joins = false;
+    switch (behavior) {
+      case Behavior::kIsolated:
+      case Behavior::kRemoved:
+        break;
+      case Behavior::kContiguous:
+        joins = is_match == previous;
+        break;
+      case Behavior::kMergedWithPrevious:
+        joins = is_match && !previous;
+        break;
+      case Behavior::kMergedWithNext:
+        joins = joins_next && !is_match;
+        joins_next = is_match;
+        break;
+    }
+    if (joins && !out->empty()) {
+      out->back().end = part.end;
+    } else if (behavior != Behavior::kRemoved || !is_match) {
+      out->push_back({begin, part.end});
+    }
+    previous = is_match;
+    begin = part.end;
   }
-  return out;
 }
 
-absl::Status PreTokenizer::Apply(const Step& step, Word word, TextBudget& budget,
-                                 std::vector<Word>* out) {
-  Behavior behavior = step.behavior;
-  bool split = true;
-  if (step.kind == Kind::kByteLevel) {
-    if (step.add_prefix_space && !word.text.starts_with(' ')) word.text.insert(0, 1, ' ');
-    split = !step.regex.empty();
-  } else if (step.kind == Kind::kMetaspace) {
-    const MetaspaceConfig& metaspace = step.metaspace;
-    std::string replaced = absl::StrReplaceAll(word.text, {{" ", metaspace.replacement}});
-    const bool prepend = metaspace.prepend == MetaspaceConfig::Prepend::kAlways ||
-                         (metaspace.prepend == MetaspaceConfig::Prepend::kFirst && word.at_start);
-    if (prepend && !replaced.starts_with(metaspace.replacement)) {
-      replaced.insert(0, metaspace.replacement);
+// Cuts each of the words. Where a step changes them, they go into a text of their own.
+absl::Status PreTokenizer::Apply(const Step& step, bool at_start, TextBudget& budget,
+                                 Scratch* scratch, Words* words) {
+  const bool changes = step.kind == Kind::kByteLevel || step.kind == Kind::kMetaspace;
+  const MetaspaceConfig& metaspace = step.metaspace;
+  const bool split = step.kind == Kind::kByteLevel   ? !step.regex.empty()
+                     : step.kind == Kind::kMetaspace ? metaspace.split
+                                                     : true;
+  const Behavior behavior =
+      step.kind == Kind::kMetaspace ? Behavior::kMergedWithNext : step.behavior;
+  Words made;
+  size_t bytes = 0;
+  std::string changed;
+  for (size_t i = 0; i < words->size(); ++i) {
+    std::string_view word = (*words)[i];
+    if (step.kind == Kind::kByteLevel && step.add_prefix_space && !word.starts_with(' ')) {
+      changed.assign(1, ' ').append(word);
+      word = changed;
+    } else if (step.kind == Kind::kMetaspace) {
+      changed = absl::StrReplaceAll(ToAbsl(word), {{" ", metaspace.replacement}});
+      const bool first = at_start && words->ranges[i].begin == 0;
+      const bool prepend = metaspace.prepend == MetaspaceConfig::Prepend::kAlways ||
+                           (metaspace.prepend == MetaspaceConfig::Prepend::kFirst && first);
+      if (prepend && !changed.starts_with(metaspace.replacement))
+        changed.insert(0, metaspace.replacement);
+      word = changed;
     }
-    word.text = std::move(replaced);
-    split = metaspace.split;
-    behavior = Behavior::kMergedWithNext;
+    if (absl::Status status = budget.CheckTime(kWorkPerWord + word.size() * kWorkPerByte);
+        !status.ok()) {
+      return status;
+    }
+    if (split) {
+      if (absl::Status status = FindParts(step, word, budget, scratch); !status.ok()) return status;
+      Combine(scratch->parts, behavior, &scratch->cuts);
+    } else {
+      scratch->cuts.assign(1, {0, word.size()});
+    }
+    for (const TextRange& cut : scratch->cuts) {
+      if (cut.begin == cut.end) continue;
+      const std::string_view piece = word.substr(cut.begin, cut.end - cut.begin);
+      size_t begin = words->ranges[i].begin + cut.begin;
+      size_t end = begin + piece.size();
+      if (changes) {
+        // A word that does not begin the text is not to look as if it did.
+        if (made.text.empty() && (words->ranges[i].begin != 0 || cut.begin != 0)) made.text = ' ';
+        begin = made.text.size();
+        if (step.kind == Kind::kByteLevel) {
+          AppendToByteAlphabet(piece, &made.text);
+        } else {
+          made.text.append(piece);
+        }
+        end = made.text.size();
+      }
+      made.ranges.push_back({begin, end});
+      bytes += end - begin + kBytesPerWord;
+    }
+    if (absl::Status status = budget.CheckBytes(bytes); !status.ok()) return status;
   }
-  const auto emit = [&](std::string text, bool at_start) {
-    if (step.kind == Kind::kByteLevel) text = ToByteAlphabet(text);
-    out->push_back({std::move(text), at_start});
-  };
-  if (!split) {
-    emit(std::move(word.text), word.at_start);
-    return absl::OkStatus();
-  }
-  std::vector<Part> parts;
-  if (absl::Status status = FindParts(step, word.text, budget, &parts); !status.ok()) return status;
-  for (const TextRange& range : Combine(parts, behavior)) {
-    if (range.begin == range.end) continue;
-    emit(word.text.substr(range.begin, range.end - range.begin), word.at_start && range.begin == 0);
-  }
+  if (changes) words->text = std::move(made.text);
+  words->ranges = std::move(made.ranges);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> PreTokenizer::Split(std::string text, bool at_start,
-                                                             TextBudget& budget) const {
-  std::vector<Word> words;
-  if (!text.empty()) words.push_back({std::move(text), at_start});
+size_t Words::bytes() const {
+  size_t bytes = 0;
+  for (const TextRange& range : ranges) bytes += range.end - range.begin + kBytesPerWord;
+  return bytes;
+}
+
+absl::StatusOr<Words> PreTokenizer::Split(std::string text, bool at_start,
+                                          TextBudget& budget) const {
+  Words words;
+  words.text = std::move(text);
+  if (!words.text.empty()) words.ranges.push_back({0, words.text.size()});
+  Scratch scratch;
   for (const Step& step : steps_) {
-    std::vector<Word> next;
-    next.reserve(words.size());
-    size_t bytes = 0;
-    size_t counted = 0;
-    for (Word& word : words) {
-      absl::Status status = Apply(step, std::move(word), budget, &next);
-      for (; counted < next.size(); ++counted) bytes += next[counted].text.size();
-      if (status.ok()) status = budget.CheckBytes(bytes);
-      if (!status.ok()) return status;
-    }
-    words = std::move(next);
+    absl::Status status = Apply(step, at_start, budget, &scratch, &words);
+    if (!status.ok()) return status;
   }
-  std::vector<std::string> out;
-  out.reserve(words.size());
-  for (Word& word : words) out.push_back(std::move(word.text));
-  return out;
+  return words;
 }
 
 }  // namespace weft

@@ -27,6 +27,19 @@ absl::StatusOr<MetaspaceConfig> ParseMetaspace(const nlohmann::json& config,
 // The pattern of GPT-2, which ByteLevel splits by.
 std::string_view Gpt2Pattern();
 
+// The words of a text, in their order: stretches of one string, as there may be as many as bytes.
+struct Words {
+  std::string text;
+  std::vector<TextRange> ranges;
+
+  std::string_view operator[](size_t i) const {
+    return std::string_view(text).substr(ranges[i].begin, ranges[i].end - ranges[i].begin);
+  }
+  size_t size() const { return ranges.size(); }
+  // What they take of a TextBudget.
+  size_t bytes() const;
+};
+
 class PreTokenizer {
  public:
   // `config` is the value of the field; null gives the whole text as one word. Known types:
@@ -43,8 +56,7 @@ class PreTokenizer {
   // The words of `text` (valid UTF-8), none of them empty. `at_start` tells that the text begins
   // what the user gave, which Metaspace's prepend_scheme "first" asks for. ResourceExhausted where
   // the budget is, of whose bytes none is spent.
-  absl::StatusOr<std::vector<std::string>> Split(std::string text, bool at_start,
-                                                 TextBudget& budget) const;
+  absl::StatusOr<Words> Split(std::string text, bool at_start, TextBudget& budget) const;
 
  private:
   enum class Kind {
@@ -66,13 +78,14 @@ class PreTokenizer {
     std::vector<Regex> regex;       // one, or none
     MetaspaceConfig metaspace;
   };
-  struct Word {
-    std::string text;
-    bool at_start;
+  struct Part {  // of a word, from where the part before ends
+    size_t end : 63;
+    size_t is_match : 1;
   };
-  struct Part {
-    TextRange range;
-    bool is_match;
+  struct Scratch {
+    std::vector<TextRange> matches;
+    std::vector<Part> parts;
+    std::vector<TextRange> cuts;
   };
 
   absl::Status AddSteps(const nlohmann::json& config, const std::string& where, int depth,
@@ -82,8 +95,9 @@ class PreTokenizer {
   static absl::Status Apply(const Step& step, bool at_start, TextBudget& budget, Scratch* scratch,
                             Words* words);
   static absl::Status FindParts(const Step& step, std::string_view text, TextBudget& budget,
-                                std::vector<Part>* parts);
-  static std::vector<TextRange> Combine(const std::vector<Part>& parts, Behavior behavior);
+                                Scratch* scratch);
+  static void Combine(const std::vector<Part>& parts, Behavior behavior,
+                      std::vector<TextRange>* out);
 
   std::vector<Step> steps_;
 };

@@ -16,15 +16,18 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using Words = std::vector<std::string>;
+using Strings = std::vector<std::string>;
 
-Words Split(const std::string& config, const std::string& text, bool at_start = true) {
+Strings Split(const std::string& config, const std::string& text, bool at_start = true) {
   const absl::StatusOr<PreTokenizer> pre_tokenizer =
       PreTokenizer::Create(json::parse(config), "t.json: pre_tokenizer");
   if (!pre_tokenizer.ok()) return {std::string(pre_tokenizer.status().message())};
   TextBudget budget(text.size());
   const absl::StatusOr<Words> words = pre_tokenizer->Split(text, at_start, budget);
-  return words.ok() ? *words : Words{std::string(words.status().message())};
+  if (!words.ok()) return {std::string(words.status().message())};
+  Strings strings;
+  for (size_t i = 0; i < words->size(); ++i) strings.emplace_back((*words)[i]);
+  return strings;
 }
 
 std::string SplitConfig(const std::string& behavior, bool invert,

@@ -131,11 +131,11 @@ absl::Status Tokenizer::EncodePlain(std::string_view text, bool at_start, bool p
       ids->push_back(segment.id);
       continue;
     }
-    const absl::StatusOr<std::vector<std::string>> words = tables_->pre_tokenizer.Split(
+    const absl::StatusOr<Words> words = tables_->pre_tokenizer.Split(
         std::string(segment.text), at_start && segment.text.data() == normalized->data(), budget);
     if (!words.ok()) return words.status();
-    for (const std::string& word : *words) budget.Spend(word.size());
-    absl::Status status = tables_->model.Encode(*words, ids);
+    budget.Spend(words->bytes());
+    absl::Status status = tables_->model.Encode(*words, budget, ids);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace weft {
 namespace {
@@ -56,6 +57,14 @@ Utf8Char DecodeUtf8(std::string_view text, size_t offset) {
     code = (code << 6) | (static_cast<uint8_t>(text[offset + i]) & 0x3FU);
   }
   return {code, lead.size, true};
+}
+
+size_t FindString(std::string_view text, std::string_view pattern, size_t begin) {
+  // glibc goes two ways (Crochemore and Perrin) through what is longer than 256 bytes.
+  const void* const found =
+      memmem(text.data() + begin, text.size() - begin, pattern.data(), pattern.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<size_t>(static_cast<const char*>(found) - text.data());
 }
 
 void AppendUtf8(char32_t code, std::string* out) {

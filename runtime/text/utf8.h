@@ -27,6 +27,9 @@ struct Utf8Char {
 // The character that begins at text[offset]; offset < text.size().
 Utf8Char DecodeUtf8(std::string_view text, size_t offset);
 
+// As text.find(pattern, begin), but in linear time, whatever the two are.
+size_t FindString(std::string_view text, std::string_view pattern, size_t begin);
+
 // Appends the UTF-8 form of `code`, a Unicode scalar value.
 void AppendUtf8(char32_t code, std::string* out);
 
