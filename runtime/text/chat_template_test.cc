@@ -62,6 +62,32 @@ TEST(ChatTemplateGoldens, SnippetsMatchJinja) {
   }
 }
 
+// What a rendering may take is far from what real templates do.
+TEST(ChatTemplateGoldens, LongConversationsTakeATenthOfTheLimits) {
+  ASSERT_TRUE(Goldens().is_object()) << "run from the source folder";
+  Json messages = Json::array();
+  for (int i = 0; i < 1000; ++i) {
+    messages.push_back(
+        {{"role", i % 2 == 0 ? "user" : "assistant"}, {"content", std::string(1000, 'x') + "\n"}});
+  }
+  jinja::Limits limits;
+  limits.steps /= 10;
+  limits.total_bytes /= 10;
+  for (const Json& family : Goldens()["families"]) {
+    SCOPED_TRACE(family["name"].get<std::string>());
+    const auto parsed = jinja::Template::Parse(family["template"].get<std::string>(), limits);
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    const absl::Status status = parsed
+                                    ->Render({{"messages", messages},
+                                              {"bos_token", family["bos_token"]},
+                                              {"eos_token", family["eos_token"]},
+                                              {"add_generation_prompt", true}},
+                                             GoldenNow())
+                                    .status();
+    EXPECT_NE(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  }
+}
+
 TEST(ChatTemplateGoldens, FamiliesMatchJinja) {
   ASSERT_TRUE(Goldens().is_object()) << "run from the source folder";
   ASSERT_GT(Goldens()["rows"].size(), 400u);

@@ -23,15 +23,12 @@ bool IsIndexable(const Value& value) {
          kind == SequenceKind::kRange;
 }
 
-absl::Status CheckHashable(const Value& key) {
-  const bool hashable =
-      !key.is_dict() && !(key.is_sequence() && key.AsSequence().kind == SequenceKind::kList);
-  return hashable ? absl::OkStatus() : TypeError(key, "cannot be a key");
+bool IsHashable(const Value& key) {
+  return !key.is_dict() && !(key.is_sequence() && key.AsSequence().kind == SequenceKind::kList);
 }
 
-Value NoAttribute(const Value& object, absl::string_view name) {
-  return Value::MakeUndefined(
-      absl::StrCat("'", object.TypeName(), "' has no attribute '", name, "'"));
+absl::Status CheckHashable(const Value& key) {
+  return IsHashable(key) ? absl::OkStatus() : TypeError(key, "cannot be a key");
 }
 
 // The item at an index that may count from the end, or undefined.
@@ -39,11 +36,12 @@ absl::StatusOr<Value> ItemAt(Context& context, const Value& object, int64_t inde
   WEFT_ASSIGN_OR_RETURN(const size_t length, Length(context, object));
   const int64_t at = index < 0 ? index + int64_t(length) : index;
   if (at < 0 || at >= int64_t(length)) {
-    return Value::MakeUndefined(
+    return context.NewUndefined(
         absl::StrCat("'", object.TypeName(), "' of ", length, " items has no item ", index));
   }
   if (!object.is_string()) return object.AsSequence().items[size_t(at)];
   const absl::string_view text = object.AsString();
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
   const size_t offset = ByteOffset(text, size_t(at));
   return context.NewString(std::string(text.substr(offset, DecodeAt(text, offset).bytes)));
 }
@@ -62,11 +60,20 @@ absl::StatusOr<int64_t> SlicePart(const Value& part, int64_t missing, int64_t le
 
 absl::StatusOr<const Value*> Lookup(Context& context, const Dict& dict, const Value& key) {
   WEFT_RETURN_IF_ERROR(CheckHashable(key));
-  WEFT_RETURN_IF_ERROR(context.Step(1 + dict.entries.size() / 8));
-  if (key.is_string()) return FindKey(dict, key.AsString());
+  if (key.is_string()) return FindKey(context, dict, key.AsString());
   for (const auto& [candidate, value] : dict.entries) {
     WEFT_ASSIGN_OR_RETURN(const bool equal, Equal(context, candidate, key));
     if (equal) return &value;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<const Value*> FindKey(Context& context, const Dict& dict, absl::string_view key) {
+  WEFT_RETURN_IF_ERROR(context.Step(1 + dict.entries.size()));
+  for (const auto& [name, value] : dict.entries) {
+    if (!name.is_string() || name.AsString().size() != key.size()) continue;
+    WEFT_RETURN_IF_ERROR(context.Step(key.size() / Context::kBytesPerStep));
+    if (name.AsString() == key) return &value;
   }
   return nullptr;
 }
@@ -81,35 +88,42 @@ absl::Status Insert(Context& context, std::vector<std::pair<Value, Value>>& entr
       return absl::OkStatus();
     }
   }
+  WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Entry>(1));
   entries.emplace_back(std::move(key), std::move(value));
   return absl::OkStatus();
 }
 
+absl::StatusOr<Value> NoAttribute(Context& context, const Value& object, absl::string_view name) {
+  return context.NewUndefined(
+      absl::StrCat("'", object.TypeName(), "' has no attribute '", Shown(name), "'"));
+}
+
 absl::StatusOr<Value> GetAttribute(Context& context, const Value& object, absl::string_view name) {
   if (object.is_undefined()) return TypeError(object, "");
+  WEFT_RETURN_IF_ERROR(context.Step());
   if (object.is_object()) return object.AsObject().Attribute(context, name);
   WEFT_ASSIGN_OR_RETURN(const MethodKind method, FindMethod(object, name));
-  if (method == MethodKind::kForbidden) return NoAttribute(object, name);
+  if (method == MethodKind::kForbidden) return NoAttribute(context, object, name);
   if (method == MethodKind::kAllowed) return BindMethod(context, object, name);
   if (object.is_dict()) {
-    WEFT_RETURN_IF_ERROR(context.Step(1 + object.AsDict().entries.size() / 8));
-    if (const Value* value = FindKey(object.AsDict(), name); value != nullptr) return *value;
+    WEFT_ASSIGN_OR_RETURN(const Value* value, FindKey(context, object.AsDict(), name));
+    if (value != nullptr) return *value;
   }
-  return NoAttribute(object, name);
+  return NoAttribute(context, object, name);
 }
 
 absl::StatusOr<Value> GetItem(Context& context, const Value& object, const Value& key) {
   if (object.is_undefined()) return TypeError(object, "");
   if (object.is_dict()) {
     // A key that cannot be hashed leads to undefined, not to an error, in Jinja.
-    if (!CheckHashable(key).ok()) return NoAttribute(object, key.TypeName());
+    if (!IsHashable(key)) return NoAttribute(context, object, key.TypeName());
     WEFT_ASSIGN_OR_RETURN(const Value* value, Lookup(context, object.AsDict(), key));
     if (value != nullptr) return *value;
   } else if (IsIndexable(object) && key.is_integral()) {
     return ItemAt(context, object, key.AsInt());
   }
   if (key.is_string()) return GetAttribute(context, object, key.AsString());
-  return NoAttribute(object,
+  return NoAttribute(context, object,
                      key.is_int() ? absl::StrCat(key.AsInt()) : std::string(key.TypeName()));
 }
 
@@ -133,19 +147,29 @@ absl::StatusOr<Value> GetSlice(Context& context, const Value& object, const Valu
                         SlicePart(stop, stride > 0 ? high : low, length, low, high));
   if (object.is_string() && stride == 1) {
     const absl::string_view text = object.AsString();
+    WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
     const size_t begin = ByteOffset(text, size_t(i));
     const size_t bytes = end > i ? ByteOffset(text.substr(begin), size_t(end - i)) : 0;
     return context.NewString(std::string(text.substr(begin, bytes)));
   }
-  WEFT_RETURN_IF_ERROR(context.Step(size / 8));
   if (object.is_string()) {
+    const absl::string_view whole = object.AsString();
+    WEFT_RETURN_IF_ERROR(context.Scan(2 * whole.size()));
     WEFT_RETURN_IF_ERROR(context.Charge(size * sizeof(absl::string_view)));
-    const std::vector<absl::string_view> all = SplitCodePoints(object.AsString());
+    const std::vector<absl::string_view> all = SplitCodePoints(whole);
     std::string text;
+    // No code point comes twice.
+    WEFT_RETURN_IF_ERROR(context.Grow(text, whole.size()));
     for (; stride > 0 ? i < end : i > end; i += stride) absl::StrAppend(&text, all[size_t(i)]);
+    text.shrink_to_fit();
     return context.NewString(std::move(text));
   }
+  const int64_t span = stride > 0 ? end - i : i - end;
+  const auto count = size_t(span <= 0 ? 0 : (span - 1) / std::abs(stride) + 1);
+  WEFT_RETURN_IF_ERROR(context.Step(count));
+  WEFT_RETURN_IF_ERROR(context.Charge(count * sizeof(Value)));
   std::vector<Value> items;
+  items.reserve(count);
   for (; stride > 0 ? i < end : i > end; i += stride) {
     items.push_back(object.AsSequence().items[size_t(i)]);
   }
@@ -158,7 +182,7 @@ absl::StatusOr<Value> GetSlice(Context& context, const Value& object, const Valu
 absl::StatusOr<size_t> Length(Context& context, const Value& value) {
   if (value.is_undefined()) return 0;
   if (value.is_string()) {
-    WEFT_RETURN_IF_ERROR(context.Read(value.AsString().size()));
+    WEFT_RETURN_IF_ERROR(context.Scan(value.AsString().size()));
     return CountCodePoints(value.AsString());
   }
   if (value.is_dict()) return value.AsDict().entries.size();
@@ -176,19 +200,26 @@ absl::StatusOr<std::vector<Value>> Items(Context& context, const Value& value) {
     WEFT_ASSIGN_OR_RETURN(const size_t length, Length(context, value));
     WEFT_RETURN_IF_ERROR(context.Charge(length * (sizeof(Value) + 64)));
     WEFT_RETURN_IF_ERROR(context.Step(length));
-    for (absl::string_view c : SplitCodePoints(value.AsString())) {
-      items.push_back(Value::MakeString(std::string(c)));
+    const absl::string_view text = value.AsString();
+    items.reserve(length);
+    for (size_t at = 0; at < text.size();) {
+      const size_t bytes = DecodeAt(text, at).bytes;
+      items.push_back(Value::MakeString(std::string(text.substr(at, bytes))));
+      at += bytes;
     }
     return items;
   }
   if (value.is_dict()) {
     WEFT_RETURN_IF_ERROR(context.Step(value.AsDict().entries.size()));
+    WEFT_RETURN_IF_ERROR(context.Charge(value.AsDict().entries.size() * sizeof(Value)));
+    items.reserve(value.AsDict().entries.size());
     for (const auto& [key, unused] : value.AsDict().entries) items.push_back(key);
     return items;
   }
   if (!value.is_sequence()) return TypeError(value, "cannot be iterated over");
   const Sequence& sequence = value.AsSequence();
   WEFT_RETURN_IF_ERROR(context.Step(sequence.items.size()));
+  WEFT_RETURN_IF_ERROR(context.Charge(sequence.items.size() * sizeof(Value)));
   if (sequence.kind != SequenceKind::kIterator) return sequence.items;
   items.assign(sequence.items.begin() + std::ptrdiff_t(sequence.next), sequence.items.end());
   sequence.next = sequence.items.size();

@@ -14,10 +14,14 @@ namespace weft::jinja {
 
 // The value of a key, or null. An error for a key that cannot be hashed.
 absl::StatusOr<const Value*> Lookup(Context& context, const Dict& dict, const Value& key);
+// The same for a text.
+absl::StatusOr<const Value*> FindKey(Context& context, const Dict& dict, absl::string_view key);
 // Sets a key of a dict under construction.
 absl::Status Insert(Context& context, std::vector<std::pair<Value, Value>>& entries, Value key,
                     Value value);
 
+// Undefined, because there is no such attribute.
+absl::StatusOr<Value> NoAttribute(Context& context, const Value& object, absl::string_view name);
 // `object.name`: a method or attribute, else the item of that name, else undefined; an error on
 // undefined.
 absl::StatusOr<Value> GetAttribute(Context& context, const Value& object, absl::string_view name);

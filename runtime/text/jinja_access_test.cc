@@ -96,5 +96,12 @@ TEST(Access, LengthCountsCodePoints) {
   EXPECT_FALSE(Length(t.context, Int(3)).ok());
 }
 
+TEST(FindKey, FindsOnlyStrings) {
+  TestContext t;
+  const Value map = t.Map({{Int(1), Int(10)}, {Text("1"), Int(20)}});
+  EXPECT_EQ((*FindKey(t.context, map.AsDict(), "1"))->AsInt(), 20);
+  EXPECT_EQ(*FindKey(t.context, map.AsDict(), "2"), nullptr);
+}
+
 }  // namespace
 }  // namespace weft::jinja

@@ -53,7 +53,7 @@ using ExprPtr = std::unique_ptr<Expr>;
 
 struct CallArguments {
   std::vector<ExprPtr> positional;
-  std::vector<std::pair<std::string, ExprPtr>> named;
+  std::vector<std::pair<Value, ExprPtr>> named;
   ExprPtr star;         // *list, or null
   ExprPtr double_star;  // **dict, or null
 };
@@ -73,7 +73,7 @@ struct Expr {
 // What can be assigned to: a name, an attribute of a namespace, a tuple of targets.
 struct Target {
   std::string name;
-  std::string attribute;      // empty: the name itself
+  Value attribute;            // a text; undefined: the name itself
   std::vector<Target> items;  // not empty: a tuple; name and attribute are not used
   bool is_tuple = false;
 };
@@ -116,7 +116,7 @@ struct MacroDefinition {
     std::string name;
     ExprPtr default_value;  // null: none
   };
-  std::string name;
+  Value name;  // a text
   std::vector<Parameter> parameters;
   // Names that the body uses; a macro takes further arguments only if it can read them.
   bool uses_varargs = false;

@@ -1,6 +1,7 @@
 #include "runtime/text/jinja_context.h"
 
 #include <algorithm>
+#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status_macros.h"
@@ -8,12 +9,35 @@
 namespace weft::jinja {
 namespace {
 
-// A value's control block and header, roughly; keeps many tiny values from being free.
-constexpr size_t kOverhead = 64;
+// Control block and header, as the allocator rounds them, of a text, and of a list or dict and its
+// items' block.
+constexpr size_t kTextOverhead = 64;
+constexpr size_t kListOverhead = 144;
+// What a text may have without a block of its own, and what that block takes besides.
+constexpr size_t kInline = 15;
+constexpr size_t kBlockOverhead = 32;
+// Of an object: it, its place in the list of objects, and tables that it has from its birth.
+constexpr size_t kObjectBytes = 256;
+
+constexpr size_t kCallsPerReading = 64;
+constexpr size_t kManySteps = 4096;
+
+double ThreadSeconds() {
+  timespec time = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 }  // namespace
 
+Context::Context(const Limits& limits, const std::tm& now)
+    : limits_(limits), now_(now), deadline_(ThreadSeconds() + limits.seconds) {}
+
 absl::Status Context::Step(size_t count) {
+  if ((++calls_ % kCallsPerReading == 0 || count >= kManySteps) && ThreadSeconds() > deadline_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the template takes more than ", limits_.seconds, " s; it may not end"));
+  }
   if (count > size_t(limits_.steps - steps_)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the template takes more than ", limits_.steps, " steps; it may not end"));
@@ -37,15 +61,38 @@ absl::Status Context::Charge(size_t bytes) {
   return absl::OkStatus();
 }
 
+absl::Status Context::Grow(std::string& text, size_t more) {
+  const size_t size = text.size() + more;
+  WEFT_RETURN_IF_ERROR(CheckText(size));
+  if (size <= text.capacity()) return absl::OkStatus();
+  const size_t capacity = std::max(size, 2 * text.capacity());
+  WEFT_RETURN_IF_ERROR(Charge(kBlockOverhead + capacity));
+  text.reserve(capacity);
+  return absl::OkStatus();
+}
+
+absl::Status Context::Append(std::string& text, absl::string_view more) {
+  WEFT_RETURN_IF_ERROR(Read(more.size()));
+  WEFT_RETURN_IF_ERROR(Grow(text, more.size()));
+  text.append(more.data(), more.size());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Value> Context::NewString(std::string text) {
   WEFT_RETURN_IF_ERROR(CheckText(text.size()));
-  WEFT_RETURN_IF_ERROR(Charge(kOverhead + text.size()));
+  const size_t block = text.capacity() > kInline ? kBlockOverhead + text.capacity() : 0;
+  WEFT_RETURN_IF_ERROR(Charge(kTextOverhead + block));
   return Value::MakeString(std::move(text));
+}
+
+absl::StatusOr<Value> Context::NewUndefined(std::string reason) {
+  WEFT_RETURN_IF_ERROR(Charge(kTextOverhead + kBlockOverhead + reason.capacity()));
+  return Value::MakeUndefined(std::move(reason));
 }
 
 absl::StatusOr<Value> Context::NewSequence(SequenceKind kind, std::vector<Value> items,
                                            std::string label) {
-  WEFT_RETURN_IF_ERROR(Charge(kOverhead + label.size() + items.size() * sizeof(Value)));
+  WEFT_RETURN_IF_ERROR(Charge(kListOverhead + label.capacity() + items.capacity() * sizeof(Value)));
   int depth = 0;
   for (const Value& item : items) depth = std::max(depth, item.depth());
   if (depth >= limits_.value_depth) {
@@ -61,7 +108,7 @@ absl::StatusOr<Value> Context::NewSequence(SequenceKind kind, std::vector<Value>
 }
 
 absl::StatusOr<Value> Context::NewDict(std::vector<std::pair<Value, Value>> entries) {
-  WEFT_RETURN_IF_ERROR(Charge(kOverhead + entries.size() * 2 * sizeof(Value)));
+  WEFT_RETURN_IF_ERROR(Charge(kListOverhead + entries.capacity() * 2 * sizeof(Value)));
   int depth = 0;
   for (const auto& [key, value] : entries) depth = std::max({depth, key.depth(), value.depth()});
   if (depth >= limits_.value_depth) {
@@ -75,9 +122,18 @@ absl::StatusOr<Value> Context::NewDict(std::vector<std::pair<Value, Value>> entr
 }
 
 absl::StatusOr<Object*> Context::NewObject(std::unique_ptr<Object> object) {
-  WEFT_RETURN_IF_ERROR(Charge(4 * kOverhead));
+  WEFT_RETURN_IF_ERROR(Charge(kObjectBytes));
   objects_.push_back(std::move(object));
   return objects_.back().get();
+}
+
+std::string Shown(absl::string_view text) {
+  constexpr size_t kMost = 100;
+  if (text.size() <= kMost) return std::string(text);
+  size_t end = kMost;
+  // Not within a code point.
+  while (end > kMost - 4 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), "…");
 }
 
 std::string AtLine(int line) { return absl::StrCat("chat template, line ", line, ": "); }
@@ -109,14 +165,15 @@ absl::StatusOr<std::vector<const Value*>> Bind(const Arguments& arguments, absl:
   std::vector<const Value*> bound(names.size(), nullptr);
   for (size_t i = 0; i < arguments.positional.size(); ++i) bound[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
-    const auto* it = std::find(names.begin(), names.end(), name);
+    const auto* it = std::find(names.begin(), names.end(), name.AsString());
     if (it == names.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(what, " has no argument '", name, "'"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " has no argument '", Shown(name.AsString()), "'"));
     }
     const Value*& slot = bound[size_t(it - names.begin())];
     if (slot != nullptr) {
       return absl::InvalidArgumentError(
-          absl::StrCat(what, " got argument '", name, "' more than once"));
+          absl::StrCat(what, " got argument '", *it, "' more than once"));
     }
     slot = &value;
   }

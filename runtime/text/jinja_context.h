@@ -29,32 +29,48 @@ struct Limits {
   int value_depth = 64;
   // Of one string, hence of the output.
   size_t text_bytes = size_t{16} << 20;
-  // Of everything made in one rendering, freed or not.
+  // Of everything made in one rendering, freed or not: values, tables of names, buffers.
   size_t total_bytes = size_t{512} << 20;
-  // A step is one node evaluated, one item visited or kBytesPerStep of text read. 1,000 messages
-  // need about 100,000.
+  // A step is one node evaluated, one item or scope visited, kBytesPerStep of text read or
+  // kBytesPerScan of text looked at by code points; each takes some 100 ns. 1,000 messages need
+  // about 100,000.
   int64_t steps = 10'000'000;
+  // Of the thread's time, for what the steps mismeasure. A rendering takes less than 10 ms.
+  double seconds = 2;
 };
 
 class Context {
  public:
   static constexpr size_t kBytesPerStep = 64;
+  static constexpr size_t kBytesPerScan = 8;
 
-  // `now` is what strftime_now formats.
-  Context(const Limits& limits, const std::tm& now) : limits_(limits), now_(now) {}
+  // `now` is what strftime_now formats. The time for the rendering begins.
+  Context(const Limits& limits, const std::tm& now);
 
   const Limits& limits() const { return limits_; }
   const std::tm& now() const { return now_; }
 
   absl::Status Step(size_t count = 1);
-  // Steps for reading so much text.
+  // Steps for text of this size that is copied, compared, hashed or searched for another.
   absl::Status Read(size_t bytes) { return Step(1 + bytes / kBytesPerStep); }
+  // Steps for text whose code points are told apart, classified or mapped.
+  absl::Status Scan(size_t bytes) { return Step(1 + bytes / kBytesPerScan); }
   // To be asked before text of this size is made.
   absl::Status CheckText(size_t bytes) const;
   // Charges memory, before it is taken.
   absl::Status Charge(size_t bytes);
+  // Charges for so many T in a vector that grows to them.
+  template <typename T>
+  absl::Status ChargeGrowing(size_t count) {
+    return Charge(3 * count * sizeof(T));
+  }
+  // Makes room for more text, checked and charged.
+  absl::Status Grow(std::string& text, size_t more);
+  // Reads `more` and appends it.
+  absl::Status Append(std::string& text, absl::string_view more);
 
   absl::StatusOr<Value> NewString(std::string text);
+  absl::StatusOr<Value> NewUndefined(std::string reason);
   absl::StatusOr<Value> NewSequence(SequenceKind kind, std::vector<Value> items,
                                     std::string label = {});
   absl::StatusOr<Value> NewList(std::vector<Value> items) {
@@ -88,12 +104,17 @@ class Context {
   Limits limits_;
   std::tm now_;
   int64_t steps_ = 0;
+  size_t calls_ = 0;  // of Step
+  double deadline_;
   size_t bytes_ = 0;
   int depth_ = 0;
   bool raised_ = false;
   bool located_ = false;
   std::vector<std::unique_ptr<Object>> objects_;
 };
+
+// A name or text as errors show it: cut where it is long.
+std::string Shown(absl::string_view text);
 
 // How errors begin that tell where in the template they are.
 std::string AtLine(int line);

@@ -64,6 +64,22 @@ TEST(Context, DepthGuardStopsRecursion) {
   EXPECT_TRUE(one.Check().ok());
 }
 
+TEST(Context, TimeRunsOut) {
+  Limits limits;
+  limits.seconds = 0;
+  Context context(limits, std::tm());
+  EXPECT_EQ(context.Step(1'000'000).message(), "the template takes more than 0 s; it may not end");
+  absl::Status status;
+  for (int i = 0; i < 1000 && status.ok(); ++i) status = context.Step();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(Context, ShowsLongNamesCut) {
+  EXPECT_EQ(Shown("short"), "short");
+  EXPECT_EQ(Shown(std::string(1000, 'a')), std::string(100, 'a') + "…");
+  EXPECT_EQ(Shown(std::string(99, 'a') + "éé"), std::string(99, 'a') + "…");
+}
+
 TEST(Context, LocatesOnceAndLeavesRaisedMessages) {
   TestContext t;
   const absl::Status located = t.context.Locate(absl::InvalidArgumentError("bad"), 3);
@@ -77,7 +93,7 @@ TEST(Context, LocatesOnceAndLeavesRaisedMessages) {
 TEST(Bind, FollowsPythonsRules) {
   Arguments arguments;
   arguments.positional = {Int(1)};
-  arguments.named = {{"c", Int(3)}};
+  arguments.named = {{Text("c"), Int(3)}};
   const auto bound = Bind(arguments, "f", {"a", "b", "c"}, 1);
   ASSERT_TRUE(bound.ok());
   EXPECT_EQ((*bound)[0]->AsInt(), 1);

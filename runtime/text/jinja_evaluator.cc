@@ -59,14 +59,17 @@ absl::StatusOr<Value> Interpreter::Evaluate(const Expr& expr) {
   return absl::InternalError("an expression of unknown kind");
 }
 
-absl::StatusOr<Value> Interpreter::Resolve(const std::string& name) {
+absl::StatusOr<Value> Interpreter::Resolve(absl::string_view name) {
   for (Scope* scope = scope_; scope != nullptr; scope = scope->parent) {
+    WEFT_RETURN_IF_ERROR(context_.Read(name.size()));
     if (auto it = scope->names.find(name); it != scope->names.end()) return it->second;
   }
-  return Value::MakeUndefined(absl::StrCat("'", name, "' is undefined"));
+  return context_.NewUndefined(absl::StrCat("'", Shown(name), "' is undefined"));
 }
 
 absl::StatusOr<Value> Interpreter::EvaluateList(const Expr& expr) {
+  // Those inside it are made while it waits.
+  WEFT_RETURN_IF_ERROR(context_.Charge(expr.operands.size() * sizeof(Value)));
   std::vector<Value> items;
   items.reserve(expr.operands.size());
   for (const ExprPtr& operand : expr.operands) {
@@ -78,7 +81,9 @@ absl::StatusOr<Value> Interpreter::EvaluateList(const Expr& expr) {
 }
 
 absl::StatusOr<Value> Interpreter::EvaluateDict(const Expr& expr) {
+  WEFT_RETURN_IF_ERROR(context_.Charge(expr.operands.size() * sizeof(Value)));
   std::vector<std::pair<Value, Value>> entries;
+  entries.reserve(expr.operands.size() / 2);
   for (size_t i = 0; i + 1 < expr.operands.size(); i += 2) {
     WEFT_ASSIGN_OR_RETURN(Value key, Evaluate(*expr.operands[i]));
     WEFT_ASSIGN_OR_RETURN(Value value, Evaluate(*expr.operands[i + 1]));
@@ -107,6 +112,10 @@ absl::StatusOr<Value> Interpreter::EvaluateSlice(const Expr& expr) {
 
 absl::StatusOr<Arguments> Interpreter::EvaluateArguments(const CallArguments& arguments) {
   Arguments values;
+  WEFT_RETURN_IF_ERROR(context_.Charge(arguments.positional.size() * sizeof(Value) +
+                                       arguments.named.size() * sizeof(values.named[0])));
+  values.positional.reserve(arguments.positional.size());
+  values.named.reserve(arguments.named.size());
   for (const ExprPtr& argument : arguments.positional) {
     WEFT_ASSIGN_OR_RETURN(Value value, Evaluate(*argument));
     values.positional.push_back(std::move(value));
@@ -114,7 +123,7 @@ absl::StatusOr<Arguments> Interpreter::EvaluateArguments(const CallArguments& ar
   if (arguments.star != nullptr) {
     WEFT_ASSIGN_OR_RETURN(const Value more, Evaluate(*arguments.star));
     WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context_, more));
-    WEFT_RETURN_IF_ERROR(context_.Charge(items.size() * sizeof(Value)));
+    WEFT_RETURN_IF_ERROR(context_.ChargeGrowing<Value>(items.size()));
     values.positional.insert(values.positional.end(), items.begin(), items.end());
   }
   for (const auto& [name, argument] : arguments.named) {
@@ -124,9 +133,12 @@ absl::StatusOr<Arguments> Interpreter::EvaluateArguments(const CallArguments& ar
   if (arguments.double_star != nullptr) {
     WEFT_ASSIGN_OR_RETURN(const Value more, Evaluate(*arguments.double_star));
     if (!more.is_dict()) return TypeError(more, "cannot follow '**', which needs a dict");
-    for (const auto& [name, value] : more.AsDict().entries) {
+    const std::vector<std::pair<Value, Value>>& entries = more.AsDict().entries;
+    WEFT_RETURN_IF_ERROR(context_.Step(entries.size()));
+    WEFT_RETURN_IF_ERROR(context_.ChargeGrowing<Entry>(entries.size()));
+    for (const auto& [name, value] : entries) {
       if (!name.is_string()) return TypeError(name, "cannot name an argument");
-      values.named.emplace_back(name.AsString(), value);
+      values.named.emplace_back(name, value);
     }
   }
   return values;
@@ -158,7 +170,7 @@ absl::StatusOr<Value> Interpreter::CallValue(const Value& function, const CallAr
                                              const Value* added) {
   if (!function.is_object()) return TypeError(function, "cannot be called");
   WEFT_ASSIGN_OR_RETURN(Arguments arguments, EvaluateArguments(given));
-  if (added != nullptr) arguments.named.emplace_back("caller", *added);
+  if (added != nullptr) arguments.named.emplace_back(Value::MakeString("caller"), *added);
   return function.AsObject().Call(context_, arguments);
 }
 
@@ -228,7 +240,7 @@ absl::StatusOr<Value> Interpreter::EvaluateConditional(const Expr& expr) {
   WEFT_ASSIGN_OR_RETURN(const Value condition, Evaluate(*expr.operands[0]));
   if (condition.Truthy()) return Evaluate(*expr.operands[1]);
   if (expr.operands[2] != nullptr) return Evaluate(*expr.operands[2]);
-  return Value::MakeUndefined("an inline 'if' without 'else' was false");
+  return context_.NewUndefined("an inline 'if' without 'else' was false");
 }
 
 }  // namespace weft::jinja

@@ -408,7 +408,7 @@ absl::Status ExpressionParser::ParseArguments(CallArguments& arguments) {
       Next();
       WEFT_ASSIGN_OR_RETURN(arguments.star, ParseExpression());
     } else if (current().kind == TokenKind::kName && ahead().IsOperator("=")) {
-      std::string name = Next().text;
+      Value name = Value::MakeString(Next().text);
       Next();
       WEFT_ASSIGN_OR_RETURN(ExprPtr value, ParseExpression());
       arguments.named.emplace_back(std::move(name), std::move(value));
@@ -493,7 +493,8 @@ absl::StatusOr<Target> ExpressionParser::ParseTargetItem(bool with_namespace) {
     return Error(absl::StrCat("cannot assign to '", target.name, "'"));
   }
   if (with_namespace && SkipOperator(".")) {
-    WEFT_ASSIGN_OR_RETURN(target.attribute, ExpectName("a name after '.'"));
+    WEFT_ASSIGN_OR_RETURN(std::string attribute, ExpectName("a name after '.'"));
+    target.attribute = Value::MakeString(std::move(attribute));
   }
   return target;
 }

@@ -29,7 +29,8 @@ absl::StatusOr<Value> ApplyFilter(Context& context, absl::string_view name, cons
   WEFT_RETURN_IF_ERROR(context.Step());
   const FilterEntry* filter = FindFilter(name);
   if (filter == nullptr) {
-    return absl::UnimplementedError(absl::StrCat("the filter '", name, "' is not supported"));
+    return absl::UnimplementedError(
+        absl::StrCat("the filter '", Shown(name), "' is not supported"));
   }
   return filter->apply(context, input, name, arguments);
 }

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/text/jinja_number.h"
 #include "runtime/text/jinja_text.h"
@@ -33,11 +32,18 @@ bool IsPrintable(uint32_t c) {
   }
 }
 
-void AppendQuoted(absl::string_view text, std::string& out) {
+absl::Status AppendQuoted(Context& context, absl::string_view text, std::string& out) {
+  // \UXXXXXXXX and the quote at the end.
+  constexpr size_t kMost = 11;
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
+  WEFT_RETURN_IF_ERROR(context.Grow(out, kMost));
   const bool has_single = text.find('\'') != absl::string_view::npos;
   const char quote = has_single && text.find('"') == absl::string_view::npos ? '"' : '\'';
   out += quote;
   for (size_t i = 0; i < text.size();) {
+    if (out.capacity() - out.size() < kMost) {
+      WEFT_RETURN_IF_ERROR(context.Grow(out, kMost));
+    }
     const CodePoint c = DecodeAt(text, i);
     if (c.value == '\n') {
       out += "\\n";
@@ -51,15 +57,16 @@ void AppendQuoted(absl::string_view text, std::string& out) {
     } else if (c.valid && IsPrintable(c.value)) {
       absl::StrAppend(&out, text.substr(i, c.bytes));
     } else if (c.value < 0x100) {
-      absl::StrAppendFormat(&out, "\\x%02x", c.value);
+      AppendHex('x', 2, c.value, out);
     } else if (c.value < 0x10000) {
-      absl::StrAppendFormat(&out, "\\u%04x", c.value);
+      AppendHex('u', 4, c.value, out);
     } else {
-      absl::StrAppendFormat(&out, "\\U%08x", c.value);
+      AppendHex('U', 8, c.value, out);
     }
     i += c.bytes;
   }
   out += quote;
+  return absl::OkStatus();
 }
 
 absl::Status AppendItems(Context& context, const std::vector<Value>& items, std::string& out) {
@@ -116,7 +123,7 @@ absl::Status AppendNamespace(Context& context, const Namespace& space, std::stri
   absl::string_view separator;
   for (const auto& [name, value] : space.attributes()) {
     absl::StrAppend(&out, std::exchange(separator, ", "));
-    AppendQuoted(name, out);
+    WEFT_RETURN_IF_ERROR(AppendQuoted(context, name.AsString(), out));
     out += ": ";
     WEFT_RETURN_IF_ERROR(AppendRepr(context, value, out));
   }
@@ -126,11 +133,18 @@ absl::Status AppendNamespace(Context& context, const Namespace& space, std::stri
 
 }  // namespace
 
+void AppendHex(char prefix, int digits, uint32_t value, std::string& out) {
+  out += '\\';
+  out += prefix;
+  while (digits-- > 0) out += "0123456789abcdef"[(value >> (4 * digits)) & 0xF];
+}
+
 absl::Status AppendRepr(Context& context, const Value& value, std::string& out) {
   Context::DepthGuard guard(context);
   WEFT_RETURN_IF_ERROR(guard.Check());
   WEFT_RETURN_IF_ERROR(context.Step());
-  WEFT_RETURN_IF_ERROR(context.CheckText(out.size()));
+  // Brackets, separators and numbers.
+  WEFT_RETURN_IF_ERROR(context.Grow(out, 64));
   switch (value.kind()) {
     case Kind::kUndefined:
       out += "Undefined";
@@ -148,9 +162,7 @@ absl::Status AppendRepr(Context& context, const Value& value, std::string& out) 
       out += FloatRepr(value.AsFloat());
       return absl::OkStatus();
     case Kind::kString:
-      WEFT_RETURN_IF_ERROR(context.Read(value.AsString().size()));
-      AppendQuoted(value.AsString(), out);
-      return absl::OkStatus();
+      return AppendQuoted(context, value.AsString(), out);
     case Kind::kSequence:
       return AppendSequence(context, value.AsSequence(), out);
     case Kind::kDict:
@@ -166,19 +178,15 @@ absl::Status AppendRepr(Context& context, const Value& value, std::string& out) 
 
 absl::Status AppendStr(Context& context, const Value& value, std::string& out) {
   if (value.is_undefined()) return absl::OkStatus();
-  if (!value.is_string()) {
-    WEFT_RETURN_IF_ERROR(AppendRepr(context, value, out));
-  } else {
-    WEFT_RETURN_IF_ERROR(context.Read(value.AsString().size()));
-    out += value.AsString();
-  }
-  return context.CheckText(out.size());
+  if (value.is_string()) return context.Append(out, value.AsString());
+  return AppendRepr(context, value, out);
 }
 
-absl::StatusOr<std::string> Str(Context& context, const Value& value) {
+absl::StatusOr<Value> Str(Context& context, const Value& value) {
+  if (value.is_string()) return value;
   std::string out;
   WEFT_RETURN_IF_ERROR(AppendStr(context, value, out));
-  return out;
+  return context.NewString(std::move(out));
 }
 
 }  // namespace weft::jinja

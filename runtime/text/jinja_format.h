@@ -14,7 +14,10 @@ namespace weft::jinja {
 // Appends str(value): strings as they are, undefined as nothing. What prints as an address in
 // Python (macros, loops, lazy filters) is an error.
 absl::Status AppendStr(Context& context, const Value& value, std::string& out);
-absl::StatusOr<std::string> Str(Context& context, const Value& value);
+// str(value) as a value, which shares the text of one that is a text.
+absl::StatusOr<Value> Str(Context& context, const Value& value);
+// Appends a backslash, the prefix and so many digits.
+void AppendHex(char prefix, int digits, uint32_t value, std::string& out);
 // Appends repr(value): strings in quotes.
 absl::Status AppendRepr(Context& context, const Value& value, std::string& out);
 

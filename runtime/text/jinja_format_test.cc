@@ -30,9 +30,9 @@ TEST(Format, ReprOfContainers) {
 
 TEST(Format, StrLeavesTextAsItIs) {
   TestContext t;
-  EXPECT_EQ(*Str(t.context, Text("it's")), "it's");
-  EXPECT_EQ(*Str(t.context, Value()), "");
-  EXPECT_EQ(*Str(t.context, None()), "None");
+  EXPECT_EQ(Str(t.context, Text("it's"))->AsString(), "it's");
+  EXPECT_EQ(Str(t.context, Value())->AsString(), "");
+  EXPECT_EQ(Str(t.context, None())->AsString(), "None");
 }
 
 TEST(Format, WhatHasNoTextIsAnError) {

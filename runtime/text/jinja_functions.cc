@@ -48,6 +48,7 @@ Result Range(Context& context, const Arguments& arguments) {
   const auto [start, stop, step] = parts;
   if (step == 0) return absl::InvalidArgumentError("the step of 'range' cannot be zero");
   std::vector<Value> items;
+  WEFT_RETURN_IF_ERROR(context.Step());
   int64_t i = start;
   while (step > 0 ? i < stop : i > stop) {
     if (items.size() == kMaxRange) {
@@ -75,6 +76,7 @@ absl::StatusOr<Entries> DictEntries(Context& context, absl::string_view function
     const Value& from = arguments.positional[0];
     if (from.is_dict()) {
       WEFT_RETURN_IF_ERROR(context.Step(from.AsDict().entries.size()));
+      WEFT_RETURN_IF_ERROR(context.Charge(from.AsDict().entries.size() * sizeof(entries[0])));
       entries = from.AsDict().entries;
     } else {
       WEFT_ASSIGN_OR_RETURN(const std::vector<Value> pairs, Items(context, from));
@@ -88,7 +90,7 @@ absl::StatusOr<Entries> DictEntries(Context& context, absl::string_view function
     }
   }
   for (const auto& [name, value] : arguments.named) {
-    WEFT_RETURN_IF_ERROR(Insert(context, entries, Value::MakeString(name), value));
+    WEFT_RETURN_IF_ERROR(Insert(context, entries, name, value));
   }
   return entries;
 }
@@ -101,10 +103,9 @@ Result MakeDict(Context& context, const Arguments& arguments) {
 Result MakeNamespace(Context& context, const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(Entries entries, DictEntries(context, "namespace", arguments));
   auto space = std::make_unique<Namespace>();
-  WEFT_RETURN_IF_ERROR(context.Charge(entries.size() * (sizeof(std::string) + sizeof(Value))));
   for (auto& [name, value] : entries) {
     if (!name.is_string()) return TypeError(name, "cannot be an attribute's name");
-    space->Set(name.AsString(), std::move(value));
+    WEFT_RETURN_IF_ERROR(space->Set(context, name, std::move(value)));
   }
   WEFT_ASSIGN_OR_RETURN(Object * object, context.NewObject(std::move(space)));
   return Value::MakeObject(object);
@@ -112,8 +113,8 @@ Result MakeNamespace(Context& context, const Arguments& arguments) {
 
 Result RaiseException(Context& context, const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const auto bound, Bind(arguments, "'raise_exception'", {"message"}, 1));
-  WEFT_ASSIGN_OR_RETURN(const std::string message, Str(context, *bound[0]));
-  return context.Raise(message);
+  WEFT_ASSIGN_OR_RETURN(const Value message, Str(context, *bound[0]));
+  return context.Raise(message.AsString());
 }
 
 Result FormatNow(Context& context, const Arguments& arguments) {
@@ -122,16 +123,20 @@ Result FormatNow(Context& context, const Arguments& arguments) {
   const std::string& format = bound[0]->AsString();
   // One conversion of two characters gives at most some 50 (%c); widths such as %1000d end in the
   // buffer's limit.
-  std::string text(64 + format.size() * 32, '\0');
-  WEFT_RETURN_IF_ERROR(context.CheckText(text.size()));
+  const size_t room = 64 + format.size() * 32;
+  WEFT_RETURN_IF_ERROR(context.CheckText(room));
+  WEFT_RETURN_IF_ERROR(context.Scan(room));
+  WEFT_RETURN_IF_ERROR(context.Charge(room));
+  std::string text(room, '\0');
   const size_t size = std::strftime(text.data(), text.size(), format.c_str(), &context.now());
   text.resize(size);
+  text.shrink_to_fit();
   return context.NewString(std::move(text));
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::pair<std::string, Value>>> GlobalFunctions(Context& context) {
+absl::StatusOr<std::vector<std::pair<absl::string_view, Value>>> GlobalFunctions(Context& context) {
   static constexpr std::pair<absl::string_view, FunctionPointer> kFunctions[] = {
       {"range", Range},
       {"dict", MakeDict},
@@ -139,7 +144,7 @@ absl::StatusOr<std::vector<std::pair<std::string, Value>>> GlobalFunctions(Conte
       {"raise_exception", RaiseException},
       {"strftime_now", FormatNow},
   };
-  std::vector<std::pair<std::string, Value>> globals;
+  std::vector<std::pair<absl::string_view, Value>> globals;
   for (const auto& [name, function] : kFunctions) {
     WEFT_ASSIGN_OR_RETURN(Object * object, context.NewObject(std::make_unique<Function>(function)));
     globals.emplace_back(name, Value::MakeObject(object));

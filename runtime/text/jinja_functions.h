@@ -12,6 +12,6 @@
 
 namespace weft::jinja {
 
-absl::StatusOr<std::vector<std::pair<std::string, Value>>> GlobalFunctions(Context& context);
+absl::StatusOr<std::vector<std::pair<absl::string_view, Value>>> GlobalFunctions(Context& context);
 
 }  // namespace weft::jinja

@@ -32,8 +32,8 @@ TEST(Functions, RangeIsBounded) {
 TEST(Functions, DictAndNamespaceTakePairsAndNames) {
   TestContext t;
   const Value pairs = t.List({t.Tuple({Text("a"), Int(1)})});
-  EXPECT_EQ(Called("dict", {{pairs}, {{"b", Int(2)}}}), "{'a': 1, 'b': 2}");
-  EXPECT_EQ(Called("namespace", {{pairs}, {{"a", Int(2)}}}), "<Namespace {'a': 2}>");
+  EXPECT_EQ(Called("dict", {{pairs}, {{Text("b"), Int(2)}}}), "{'a': 1, 'b': 2}");
+  EXPECT_EQ(Called("namespace", {{pairs}, {{Text("a"), Int(2)}}}), "<Namespace {'a': 2}>");
   EXPECT_EQ(Called("dict", {{t.List({Int(1)})}, {}}),
             "error: a value of type 'int' cannot be iterated over");
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -25,7 +24,7 @@ class Macro : public Object {
   absl::string_view TypeName() const override { return "macro"; }
   bool IsCallable() const override { return true; }
   absl::StatusOr<Value> Attribute(Context& context, absl::string_view name) override {
-    if (name == "name") return Value::MakeString(definition_.name);
+    if (name == "name") return definition_.name;
     return Object::Attribute(context, name);
   }
   absl::StatusOr<Value> Call(Context&, const Arguments& arguments) override {
@@ -49,13 +48,12 @@ class Loop : public Object {
   // as possible, as in Jinja: it may read a namespace that the loop's body changes.
   absl::StatusOr<bool> Advance() {
     WEFT_RETURN_IF_ERROR(Peek());
-    if (ahead_.empty()) return false;
-    previous_ = std::exchange(current_, std::move(ahead_.front()));
-    ahead_.pop_front();
+    if (!HasAhead()) return false;
+    previous_ = std::exchange(current_, std::move(items_[ahead_++]));
     ++index_;
     return true;
   }
-  const Value& current() const { return *current_; }
+  const Value& current() const { return current_; }
 
   absl::string_view TypeName() const override { return "loop"; }
 
@@ -67,22 +65,22 @@ class Loop : public Object {
     if (name == "depth0") return Value::MakeInt(0);
     if (name == "last") {
       WEFT_RETURN_IF_ERROR(Peek());
-      return Value::MakeBool(ahead_.empty());
+      return Value::MakeBool(!HasAhead());
     }
     if (name == "previtem") {
-      return index_ > 0 ? *previous_
-                        : Value::MakeUndefined("the first item of a loop has no 'previtem'");
+      if (index_ > 0) return previous_;
+      return context.NewUndefined("the first item of a loop has no 'previtem'");
     }
     if (name == "nextitem") {
       WEFT_RETURN_IF_ERROR(Peek());
-      return !ahead_.empty() ? ahead_.front()
-                             : Value::MakeUndefined("the last item of a loop has no 'nextitem'");
+      if (HasAhead()) return items_[ahead_];
+      return context.NewUndefined("the last item of a loop has no 'nextitem'");
     }
     if (name == "length" || name == "revindex" || name == "revindex0") {
       while (next_ < items_.size()) {
         WEFT_RETURN_IF_ERROR(Take());
       }
-      const int64_t length = index_ + 1 + int64_t(ahead_.size());
+      const int64_t length = index_ + 1 + int64_t(ahead_end_ - ahead_);
       if (name == "length") return Value::MakeInt(length);
       return Value::MakeInt(length - index_ - (name == "revindex0" ? 1 : 0));
     }
@@ -131,19 +129,21 @@ class Loop : public Object {
     return Value::MakeBool(true);
   }
 
+  bool HasAhead() const { return ahead_ < ahead_end_; }
+
   // Takes one item; keeps it ahead if it passes the filter.
   absl::Status Take() {
-    Value& item = items_[next_++];
+    const Value item = std::move(items_[next_++]);
     bool passes = true;
     if (statement_.filter != nullptr) {
       WEFT_ASSIGN_OR_RETURN(passes, interpreter_.PassesFilter(statement_, outer_, item));
     }
-    if (passes) ahead_.push_back(std::move(item));
+    if (passes) items_[ahead_end_++] = item;
     return absl::OkStatus();
   }
 
   absl::Status Peek() {
-    while (ahead_.empty() && next_ < items_.size()) {
+    while (!HasAhead() && next_ < items_.size()) {
       WEFT_RETURN_IF_ERROR(Take());
     }
     return absl::OkStatus();
@@ -152,11 +152,13 @@ class Loop : public Object {
   Interpreter& interpreter_;
   const ForStatement& statement_;
   Scope& outer_;
+  // Those ahead have passed the filter, and moved to the front to fill the places of others.
   std::vector<Value> items_;
-  size_t next_ = 0;  // the first of items_ not yet taken
-  std::deque<Value> ahead_;
-  std::optional<Value> current_;
-  std::optional<Value> previous_;
+  size_t next_ = 0;  // the first not yet taken
+  size_t ahead_ = 0;
+  size_t ahead_end_ = 0;
+  Value current_;
+  Value previous_;
   std::optional<Value> last_;  // what `changed` saw last
   int64_t index_ = -1;
   Object* cycle_ = nullptr;
@@ -215,9 +217,7 @@ absl::StatusOr<Interpreter::Flow> Interpreter::RunStatement(const Statement& sta
 
 absl::StatusOr<Interpreter::Flow> Interpreter::Run(const TextStatement& statement,
                                                    std::string& out) {
-  WEFT_RETURN_IF_ERROR(context_.Read(statement.text.size()));
-  WEFT_RETURN_IF_ERROR(context_.CheckText(out.size() + statement.text.size()));
-  out += statement.text;
+  WEFT_RETURN_IF_ERROR(context_.Append(out, statement.text));
   return Flow::kNext;
 }
 
@@ -243,7 +243,8 @@ absl::StatusOr<Interpreter::Flow> Interpreter::Run(const ForStatement& statement
                                                    std::string& out) {
   WEFT_ASSIGN_OR_RETURN(const Value iterable, Evaluate(*statement.iterable));
   WEFT_ASSIGN_OR_RETURN(std::vector<Value> items, Items(context_, iterable));
-  WEFT_RETURN_IF_ERROR(context_.Charge(sizeof(Loop) + items.size() * sizeof(Value)));
+  // Loops stay until the rendering ends.
+  WEFT_RETURN_IF_ERROR(context_.Charge(sizeof(Loop) + items.capacity() * sizeof(Value)));
   // The filter is evaluated here, even if the loop variable is kept in a namespace and asked for
   // more later.
   if (statement.filter != nullptr) {
@@ -260,7 +261,7 @@ absl::StatusOr<Interpreter::Flow> Interpreter::Run(const ForStatement& statement
     WEFT_RETURN_IF_ERROR(context_.Step());
     Nested nested(*this, *scope_);
     WEFT_RETURN_IF_ERROR(Assign(statement.target, loop.current()));
-    scope_->names["loop"] = Value::MakeObject(object);
+    WEFT_RETURN_IF_ERROR(Define("loop", Value::MakeObject(object)));
     WEFT_ASSIGN_OR_RETURN(const Flow flow, RunBlock(statement.body, out));
     if (flow == Flow::kBreak) break;
     any = any || flow == Flow::kNext;
@@ -303,7 +304,8 @@ absl::StatusOr<Interpreter::Flow> Interpreter::Run(const SetBlockStatement& stat
 
 absl::Status Interpreter::CaptureScope() {
   for (Scope* scope = scope_; scope != nullptr && !scope->captured; scope = scope->parent) {
-    WEFT_RETURN_IF_ERROR(context_.Charge(sizeof(Scope)));
+    WEFT_RETURN_IF_ERROR(context_.Step());
+    WEFT_RETURN_IF_ERROR(context_.Charge(2 * sizeof(Scope)));
     scope->captured = true;
   }
   return absl::OkStatus();
@@ -317,7 +319,8 @@ absl::StatusOr<Value> Interpreter::NewMacro(const MacroDefinition& macro) {
 }
 
 absl::StatusOr<Interpreter::Flow> Interpreter::Run(const MacroStatement& statement, std::string&) {
-  WEFT_ASSIGN_OR_RETURN(scope_->names[statement.macro->name], NewMacro(*statement.macro));
+  WEFT_ASSIGN_OR_RETURN(Value macro, NewMacro(*statement.macro));
+  WEFT_RETURN_IF_ERROR(Define(statement.macro->name.AsString(), std::move(macro)));
   return Flow::kNext;
 }
 
@@ -345,6 +348,7 @@ absl::StatusOr<Interpreter::Flow> Interpreter::Run(const WithStatement& statemen
                                                    std::string& out) {
   // The values see the names of outside, not each other.
   std::vector<Value> values;
+  WEFT_RETURN_IF_ERROR(context_.ChargeGrowing<Value>(statement.assignments.size()));
   for (const auto& [target, expr] : statement.assignments) {
     WEFT_ASSIGN_OR_RETURN(Value value, Evaluate(*expr));
     values.push_back(std::move(value));
@@ -370,8 +374,22 @@ absl::StatusOr<Interpreter::Flow> Interpreter::Run(const ContinueStatement&, std
   return Flow::kContinue;
 }
 
+absl::Status Interpreter::Define(absl::string_view name, Value value) {
+  WEFT_RETURN_IF_ERROR(context_.Read(name.size()));
+  if (auto it = scope_->names.find(name); it != scope_->names.end()) {
+    it->second = std::move(value);
+    return absl::OkStatus();
+  }
+  using Slot = decltype(scope_->names)::value_type;
+  WEFT_RETURN_IF_ERROR(context_.ChargeGrowing<Slot>(1));
+  scope_->names.emplace(name, std::move(value));
+  return absl::OkStatus();
+}
+
 absl::Status Interpreter::Assign(const Target& target, const Value& value) {
   if (target.is_tuple) {
+    Context::DepthGuard guard(context_);
+    WEFT_RETURN_IF_ERROR(guard.Check());
     WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context_, value));
     if (items.size() != target.items.size()) {
       return absl::InvalidArgumentError(absl::StrCat(items.size(), " values cannot be assigned to ",
@@ -382,38 +400,45 @@ absl::Status Interpreter::Assign(const Target& target, const Value& value) {
     }
     return absl::OkStatus();
   }
-  if (target.attribute.empty()) {
-    scope_->names[target.name] = value;
-    return absl::OkStatus();
-  }
+  if (target.attribute.is_undefined()) return Define(target.name, value);
   WEFT_ASSIGN_OR_RETURN(const Value object, Resolve(target.name));
   Namespace* space = object.is_object() ? object.AsObject().AsNamespace() : nullptr;
   if (space == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("'", target.name, "' is no namespace, so '",
-                                                   target.attribute, "' of it cannot be set"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", Shown(target.name), "' is no namespace, so '",
+                     Shown(target.attribute.AsString()), "' of it cannot be set"));
   }
-  WEFT_RETURN_IF_ERROR(context_.Charge(sizeof(Value) + sizeof(std::string)));
-  space->Set(target.attribute, value);
-  return absl::OkStatus();
+  return space->Set(context_, target.attribute, value);
 }
 
-absl::StatusOr<Value> Interpreter::CallMacro(const MacroDefinition& macro, Scope& definition_scope,
-                                             const Arguments& arguments) {
-  Context::DepthGuard guard(context_);
-  WEFT_RETURN_IF_ERROR(guard.Check());
-  Nested nested(*this, definition_scope);
+absl::Status Interpreter::BindParameters(const MacroDefinition& macro, const Arguments& arguments) {
   const std::vector<Value>& given = arguments.positional;
-  std::vector<std::pair<std::string, Value>> named = arguments.named;
-  auto take = [&named](absl::string_view name) -> std::optional<Value> {
-    auto it = std::find_if(named.begin(), named.end(),
-                           [&](const auto& entry) { return entry.first == name; });
-    if (it == named.end()) return std::nullopt;
-    std::optional<Value> value(std::move(it->second));
-    named.erase(it);
+  std::vector<std::pair<Value, Value>> named = arguments.named;
+  absl::flat_hash_map<absl::string_view, size_t> places;
+  WEFT_RETURN_IF_ERROR(context_.Charge(named.size() * sizeof(named[0])));
+  WEFT_RETURN_IF_ERROR(
+      context_.ChargeGrowing<decltype(places)::value_type>(arguments.named.size()));
+  for (size_t i = 0; i < named.size(); ++i) {
+    const absl::string_view name = arguments.named[i].first.AsString();
+    WEFT_RETURN_IF_ERROR(context_.Read(name.size()));
+    if (!places.emplace(name, i).second) {
+      return absl::InvalidArgumentError(absl::StrCat("macro '", Shown(macro.name.AsString()),
+                                                     "' got argument '", Shown(name),
+                                                     "' more than once"));
+    }
+  }
+  // Moves an argument out of `named`; its name goes too.
+  auto take = [&](absl::string_view name) -> std::optional<Value> {
+    const auto it = places.find(name);
+    if (it == places.end()) return std::nullopt;
+    named[it->second].first = Value();
+    std::optional<Value> value(std::move(named[it->second].second));
+    places.erase(it);
     return value;
   };
   for (size_t i = 0; i < macro.parameters.size(); ++i) {
     const MacroDefinition::Parameter& parameter = macro.parameters[i];
+    WEFT_RETURN_IF_ERROR(context_.Read(parameter.name.size()));
     std::optional<Value> value;
     if (i < given.size()) {
       value = given[i];
@@ -423,33 +448,49 @@ absl::StatusOr<Value> Interpreter::CallMacro(const MacroDefinition& macro, Scope
     if (!value.has_value() && parameter.default_value != nullptr) {
       WEFT_ASSIGN_OR_RETURN(value, Evaluate(*parameter.default_value));
     }
-    scope_->names[parameter.name] =
-        value.has_value()
-            ? *value
-            : Value::MakeUndefined(absl::StrCat("parameter '", parameter.name, "' was not given"));
+    if (!value.has_value()) {
+      WEFT_ASSIGN_OR_RETURN(value, context_.NewUndefined(absl::StrCat(
+                                       "parameter '", Shown(parameter.name), "' was not given")));
+    }
+    WEFT_RETURN_IF_ERROR(Define(parameter.name, *std::move(value)));
   }
   if (macro.uses_caller && !scope_->names.contains("caller")) {
-    scope_->names["caller"] = take("caller").value_or(Value::MakeUndefined("no caller is defined"));
+    std::optional<Value> caller = take("caller");
+    if (!caller.has_value()) {
+      WEFT_ASSIGN_OR_RETURN(caller, context_.NewUndefined("no caller is defined"));
+    }
+    WEFT_RETURN_IF_ERROR(Define("caller", *std::move(caller)));
   }
+  std::erase_if(named, [](const auto& argument) { return argument.first.is_undefined(); });
   if (macro.uses_kwargs) {
-    std::vector<std::pair<Value, Value>> entries;
-    for (auto& [name, value] : named)
-      entries.emplace_back(Value::MakeString(name), std::move(value));
-    WEFT_ASSIGN_OR_RETURN(scope_->names["kwargs"], context_.NewDict(std::move(entries)));
+    WEFT_ASSIGN_OR_RETURN(Value rest, context_.NewDict(std::move(named)));
+    WEFT_RETURN_IF_ERROR(Define("kwargs", std::move(rest)));
   } else if (!named.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("macro '", macro.name, "' has no parameter '", named[0].first, "'"));
+    return absl::InvalidArgumentError(absl::StrCat("macro '", Shown(macro.name.AsString()),
+                                                   "' has no parameter '",
+                                                   Shown(named[0].first.AsString()), "'"));
   }
   const size_t used = std::min(given.size(), macro.parameters.size());
   if (macro.uses_varargs) {
+    WEFT_RETURN_IF_ERROR(context_.Step(given.size() - used));
     WEFT_ASSIGN_OR_RETURN(
-        scope_->names["varargs"],
-        context_.NewSequence(SequenceKind::kTuple,
-                             {given.begin() + std::ptrdiff_t(used), given.end()}));
+        Value rest, context_.NewSequence(SequenceKind::kTuple,
+                                         {given.begin() + std::ptrdiff_t(used), given.end()}));
+    WEFT_RETURN_IF_ERROR(Define("varargs", std::move(rest)));
   } else if (given.size() > used) {
-    return absl::InvalidArgumentError(absl::StrCat("macro '", macro.name, "' takes at most ", used,
-                                                   " arguments, not ", given.size()));
+    return absl::InvalidArgumentError(absl::StrCat("macro '", Shown(macro.name.AsString()),
+                                                   "' takes at most ", used, " arguments, not ",
+                                                   given.size()));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Value> Interpreter::CallMacro(const MacroDefinition& macro, Scope& definition_scope,
+                                             const Arguments& arguments) {
+  Context::DepthGuard guard(context_);
+  WEFT_RETURN_IF_ERROR(guard.Check());
+  Nested nested(*this, definition_scope);
+  WEFT_RETURN_IF_ERROR(BindParameters(macro, arguments));
   std::string text;
   WEFT_RETURN_IF_ERROR(RunBlock(macro.body, text).status());
   return context_.NewString(std::move(text));

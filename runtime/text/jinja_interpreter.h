@@ -21,7 +21,8 @@ namespace weft::jinja {
 
 struct Scope {
   Scope* parent = nullptr;
-  absl::flat_hash_map<std::string, Value> names;
+  // The keys are of the tree, of the globals, or literals.
+  absl::flat_hash_map<absl::string_view, Value> names;
   bool captured = false;  // something refers to it that may outlive its block
 };
 
@@ -30,7 +31,7 @@ class Interpreter {
   // Both outlive the interpreter; so does any tree given to Run.
   explicit Interpreter(Context& context) : context_(context) {}
 
-  // `globals` is a dict with string keys. May be called once.
+  // `globals` is a dict with string keys, which outlives the interpreter. May be called once.
   absl::StatusOr<std::string> Run(const Block& block, const Value& globals);
 
   // For the objects of the interpreter's own kinds.
@@ -62,13 +63,16 @@ class Interpreter {
   absl::StatusOr<Flow> Run(const BreakStatement& statement, std::string& out);
   absl::StatusOr<Flow> Run(const ContinueStatement& statement, std::string& out);
   absl::Status Assign(const Target& target, const Value& value);
+  // Sets a name, which outlives the interpreter, in the current scope.
+  absl::Status Define(absl::string_view name, Value value);
   // Keeps the current scope, and those around it, until the rendering ends.
   absl::Status CaptureScope();
   absl::StatusOr<Value> NewMacro(const MacroDefinition& macro);
+  absl::Status BindParameters(const MacroDefinition& macro, const Arguments& arguments);
 
   // Expressions: jinja_evaluator.cc
   absl::StatusOr<Value> Evaluate(const Expr& expr);
-  absl::StatusOr<Value> Resolve(const std::string& name);
+  absl::StatusOr<Value> Resolve(absl::string_view name);
   absl::StatusOr<Value> EvaluateList(const Expr& expr);
   absl::StatusOr<Value> EvaluateDict(const Expr& expr);
   absl::StatusOr<Value> EvaluateAccess(const Expr& expr);

@@ -75,5 +75,12 @@ TEST(Interpreter, MacrosRefuseWhatTheyDoNotTake) {
             "error: chat template, line 1: macro 'm' has no parameter 'b'");
 }
 
+TEST(Interpreter, AnArgumentCanBeGivenOnce) {
+  EXPECT_EQ(Render("{% macro m(a) %}{{ kwargs }}{% endmacro %}{{ m(b=1, **{'b': 2}) }}")
+                .status()
+                .message(),
+            "chat template, line 1: macro 'm' got argument 'b' more than once");
+}
+
 }  // namespace
 }  // namespace weft::jinja

@@ -62,12 +62,10 @@ absl::StatusOr<bool> IsMultiple(Context& context, const Value& value, int64_t di
   return Equal(context, remainder, Value::MakeInt(rest));
 }
 
-// str.isupper, str.islower: in that case, with something that has a case.
-absl::StatusOr<bool> HasCase(Context& context, const Value& value, bool upper) {
-  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, value));
-  const std::string raised = ToUpper(text);
-  const std::string lowered = ToLower(text);
-  return text == (upper ? raised : lowered) && text != (upper ? lowered : raised);
+absl::StatusOr<bool> HasCaseOf(Context& context, const Value& value, bool upper) {
+  WEFT_ASSIGN_OR_RETURN(const Value text, Str(context, value));
+  WEFT_RETURN_IF_ERROR(context.Scan(2 * text.AsString().size()));
+  return HasCase(text.AsString(), upper);
 }
 
 // The same object: small values that Python keeps one copy of, and shared ones.
@@ -114,7 +112,7 @@ bool HasTest(absl::string_view name) {
 absl::StatusOr<bool> ApplyTest(Context& context, absl::string_view name, const Value& subject,
                                const Arguments& arguments) {
   WEFT_RETURN_IF_ERROR(context.Step());
-  const std::string what = absl::StrCat("test '", name, "'");
+  const std::string what = absl::StrCat("test '", Shown(name), "'");
   for (const auto& [plain, test] : kPlainTests) {
     if (plain != name) continue;
     WEFT_RETURN_IF_ERROR(Bind(arguments, what, {}).status());
@@ -126,7 +124,7 @@ absl::StatusOr<bool> ApplyTest(Context& context, absl::string_view name, const V
     return Compare(context, comparison, subject, *bound[0]);
   }
   if (!HasTest(name)) {
-    return absl::UnimplementedError(absl::StrCat("the test '", name, "' is not supported"));
+    return absl::UnimplementedError(absl::StrCat("the test '", Shown(name), "' is not supported"));
   }
   if (name == "divisibleby" || name == "sameas") {
     WEFT_ASSIGN_OR_RETURN(const auto bound, Bind(arguments, what, {"other"}, 1));
@@ -137,7 +135,7 @@ absl::StatusOr<bool> ApplyTest(Context& context, absl::string_view name, const V
   WEFT_RETURN_IF_ERROR(Bind(arguments, what, {}).status());
   if (name == "odd") return IsMultiple(context, subject, 2, 1);
   if (name == "even") return IsMultiple(context, subject, 2, 0);
-  if (name == "upper" || name == "lower") return HasCase(context, subject, name == "upper");
+  if (name == "upper" || name == "lower") return HasCaseOf(context, subject, name == "upper");
   if (!subject.is_string()) return false;
   return name == "filter" ? HasFilter(subject.AsString()) : HasTest(subject.AsString());
 }

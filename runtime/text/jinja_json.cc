@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/text/jinja_format.h"
 #include "runtime/text/jinja_number.h"
 #include "runtime/text/jinja_operators.h"
 #include "runtime/text/jinja_text.h"
@@ -20,27 +20,37 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-void AppendText(absl::string_view text, bool ensure_ascii, std::string& out) {
+absl::Status AppendText(Context& context, absl::string_view text, bool ensure_ascii,
+                        std::string& out) {
+  // A pair of surrogates and the quote at the end.
+  constexpr size_t kMost = 13;
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
+  WEFT_RETURN_IF_ERROR(context.Grow(out, kMost));
   static constexpr absl::string_view kFrom = "\"\\\n\r\t\f\b";
   static constexpr absl::string_view kTo = "\"\\nrtfb";
   out += '"';
   for (size_t i = 0; i < text.size();) {
+    if (out.capacity() - out.size() < kMost) {
+      WEFT_RETURN_IF_ERROR(context.Grow(out, kMost));
+    }
     const CodePoint c = DecodeAt(text, i);
     if (const size_t known = c.value < 0x80 ? kFrom.find(char(c.value)) : absl::string_view::npos;
         known != absl::string_view::npos) {
       out += '\\';
       out += kTo[known];
     } else if (c.value < 0x20 || (ensure_ascii && c.value > 0x7E && c.value < 0x10000)) {
-      absl::StrAppendFormat(&out, "\\u%04x", c.value);
+      AppendHex('u', 4, c.value, out);
     } else if (ensure_ascii && c.value >= 0x10000) {
       const uint32_t rest = c.value - 0x10000;
-      absl::StrAppendFormat(&out, "\\u%04x\\u%04x", 0xD800 + (rest >> 10), 0xDC00 + (rest & 0x3FF));
+      AppendHex('u', 4, 0xD800 + (rest >> 10), out);
+      AppendHex('u', 4, 0xDC00 + (rest & 0x3FF), out);
     } else {
       absl::StrAppend(&out, text.substr(i, c.bytes));
     }
     i += c.bytes;
   }
   out += '"';
+  return absl::OkStatus();
 }
 
 std::string FloatText(double value) {
@@ -58,7 +68,8 @@ class Writer {
     Context::DepthGuard guard(context_);
     WEFT_RETURN_IF_ERROR(guard.Check());
     WEFT_RETURN_IF_ERROR(context_.Step());
-    WEFT_RETURN_IF_ERROR(context_.CheckText(out_.size()));
+    // Brackets, colons and numbers.
+    WEFT_RETURN_IF_ERROR(context_.Grow(out_, 64));
     switch (value.kind()) {
       case Kind::kNone:
         out_ += "null";
@@ -73,9 +84,7 @@ class Writer {
         out_ += FloatText(value.AsFloat());
         return absl::OkStatus();
       case Kind::kString:
-        WEFT_RETURN_IF_ERROR(context_.Read(value.AsString().size()));
-        AppendText(value.AsString(), style_.ensure_ascii, out_);
-        return absl::OkStatus();
+        return AppendText(context_, value.AsString(), style_.ensure_ascii, out_);
       case Kind::kSequence: {
         const SequenceKind kind = value.AsSequence().kind;
         if (kind != SequenceKind::kList && kind != SequenceKind::kTuple) break;
@@ -94,16 +103,19 @@ class Writer {
   // Where an item or a closing bracket starts.
   absl::Status NewLine(int level) {
     if (!style_.indent.has_value()) return absl::OkStatus();
-    WEFT_RETURN_IF_ERROR(context_.CheckText(out_.size() + size_t(level) * style_.indent->size()));
     out_ += '\n';
-    for (int i = 0; i < level; ++i) out_ += *style_.indent;
+    for (int i = 0; i < level; ++i) {
+      WEFT_RETURN_IF_ERROR(context_.Append(out_, *style_.indent));
+    }
     return absl::OkStatus();
   }
 
   absl::Status WriteList(const std::vector<Value>& items, int level) {
     out_ += '[';
     for (size_t i = 0; i < items.size(); ++i) {
-      if (i > 0) out_ += style_.item_separator;
+      if (i > 0) {
+        WEFT_RETURN_IF_ERROR(context_.Append(out_, style_.item_separator));
+      }
       WEFT_RETURN_IF_ERROR(NewLine(level + 1));
       WEFT_RETURN_IF_ERROR(Write(items[i], level + 1));
     }
@@ -132,17 +144,22 @@ class Writer {
   }
 
   absl::Status WriteDict(const Dict& dict, int level) {
+    if (!style_.sort_keys) return WriteEntries(dict.entries, level);
     std::vector<std::pair<Value, Value>> entries = dict.entries;
-    if (style_.sort_keys) {
-      WEFT_RETURN_IF_ERROR(SortBy(context_, entries, [](const auto& a) { return a.first; }, false));
-    }
+    WEFT_RETURN_IF_ERROR(SortBy(context_, entries, [](const auto& a) { return a.first; }, false));
+    return WriteEntries(entries, level);
+  }
+
+  absl::Status WriteEntries(const std::vector<std::pair<Value, Value>>& entries, int level) {
     out_ += '{';
     bool first = true;
     for (const auto& [key, value] : entries) {
-      if (!std::exchange(first, false)) out_ += style_.item_separator;
+      if (!std::exchange(first, false)) {
+        WEFT_RETURN_IF_ERROR(context_.Append(out_, style_.item_separator));
+      }
       WEFT_RETURN_IF_ERROR(NewLine(level + 1));
       WEFT_RETURN_IF_ERROR(WriteKey(key));
-      out_ += style_.key_separator;
+      WEFT_RETURN_IF_ERROR(context_.Append(out_, style_.key_separator));
       WEFT_RETURN_IF_ERROR(Write(value, level + 1));
     }
     if (!entries.empty()) {

@@ -19,9 +19,10 @@ absl::StatusOr<Value> FromJson(Context& context, const nlohmann::ordered_json& j
 struct JsonStyle {
   bool ensure_ascii = false;
   bool sort_keys = false;
-  std::optional<std::string> indent;  // of one level; with it each item stands on a line of its own
-  std::string item_separator = ", ";
-  std::string key_separator = ": ";
+  // Of one level; with it each item stands on a line of its own.
+  std::optional<absl::string_view> indent;
+  absl::string_view item_separator = ", ";
+  absl::string_view key_separator = ": ";
 };
 absl::Status AppendJson(Context& context, const Value& value, const JsonStyle& style,
                         std::string& out);

@@ -294,9 +294,10 @@ class Lexer {
       case ParseResult::kOk:
         break;
       case ParseResult::kNotANumber:
-        return Error(absl::StrCat("'", rest.substr(0, end), "' is not a number"));
+        return Error(absl::StrCat("'", Shown(rest.substr(0, end)), "' is not a number"));
       case ParseResult::kTooLarge:
-        return Error(absl::StrCat("the integer ", rest.substr(0, end), " does not fit 64 bits"));
+        return Error(
+            absl::StrCat("the integer ", Shown(rest.substr(0, end)), " does not fit 64 bits"));
     }
     Add(TokenKind::kInteger).integer = value;
     Advance(end);
@@ -392,7 +393,7 @@ std::string Describe(const Token& token) {
       return "a number";
     case TokenKind::kName:
     case TokenKind::kOperator:
-      return absl::StrCat("'", token.text, "'");
+      return absl::StrCat("'", Shown(token.text), "'");
     case TokenKind::kEnd:
       return "the end of the template";
   }

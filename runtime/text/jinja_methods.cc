@@ -12,11 +12,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/types/span.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/text/jinja_access.h"
 #include "runtime/text/jinja_operators.h"
-#include "runtime/text/jinja_text.h"
 
 namespace weft::jinja {
 namespace {
@@ -51,36 +50,42 @@ absl::StatusOr<int64_t> CountOf(const Value* value, absl::string_view method) {
   return value->AsInt();
 }
 
-Result ListOfViews(Context& context, SequenceKind kind,
-                   const std::vector<absl::string_view>& views) {
-  WEFT_RETURN_IF_ERROR(context.Charge(views.size() * sizeof(Value)));
-  std::vector<Value> items;
-  for (absl::string_view view : views) {
-    WEFT_ASSIGN_OR_RETURN(Value item, context.NewString(std::string(view)));
-    items.push_back(std::move(item));
+// Charged and counted as they come: a text may have as many pieces as bytes.
+class PieceList {
+ public:
+  explicit PieceList(Context& context) : context_(context) {}
+
+  absl::Status Add(absl::string_view piece) {
+    WEFT_RETURN_IF_ERROR(context_.Step());
+    WEFT_RETURN_IF_ERROR(context_.ChargeGrowing<Value>(1));
+    WEFT_ASSIGN_OR_RETURN(Value item, context_.NewString(std::string(piece)));
+    items_.push_back(std::move(item));
+    return absl::OkStatus();
   }
-  return context.NewSequence(kind, std::move(items));
-}
+  void Reverse() { std::reverse(items_.begin(), items_.end()); }
+  Result Finish(SequenceKind kind) { return context_.NewSequence(kind, std::move(items_)); }
+
+ private:
+  Context& context_;
+  std::vector<Value> items_;
+};
 
 Result CallStrip(Context& context, const Value& self, absl::string_view name,
                  const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"chars"}));
   std::optional<absl::string_view> chars;
-  size_t width = 1;
   if (bound[0] != nullptr && !bound[0]->is_none()) {
     WEFT_ASSIGN_OR_RETURN(chars, TextOf(*bound[0], name));
-    width += chars->size();
   }
   const Side side = name == "strip" ? Side::kBoth : name == "lstrip" ? Side::kLeft : Side::kRight;
-  WEFT_RETURN_IF_ERROR(context.Read(self.AsString().size() * width));
-  return context.NewString(std::string(Strip(self.AsString(), side, chars)));
+  return StripChecked(context, self.AsString(), side, chars);
 }
 
 Result CallCase(Context& context, const Value& self, absl::string_view name,
                 const Arguments& arguments) {
   WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
-  WEFT_RETURN_IF_ERROR(context.Read(self.AsString().size()));
   const std::string& text = self.AsString();
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
   if (name == "upper") return context.NewString(ToUpper(text));
   if (name == "lower") return context.NewString(ToLower(text));
   return context.NewString(name == "title" ? Title(text) : Capitalize(text));
@@ -90,7 +95,7 @@ Result CallIs(Context& context, const Value& self, absl::string_view name,
               const Arguments& arguments) {
   WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
   const std::string& text = self.AsString();
-  WEFT_RETURN_IF_ERROR(context.Read(text.size()));
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
   if (name == "isdigit") return Value::MakeBool(IsDigits(text));
   return Value::MakeBool(!text.empty() && Strip(text, Side::kLeft).empty());
 }
@@ -100,26 +105,34 @@ Result CallSplit(Context& context, const Value& self, absl::string_view name,
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"sep", "maxsplit"}));
   WEFT_ASSIGN_OR_RETURN(const int64_t limit, CountOf(bound[1], name));
   const absl::string_view text = self.AsString();
-  WEFT_RETURN_IF_ERROR(context.Read(text.size()));
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
   const bool from_right = name == "rsplit";
+  PieceList pieces(context);
+  const auto add = [&](absl::string_view piece) { return pieces.Add(piece); };
   if (bound[0] == nullptr || bound[0]->is_none()) {
-    WEFT_RETURN_IF_ERROR(context.Charge(text.size() / 2 * sizeof(absl::string_view)));
-    return ListOfViews(context, SequenceKind::kList, SplitSpace(text, limit, from_right));
+    WEFT_RETURN_IF_ERROR(SplitSpace(text, limit, from_right, add));
+  } else {
+    WEFT_ASSIGN_OR_RETURN(const absl::string_view separator, TextOf(*bound[0], name));
+    if (separator.empty())
+      return absl::InvalidArgumentError("text cannot be split at an empty separator");
+    // Both are mirrored.
+    if (from_right) {
+      WEFT_RETURN_IF_ERROR(context.Charge(2 * text.size()));
+    }
+    WEFT_RETURN_IF_ERROR(SplitOn(text, separator, limit, from_right, add));
   }
-  WEFT_ASSIGN_OR_RETURN(const absl::string_view separator, TextOf(*bound[0], name));
-  if (separator.empty())
-    return absl::InvalidArgumentError("text cannot be split at an empty separator");
-  WEFT_RETURN_IF_ERROR(context.Charge(text.size() / separator.size() * sizeof(absl::string_view)));
-  return ListOfViews(context, SequenceKind::kList, SplitOn(text, separator, limit, from_right));
+  if (from_right) pieces.Reverse();
+  return pieces.Finish(SequenceKind::kList);
 }
 
 Result CallSplitLines(Context& context, const Value& self, absl::string_view name,
                       const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"keepends"}));
-  WEFT_RETURN_IF_ERROR(context.Read(self.AsString().size()));
-  WEFT_RETURN_IF_ERROR(context.Charge(self.AsString().size() * sizeof(absl::string_view)));
-  return ListOfViews(context, SequenceKind::kList,
-                     SplitLines(self.AsString(), bound[0] != nullptr && bound[0]->Truthy()));
+  WEFT_RETURN_IF_ERROR(context.Scan(self.AsString().size()));
+  PieceList pieces(context);
+  WEFT_RETURN_IF_ERROR(SplitLines(self.AsString(), bound[0] != nullptr && bound[0]->Truthy(),
+                                  [&](absl::string_view piece) { return pieces.Add(piece); }));
+  return pieces.Finish(SequenceKind::kList);
 }
 
 Result CallPartition(Context& context, const Value& self, absl::string_view name,
@@ -129,8 +142,12 @@ Result CallPartition(Context& context, const Value& self, absl::string_view name
   if (separator.empty())
     return absl::InvalidArgumentError("text cannot be split at an empty separator");
   const absl::string_view text = self.AsString();
-  WEFT_RETURN_IF_ERROR(context.Read(text.size()));
+  WEFT_RETURN_IF_ERROR(context.Read(text.size() + separator.size()));
   const bool from_right = name == "rpartition";
+  // Both are mirrored.
+  if (from_right) {
+    WEFT_RETURN_IF_ERROR(context.Charge(2 * text.size()));
+  }
   const size_t at = from_right ? FindLast(text, separator) : Find(text, separator);
   std::vector<absl::string_view> parts = {text.substr(0, at), separator, {}};
   if (at != absl::string_view::npos) {
@@ -139,13 +156,17 @@ Result CallPartition(Context& context, const Value& self, absl::string_view name
     parts[1] = {};
     if (from_right) std::swap(parts[0], parts[2]);
   }
-  return ListOfViews(context, SequenceKind::kTuple, parts);
+  PieceList pieces(context);
+  for (absl::string_view part : parts) {
+    WEFT_RETURN_IF_ERROR(pieces.Add(part));
+  }
+  return pieces.Finish(SequenceKind::kTuple);
 }
 
 Result CallStartsEnds(Context& context, const Value& self, absl::string_view name,
                       const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"prefix"}, 1));
-  std::vector<Value> candidates = {*bound[0]};
+  absl::Span<const Value> candidates(bound[0], 1);
   if (bound[0]->is_sequence() && bound[0]->AsSequence().kind == SequenceKind::kTuple) {
     candidates = bound[0]->AsSequence().items;
   }
@@ -165,7 +186,7 @@ Result CallRemove(Context& context, const Value& self, absl::string_view name,
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"affix"}, 1));
   WEFT_ASSIGN_OR_RETURN(const absl::string_view affix, TextOf(*bound[0], name));
   absl::string_view text = self.AsString();
-  WEFT_RETURN_IF_ERROR(context.Read(text.size()));
+  WEFT_RETURN_IF_ERROR(context.Read(text.size() + affix.size()));
   if (name == "removeprefix") {
     if (absl::StartsWith(text, affix)) text.remove_prefix(affix.size());
   } else if (absl::EndsWith(text, affix)) {
@@ -190,10 +211,10 @@ Result CallJoin(Context& context, const Value& self, absl::string_view name,
   std::string out;
   for (size_t i = 0; i < items.size(); ++i) {
     WEFT_ASSIGN_OR_RETURN(const absl::string_view text, TextOf(items[i], name));
-    WEFT_RETURN_IF_ERROR(context.CheckText(out.size() + self.AsString().size() + text.size()));
-    WEFT_RETURN_IF_ERROR(context.Read(self.AsString().size() + text.size()));
-    if (i > 0) out += self.AsString();
-    absl::StrAppend(&out, text);
+    if (i > 0) {
+      WEFT_RETURN_IF_ERROR(context.Append(out, self.AsString()));
+    }
+    WEFT_RETURN_IF_ERROR(context.Append(out, text));
   }
   return context.NewString(std::move(out));
 }
@@ -216,10 +237,14 @@ Result CallFind(Context& context, const Value& self, absl::string_view name,
   size_t found = absl::string_view::npos;
   int64_t count = 0;
   if (start <= length && start <= end) {
+    WEFT_RETURN_IF_ERROR(context.Scan(2 * whole.size() + needle.size()));
+    // Both are mirrored.
+    if (name == "rfind") {
+      WEFT_RETURN_IF_ERROR(context.Charge(2 * whole.size()));
+    }
     const size_t begin = ByteOffset(whole, size_t(start));
     const absl::string_view text =
         whole.substr(begin, ByteOffset(whole.substr(begin), size_t(std::min(end, length) - start)));
-    WEFT_RETURN_IF_ERROR(context.Read(text.size()));
     if (name == "count") {
       count = int64_t(CountOccurrences(text, needle));
     } else {
@@ -257,6 +282,8 @@ Result CallView(Context& context, const Value& self, absl::string_view name,
   WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
   std::vector<Value> items;
   WEFT_RETURN_IF_ERROR(context.Step(self.AsDict().entries.size()));
+  WEFT_RETURN_IF_ERROR(context.Charge(self.AsDict().entries.size() * sizeof(Value)));
+  items.reserve(self.AsDict().entries.size());
   for (const auto& [key, value] : self.AsDict().entries) {
     if (name == "items") {
       WEFT_ASSIGN_OR_RETURN(Value pair, context.NewSequence(SequenceKind::kTuple, {key, value}));
@@ -311,19 +338,18 @@ constexpr MethodEntry kDictMethods[] = {{"items", CallView},
                                         {"copy", CallCopy}};
 
 // What the types have besides.
-constexpr absl::string_view kOtherTextMethods =
-    "casefold center encode expandtabs format format_map isalnum isalpha isascii isdecimal "
-    "isidentifier islower isnumeric "
-    "isprintable istitle isupper ljust maketrans rindex rjust swapcase translate zfill";
-constexpr absl::string_view kChangingListMethods =
-    "append clear extend insert pop remove reverse sort";
-constexpr absl::string_view kChangingDictMethods = "clear pop popitem setdefault update";
+constexpr absl::string_view kOtherTextMethods[] = {
+    "casefold",  "center",      "encode",   "expandtabs", "format",       "format_map",
+    "isalnum",   "isalpha",     "isascii",  "isdecimal",  "isidentifier", "islower",
+    "isnumeric", "isprintable", "istitle",  "isupper",    "ljust",        "maketrans",
+    "rindex",    "rjust",       "swapcase", "translate",  "zfill"};
+constexpr absl::string_view kChangingListMethods[] = {"append", "clear",  "extend",  "insert",
+                                                      "pop",    "remove", "reverse", "sort"};
+constexpr absl::string_view kChangingDictMethods[] = {"clear", "pop", "popitem", "setdefault",
+                                                      "update"};
 
-bool IsWordOf(absl::string_view words, absl::string_view name) {
-  for (absl::string_view word : absl::StrSplit(words, ' ')) {
-    if (word == name) return true;
-  }
-  return false;
+bool IsWordOf(absl::Span<const absl::string_view> words, absl::string_view name) {
+  return std::find(words.begin(), words.end(), name) != words.end();
 }
 
 Method MethodOf(const Value& receiver, absl::string_view name) {
@@ -376,9 +402,21 @@ absl::StatusOr<Value> CallMethod(Context& context, const Value& receiver, absl::
   return MethodOf(receiver, name)(context, receiver, name, arguments);
 }
 
+absl::StatusOr<Value> StripChecked(Context& context, absl::string_view text, Side side,
+                                   std::optional<absl::string_view> chars) {
+  // At worst each code point is compared with all of `chars`, but most text has little to strip.
+  if (chars.has_value()) {
+    WEFT_RETURN_IF_ERROR(context.Read(text.size() * chars->size()));
+  }
+  const absl::string_view stripped = Strip(text, side, chars);
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size() - stripped.size()));
+  WEFT_RETURN_IF_ERROR(context.Read(stripped.size()));
+  return context.NewString(std::string(stripped));
+}
+
 absl::StatusOr<Value> ReplaceChecked(Context& context, absl::string_view text,
                                      absl::string_view from, absl::string_view to, int64_t count) {
-  WEFT_RETURN_IF_ERROR(context.Read(text.size()));
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size() + from.size()));
   size_t replaced = CountOccurrences(text, from);
   if (count >= 0) replaced = std::min(replaced, size_t(count));
   // Neither factor exceeds the limit of one text, so nothing overflows.

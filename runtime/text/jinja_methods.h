@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runtime/text/jinja_context.h"
+#include "runtime/text/jinja_text.h"
 #include "runtime/text/jinja_value.h"
 
 namespace weft::jinja {
@@ -24,6 +26,10 @@ absl::StatusOr<Value> CallMethod(Context& context, const Value& receiver, absl::
                                  const Arguments& arguments);
 // The method as a value.
 absl::StatusOr<Value> BindMethod(Context& context, const Value& receiver, absl::string_view name);
+
+// str.strip and its sisters within the limits; without `chars`, white space.
+absl::StatusOr<Value> StripChecked(Context& context, absl::string_view text, Side side,
+                                   std::optional<absl::string_view> chars);
 
 // str.replace within the limits; a negative count means all.
 absl::StatusOr<Value> ReplaceChecked(Context& context, absl::string_view text,

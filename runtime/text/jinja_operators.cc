@@ -145,12 +145,14 @@ absl::StatusOr<Value> Repeat(Context& context, const Value& value, int64_t count
     bytes = std::numeric_limits<size_t>::max();
   if (value.is_string()) {
     WEFT_RETURN_IF_ERROR(context.CheckText(bytes));
+    WEFT_RETURN_IF_ERROR(context.Read(bytes));
     std::string text;
     text.reserve(bytes);
     for (size_t i = 0; i < times && size > 0; ++i) text += value.AsString();
     return context.NewString(std::move(text));
   }
   WEFT_RETURN_IF_ERROR(context.Charge(bytes));
+  WEFT_RETURN_IF_ERROR(context.Step(bytes / sizeof(Value)));
   std::vector<Value> items;
   items.reserve(times * size);
   for (size_t i = 0; i < times && size > 0; ++i) {
@@ -161,12 +163,18 @@ absl::StatusOr<Value> Repeat(Context& context, const Value& value, int64_t count
 
 absl::StatusOr<Value> Concatenate(Context& context, const Value& left, const Value& right) {
   if (left.is_string()) {
-    WEFT_RETURN_IF_ERROR(context.Read(left.AsString().size() + right.AsString().size()));
+    const size_t bytes = left.AsString().size() + right.AsString().size();
+    WEFT_RETURN_IF_ERROR(context.Read(bytes));
+    WEFT_RETURN_IF_ERROR(context.CheckText(bytes));
     return context.NewString(absl::StrCat(left.AsString(), right.AsString()));
   }
-  std::vector<Value> items = left.AsSequence().items;
+  const std::vector<Value>& first = left.AsSequence().items;
   const std::vector<Value>& more = right.AsSequence().items;
-  WEFT_RETURN_IF_ERROR(context.Step(items.size() + more.size()));
+  WEFT_RETURN_IF_ERROR(context.Step(first.size() + more.size()));
+  WEFT_RETURN_IF_ERROR(context.Charge((first.size() + more.size()) * sizeof(Value)));
+  std::vector<Value> items;
+  items.reserve(first.size() + more.size());
+  items.insert(items.end(), first.begin(), first.end());
   items.insert(items.end(), more.begin(), more.end());
   return context.NewSequence(left.AsSequence().kind, std::move(items));
 }
@@ -335,7 +343,7 @@ absl::StatusOr<bool> Compare(Context& context, Comparison comparison, const Valu
 absl::StatusOr<bool> Contains(Context& context, const Value& container, const Value& item) {
   if (container.is_string()) {
     if (!item.is_string()) return TypeError(item, "cannot be looked for in text");
-    WEFT_RETURN_IF_ERROR(context.Read(container.AsString().size()));
+    WEFT_RETURN_IF_ERROR(context.Read(container.AsString().size() + item.AsString().size()));
     return Find(container.AsString(), item.AsString()) != absl::string_view::npos;
   }
   if (container.is_dict()) {

@@ -31,12 +31,17 @@ absl::StatusOr<bool> Contains(Context& context, const Value& container, const Va
 // without a strict order such as NaN.
 template <typename T, typename Key>
 absl::Status SortBy(Context& context, std::vector<T>& items, const Key& key, bool reverse) {
+  // Each item is in two lists of pairs, and the caller has another copy of all.
+  WEFT_RETURN_IF_ERROR(context.Step(items.size()));
+  WEFT_RETURN_IF_ERROR(
+      context.Charge(items.size() * (2 * sizeof(std::pair<Value, T>) + sizeof(T))));
   std::vector<std::pair<Value, T>> from;
   from.reserve(items.size());
   for (T& item : items) from.emplace_back(key(item), item);
   std::vector<std::pair<Value, T>> to(from.size());
   const size_t n = from.size();
   for (size_t width = 1; width < n; width *= 2) {
+    WEFT_RETURN_IF_ERROR(context.Step(n));
     for (size_t begin = 0; begin < n; begin += 2 * width) {
       const size_t middle = std::min(begin + width, n);
       const size_t end = std::min(begin + 2 * width, n);

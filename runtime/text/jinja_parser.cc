@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/text/jinja_context.h"
 #include "runtime/text/jinja_expression_parser.h"
 #include "runtime/text/jinja_lexer.h"
 
@@ -146,7 +147,7 @@ class Parser {
       if (in_.SkipOperator("=")) {
         WEFT_ASSIGN_OR_RETURN(parameter.default_value, in_.ParseExpression());
       } else if (!macro.parameters.empty() && macro.parameters.back().default_value != nullptr) {
-        return in_.Error(absl::StrCat("parameter '", parameter.name,
+        return in_.Error(absl::StrCat("parameter '", Shown(parameter.name),
                                       "' needs a default, as the one before it has one"));
       }
       macro.parameters.push_back(std::move(parameter));
@@ -172,7 +173,8 @@ class Parser {
 
   absl::StatusOr<Node> ParseMacro() {
     auto macro = std::make_unique<MacroDefinition>();
-    WEFT_ASSIGN_OR_RETURN(macro->name, in_.ExpectName("a macro's name"));
+    WEFT_ASSIGN_OR_RETURN(std::string name, in_.ExpectName("a macro's name"));
+    macro->name = Value::MakeString(std::move(name));
     WEFT_RETURN_IF_ERROR(ParseParameters(*macro));
     WEFT_RETURN_IF_ERROR(ParseMacroBody(*macro, "endmacro"));
     return MacroStatement{std::move(macro)};
@@ -181,7 +183,7 @@ class Parser {
   absl::StatusOr<Node> ParseCall() {
     CallStatement statement;
     statement.caller = std::make_unique<MacroDefinition>();
-    statement.caller->name = "caller";
+    statement.caller->name = Value::MakeString("caller");
     if (in_.current().IsOperator("(")) {
       WEFT_RETURN_IF_ERROR(ParseParameters(*statement.caller));
     }

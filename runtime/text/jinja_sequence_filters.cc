@@ -40,30 +40,38 @@ Result NewIterator(Context& context, std::vector<Value> items) {
 // Text in lower case, anything else as it is: how Jinja compares unless asked to heed case.
 Result FoldCase(Context& context, const Value& value) {
   if (!value.is_string()) return value;
-  WEFT_RETURN_IF_ERROR(context.Read(value.AsString().size()));
+  WEFT_RETURN_IF_ERROR(context.Scan(value.AsString().size()));
   return context.NewString(ToLower(value.AsString()));
 }
 
-// "address.city" or "items.0": the keys that the `attribute` argument of a filter names. Null or
-// none names none.
-absl::StatusOr<std::vector<Value>> PathOf(Context& context, const Value* attribute) {
+// "address.city" or "items.0": the keys that text names as a path.
+absl::StatusOr<std::vector<Value>> PathOf(Context& context, absl::string_view names) {
   std::vector<Value> path;
-  if (attribute == nullptr || attribute->is_none()) return path;
-  if (attribute->is_integral()) return std::vector<Value>{*attribute};
-  if (!attribute->is_string()) return TypeError(*attribute, "is no attribute's name");
-  WEFT_RETURN_IF_ERROR(context.Read(attribute->AsString().size()));
-  for (absl::string_view part : absl::StrSplit(attribute->AsString(), '.')) {
+  WEFT_RETURN_IF_ERROR(context.Scan(names.size()));
+  for (absl::string_view part : absl::StrSplit(names, '.')) {
+    WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Value>(1));
     int64_t index = 0;
     const bool is_index = IsDigits(part) && ParseInt(part, 10, index) == ParseResult::kOk;
-    path.push_back(is_index ? Value::MakeInt(index) : Value::MakeString(std::string(part)));
+    WEFT_ASSIGN_OR_RETURN(path.emplace_back(), is_index
+                                                   ? absl::StatusOr<Value>(Value::MakeInt(index))
+                                                   : context.NewString(std::string(part)));
   }
   return path;
+}
+
+// What the `attribute` argument of a filter names. Null or none names none.
+absl::StatusOr<std::vector<Value>> PathOf(Context& context, const Value* attribute) {
+  if (attribute == nullptr || attribute->is_none()) return std::vector<Value>();
+  if (attribute->is_integral()) return std::vector<Value>{*attribute};
+  if (!attribute->is_string()) return TypeError(*attribute, "is no attribute's name");
+  return PathOf(context, attribute->AsString());
 }
 
 // Follows the path; `fallback`, unless null or none, stands in for what is undefined on the way.
 Result Follow(Context& context, Value value, const std::vector<Value>& path,
               const Value* fallback = nullptr) {
   for (const Value& part : path) {
+    WEFT_RETURN_IF_ERROR(context.Step());
     WEFT_ASSIGN_OR_RETURN(value, GetItem(context, value, part));
     if (value.is_undefined() && fallback != nullptr && !fallback->is_none()) value = *fallback;
   }
@@ -86,11 +94,13 @@ Result ApplyFirst(Context& context, const Value& input, absl::string_view name,
     if (sequence.next < sequence.items.size()) return sequence.items[sequence.next++];
   } else if (input.is_string()) {
     return GetItem(context, input, Value::MakeInt(0));
+  } else if (input.is_sequence()) {
+    if (!input.AsSequence().items.empty()) return input.AsSequence().items.front();
   } else {
     WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context, input));
     if (!items.empty()) return items.front();
   }
-  return Value::MakeUndefined("the sequence is empty and has no first item");
+  return context.NewUndefined("the sequence is empty and has no first item");
 }
 
 Result ApplyLast(Context& context, const Value& input, absl::string_view name,
@@ -98,9 +108,13 @@ Result ApplyLast(Context& context, const Value& input, absl::string_view name,
   WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
   if (IsIterator(input)) return TypeError(input, "has no last item; add '| list'");
   if (input.is_string()) return GetItem(context, input, Value::MakeInt(-1));
-  WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context, input));
-  if (!items.empty()) return items.back();
-  return Value::MakeUndefined("the sequence is empty and has no last item");
+  if (input.is_sequence()) {
+    if (!input.AsSequence().items.empty()) return input.AsSequence().items.back();
+  } else {
+    WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context, input));
+    if (!items.empty()) return items.back();
+  }
+  return context.NewUndefined("the sequence is empty and has no last item");
 }
 
 Result ApplyList(Context& context, const Value& input, absl::string_view name,
@@ -125,17 +139,19 @@ Result ApplyReverse(Context& context, const Value& input, absl::string_view name
 Result ApplyJoin(Context& context, const Value& input, absl::string_view name,
                  const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"d", "attribute"}));
-  std::string separator;
+  Value given;
   if (bound[0] != nullptr) {
-    WEFT_ASSIGN_OR_RETURN(separator, Str(context, *bound[0]));
+    WEFT_ASSIGN_OR_RETURN(given, Str(context, *bound[0]));
   }
+  const absl::string_view separator = given.is_undefined() ? "" : given.AsString();
   WEFT_ASSIGN_OR_RETURN(const std::vector<Value> path, PathOf(context, bound[1]));
   WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context, input));
   std::string out;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (i > 0) out += separator;
+    if (i > 0) {
+      WEFT_RETURN_IF_ERROR(context.Append(out, separator));
+    }
     WEFT_ASSIGN_OR_RETURN(const Value item, Follow(context, items[i], path));
-    WEFT_RETURN_IF_ERROR(context.Read(separator.size()));
     WEFT_RETURN_IF_ERROR(AppendStr(context, item, out));
   }
   return context.NewString(std::move(out));
@@ -148,6 +164,7 @@ Result ApplyItems(Context& context, const Value& input, absl::string_view name,
   if (input.is_undefined()) return NewIterator(context, std::move(items));
   if (!input.is_dict()) return TypeError(input, "has no items; 'items' needs a dict");
   WEFT_RETURN_IF_ERROR(context.Step(input.AsDict().entries.size()));
+  WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Value>(input.AsDict().entries.size()));
   for (const auto& [key, value] : input.AsDict().entries) {
     WEFT_ASSIGN_OR_RETURN(Value pair, context.NewSequence(SequenceKind::kTuple, {key, value}));
     items.push_back(std::move(pair));
@@ -166,6 +183,8 @@ Result ApplyDictSort(Context& context, const Value& input, absl::string_view nam
   if (!by_key && !by_value)
     return absl::InvalidArgumentError("'dictsort' sorts by 'key' or by 'value'");
   std::vector<std::pair<Value, Value>> keyed;
+  WEFT_RETURN_IF_ERROR(context.Step(input.AsDict().entries.size()));
+  WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Entry>(input.AsDict().entries.size()));
   for (const auto& [key, value] : input.AsDict().entries) {
     Value by = by_key ? key : value;
     if (!IsSet(bound[0])) {
@@ -187,6 +206,7 @@ absl::StatusOr<std::vector<std::pair<Value, Value>>> Keyed(Context& context, con
                                                            bool heed_case) {
   WEFT_ASSIGN_OR_RETURN(std::vector<Value> items, Items(context, input));
   std::vector<std::pair<Value, Value>> keyed;
+  WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Entry>(items.size()));
   for (Value& item : items) {
     WEFT_ASSIGN_OR_RETURN(Value key, Follow(context, item, path));
     if (!heed_case) {
@@ -204,18 +224,20 @@ Result ApplySort(Context& context, const Value& input, absl::string_view name,
   // "age,name" sorts by age, then by name.
   std::vector<std::vector<Value>> paths;
   if (bound[2] != nullptr && bound[2]->is_string()) {
-    const std::vector<std::string> names = absl::StrSplit(bound[2]->AsString(), ',');
-    for (const std::string& part : names) {
-      const Value attribute = Value::MakeString(part);
-      WEFT_ASSIGN_OR_RETURN(paths.emplace_back(), PathOf(context, &attribute));
+    for (absl::string_view names : absl::StrSplit(bound[2]->AsString(), ',')) {
+      WEFT_RETURN_IF_ERROR(context.ChargeGrowing<std::vector<Value>>(1));
+      WEFT_ASSIGN_OR_RETURN(paths.emplace_back(), PathOf(context, names));
     }
   } else {
     WEFT_ASSIGN_OR_RETURN(paths.emplace_back(), PathOf(context, bound[2]));
   }
   WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context, input));
   std::vector<std::pair<Value, Value>> keyed;
+  WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Entry>(items.size()));
   for (const Value& item : items) {
     std::vector<Value> keys;
+    WEFT_RETURN_IF_ERROR(context.Step(paths.size()));
+    WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Value>(paths.size()));
     for (const std::vector<Value>& path : paths) {
       WEFT_ASSIGN_OR_RETURN(Value key, Follow(context, item, path));
       if (!IsSet(bound[1])) {
@@ -256,7 +278,7 @@ Result ApplyMinMax(Context& context, const Value& input, absl::string_view name,
   WEFT_ASSIGN_OR_RETURN(const std::vector<Value> path, PathOf(context, bound[1]));
   WEFT_ASSIGN_OR_RETURN(auto keyed, Keyed(context, input, path, IsSet(bound[0])));
   if (keyed.empty())
-    return Value::MakeUndefined("the sequence is empty and has no smallest or largest item");
+    return context.NewUndefined("the sequence is empty and has no smallest or largest item");
   size_t best = 0;
   for (size_t i = 1; i < keyed.size(); ++i) {
     const Value& a = name == "min" ? keyed[i].first : keyed[best].first;
@@ -290,8 +312,10 @@ Result ApplyBatch(Context& context, const Value& input, absl::string_view name,
   const auto size = size_t(bound[0]->AsInt());
   WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context, input));
   std::vector<Value> batches;
+  WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Value>(items.size() / size + 1));
   for (size_t begin = 0; begin < items.size(); begin += size) {
     const size_t end = std::min(items.size(), begin + size);
+    WEFT_RETURN_IF_ERROR(context.Step(bound[1] != nullptr ? size : 1));
     std::vector<Value> batch(items.begin() + std::ptrdiff_t(begin),
                              items.begin() + std::ptrdiff_t(end));
     if (bound[1] != nullptr && !bound[1]->is_none()) batch.resize(size, *bound[1]);
@@ -301,13 +325,21 @@ Result ApplyBatch(Context& context, const Value& input, absl::string_view name,
   return NewIterator(context, std::move(batches));
 }
 
+// For the copy of a filter's arguments that it passes on; a `map` in a `map` has one at each level.
+absl::Status CheckRest(Context& context, const Arguments& arguments) {
+  const size_t count = arguments.positional.size() + arguments.named.size();
+  WEFT_RETURN_IF_ERROR(context.Step(count));
+  return context.Charge(count * sizeof(std::pair<Value, Value>));
+}
+
 // map('filter', …) and map(attribute='name', default=…). Gives nothing of what is false, none among
 // it, and so do the filters that select.
 Result ApplyMap(Context& context, const Value& input, absl::string_view name,
                 const Arguments& arguments) {
-  const bool by_attribute = arguments.positional.empty() &&
-                            std::any_of(arguments.named.begin(), arguments.named.end(),
-                                        [](const auto& a) { return a.first == "attribute"; });
+  const bool by_attribute =
+      arguments.positional.empty() &&
+      std::any_of(arguments.named.begin(), arguments.named.end(),
+                  [](const auto& a) { return a.first.AsString() == "attribute"; });
   if (!input.Truthy()) return NewIterator(context, {});
   std::vector<Value> path;
   const Value* fallback = nullptr;
@@ -320,8 +352,7 @@ Result ApplyMap(Context& context, const Value& input, absl::string_view name,
     if (arguments.positional.empty() || !arguments.positional[0].is_string()) {
       return absl::InvalidArgumentError("'map' needs the name of a filter, or attribute='…'");
     }
-    // A `map` in a `map` has a copy of its own at each level.
-    WEFT_RETURN_IF_ERROR(context.Charge(arguments.positional.size() * sizeof(Value)));
+    WEFT_RETURN_IF_ERROR(CheckRest(context, arguments));
     rest.positional.assign(arguments.positional.begin() + 1, arguments.positional.end());
     rest.named = arguments.named;
   }
@@ -353,11 +384,13 @@ Result ApplySelect(Context& context, const Value& input, absl::string_view name,
   const Value* test = given.size() > skip ? &given[skip] : nullptr;
   if (test != nullptr && !test->is_string()) return TypeError(*test, "is no test's name");
   Arguments rest;
+  WEFT_RETURN_IF_ERROR(CheckRest(context, arguments));
   rest.named = arguments.named;
   if (test != nullptr)
     rest.positional.assign(given.begin() + std::ptrdiff_t(skip) + 1, given.end());
   WEFT_ASSIGN_OR_RETURN(std::vector<Value> items, Items(context, input));
   std::vector<Value> kept;
+  WEFT_RETURN_IF_ERROR(context.ChargeGrowing<Value>(items.size()));
   for (Value& item : items) {
     WEFT_ASSIGN_OR_RETURN(const Value subject, Follow(context, item, path));
     bool passes = subject.Truthy();

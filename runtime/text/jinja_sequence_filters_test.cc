@@ -27,13 +27,14 @@ TEST(SequenceFilters, FollowPathsOfAttributes) {
   TestContext t;
   const Value people =
       t.List({t.Map({{Text("a"), t.Map({{Text("b"), t.List({Int(7)})}})}}), t.Map({})});
-  EXPECT_EQ(
-      Applied("map", t.List({people.AsSequence().items[0]}), {{}, {{"attribute", Text("a.b.0")}}}),
-      "[7]");
-  EXPECT_EQ(Applied("map", people, {{}, {{"attribute", Text("a.b.0")}}}),
+  EXPECT_EQ(Applied("map", t.List({people.AsSequence().items[0]}),
+                    {{}, {{Text("attribute"), Text("a.b.0")}}}),
+            "[7]");
+  EXPECT_EQ(Applied("map", people, {{}, {{Text("attribute"), Text("a.b.0")}}}),
             "error: 'dict' has no attribute 'a'");
-  EXPECT_EQ(Applied("map", people, {{}, {{"attribute", Text("a")}, {"default", Int(0)}}}),
-            "[{'b': [7]}, 0]");
+  EXPECT_EQ(
+      Applied("map", people, {{}, {{Text("attribute"), Text("a")}, {Text("default"), Int(0)}}}),
+      "[{'b': [7]}, 0]");
 }
 
 TEST(SequenceFilters, FirstTakesOneOfAnIterator) {
@@ -47,7 +48,8 @@ TEST(SequenceFilters, SortIgnoresCaseUnlessTold) {
   TestContext t;
   const Value words = t.List({Text("b"), Text("A"), Text("a"), Text("B")});
   EXPECT_EQ(Applied("sort", words), "['A', 'a', 'b', 'B']");
-  EXPECT_EQ(Applied("sort", words, {{}, {{"case_sensitive", Int(1)}}}), "['A', 'B', 'a', 'b']");
+  EXPECT_EQ(Applied("sort", words, {{}, {{Text("case_sensitive"), Int(1)}}}),
+            "['A', 'B', 'a', 'b']");
   EXPECT_EQ(Applied("sort", words, {{Int(1)}, {}}), "['b', 'B', 'A', 'a']");
   EXPECT_EQ(Applied("unique", words), "['b', 'A']");
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status_macros.h"
 
 namespace weft::jinja {
 namespace {
@@ -59,6 +60,7 @@ bool Contains(absl::string_view chars, absl::string_view code_point) {
 }  // namespace
 
 CodePoint DecodeAt(absl::string_view text, size_t position) {
+  if ((text[position] & 0x80) == 0) return {uint32_t(text[position]), 1, true};
   const CodePoint invalid = {static_cast<unsigned char>(text[position]), 1, false};
   utf8proc_int32_t value = -1;
   const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + position;
@@ -69,6 +71,10 @@ CodePoint DecodeAt(absl::string_view text, size_t position) {
 }
 
 void AppendCodePoint(uint32_t code_point, std::string& out) {
+  if (code_point < 0x80) {
+    out += char(code_point);
+    return;
+  }
   utf8proc_uint8_t bytes[4];
   const utf8proc_ssize_t size = utf8proc_encode_char(utf8proc_int32_t(code_point), bytes);
   out.append(reinterpret_cast<const char*>(bytes), size_t(size));
@@ -88,6 +94,7 @@ size_t ByteOffset(absl::string_view text, size_t index) {
 
 std::vector<absl::string_view> SplitCodePoints(absl::string_view text) {
   std::vector<absl::string_view> out;
+  out.reserve(CountCodePoints(text));
   for (size_t i = 0; i < text.size();) {
     const size_t bytes = DecodeAt(text, i).bytes;
     out.push_back(text.substr(i, bytes));
@@ -134,6 +141,18 @@ std::string ToUpper(absl::string_view text) { return MapCodePoints(text, Upper);
 
 std::string ToLower(absl::string_view text) { return MapCodePoints(text, Lower); }
 
+bool HasCase(absl::string_view text, bool upper) {
+  bool any = false;
+  for (size_t i = 0; i < text.size();) {
+    const CodePoint c = DecodeAt(text, i);
+    i += c.bytes;
+    if (!c.valid) continue;
+    if ((upper ? Upper(c.value) : Lower(c.value)) != c.value) return false;
+    any = any || (upper ? Lower(c.value) : Upper(c.value)) != c.value;
+  }
+  return any;
+}
+
 std::string Capitalize(absl::string_view text) {
   bool first = true;
   return MapCodePoints(text, [&](uint32_t c) {
@@ -171,6 +190,7 @@ size_t Find(absl::string_view text, absl::string_view needle, size_t from) {
 }
 
 size_t FindLast(absl::string_view text, absl::string_view needle) {
+  if (needle.size() > text.size()) return absl::string_view::npos;
   const std::string reversed_text(text.rbegin(), text.rend());
   const std::string reversed_needle(needle.rbegin(), needle.rend());
   const size_t found = Find(reversed_text, reversed_needle);
@@ -211,14 +231,10 @@ std::string Replace(absl::string_view text, absl::string_view from, absl::string
   return out;
 }
 
-std::vector<absl::string_view> SplitSpace(absl::string_view text, int64_t limit, bool from_right) {
-  std::vector<absl::string_view> out;
+absl::Status SplitSpace(absl::string_view text, int64_t limit, bool from_right, Pieces piece) {
   const Side side = from_right ? Side::kRight : Side::kLeft;
   for (text = Strip(text, side); !text.empty(); text = Strip(text, side)) {
-    if (limit == 0) {
-      out.push_back(text);
-      break;
-    }
+    if (limit == 0) return piece(text);
     if (limit > 0) --limit;
     size_t word = 0;
     while (word < text.size()) {
@@ -227,39 +243,35 @@ std::vector<absl::string_view> SplitSpace(absl::string_view text, int64_t limit,
       if (c.valid && IsSpace(c.value)) break;
       word += c.bytes;
     }
-    out.push_back(from_right ? text.substr(text.size() - word) : text.substr(0, word));
+    WEFT_RETURN_IF_ERROR(
+        piece(from_right ? text.substr(text.size() - word) : text.substr(0, word)));
     from_right ? text.remove_suffix(word) : text.remove_prefix(word);
   }
-  if (from_right) std::reverse(out.begin(), out.end());
-  return out;
+  return absl::OkStatus();
 }
 
-std::vector<absl::string_view> SplitOn(absl::string_view text, absl::string_view separator,
-                                       int64_t limit, bool from_right) {
-  std::vector<absl::string_view> out;
+absl::Status SplitOn(absl::string_view text, absl::string_view separator, int64_t limit,
+                     bool from_right, Pieces piece) {
+  if (separator.size() > text.size()) return piece(text);
   if (from_right) {
     const std::string mirrored(text.rbegin(), text.rend());
     const std::string mirrored_separator(separator.rbegin(), separator.rend());
-    for (absl::string_view piece : SplitOn(mirrored, mirrored_separator, limit, false)) {
-      const size_t begin = text.size() - size_t(piece.data() - mirrored.data()) - piece.size();
-      out.push_back(text.substr(begin, piece.size()));
-    }
-    std::reverse(out.begin(), out.end());
-    return out;
+    return SplitOn(mirrored, mirrored_separator, limit, false, [&](absl::string_view found) {
+      const size_t begin = text.size() - size_t(found.data() - mirrored.data()) - found.size();
+      return piece(text.substr(begin, found.size()));
+    });
   }
   size_t done = 0;
   for (; limit != 0; limit -= limit > 0 ? 1 : 0) {
     const size_t at = Find(text, separator, done);
     if (at == absl::string_view::npos) break;
-    out.push_back(text.substr(done, at - done));
+    WEFT_RETURN_IF_ERROR(piece(text.substr(done, at - done)));
     done = at + separator.size();
   }
-  out.push_back(text.substr(done));
-  return out;
+  return piece(text.substr(done));
 }
 
-std::vector<absl::string_view> SplitLines(absl::string_view text, bool keep_ends) {
-  std::vector<absl::string_view> out;
+absl::Status SplitLines(absl::string_view text, bool keep_ends, Pieces piece) {
   size_t start = 0;
   for (size_t i = 0; i < text.size();) {
     const CodePoint c = DecodeAt(text, i);
@@ -269,11 +281,10 @@ std::vector<absl::string_view> SplitLines(absl::string_view text, bool keep_ends
     }
     size_t end = i + c.bytes;
     if (c.value == '\r' && end < text.size() && text[end] == '\n') ++end;
-    out.push_back(text.substr(start, (keep_ends ? end : i) - start));
+    WEFT_RETURN_IF_ERROR(piece(text.substr(start, (keep_ends ? end : i) - start)));
     start = i = end;
   }
-  if (start < text.size()) out.push_back(text.substr(start));
-  return out;
+  return start < text.size() ? piece(text.substr(start)) : absl::OkStatus();
 }
 
 }  // namespace weft::jinja

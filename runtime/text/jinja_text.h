@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace weft::jinja {
@@ -40,6 +42,8 @@ enum class Side { kLeft, kRight, kBoth };
 absl::string_view Strip(absl::string_view text, Side side,
                         std::optional<absl::string_view> chars = std::nullopt);
 
+// str.isupper, str.islower: in that case, with something that has a case.
+bool HasCase(absl::string_view text, bool upper);
 std::string ToUpper(absl::string_view text);
 std::string ToLower(absl::string_view text);
 std::string Capitalize(absl::string_view text);
@@ -57,12 +61,14 @@ size_t CountOccurrences(absl::string_view text, absl::string_view needle);
 std::string Replace(absl::string_view text, absl::string_view from, absl::string_view to,
                     int64_t count);
 
-// str.split() on white space, str.split(separator), from the right with `from_right`; a negative
-// limit means none. `separator` is not empty.
-std::vector<absl::string_view> SplitSpace(absl::string_view text, int64_t limit, bool from_right);
-std::vector<absl::string_view> SplitOn(absl::string_view text, absl::string_view separator,
-                                       int64_t limit, bool from_right);
+// Given each piece of a text, which may be as many as it has bytes; an error ends the cutting.
+using Pieces = absl::FunctionRef<absl::Status(absl::string_view piece)>;
+// str.split() on white space, str.split(separator), with `from_right` the last piece first; a
+// negative limit means none. `separator` is not empty.
+absl::Status SplitSpace(absl::string_view text, int64_t limit, bool from_right, Pieces piece);
+absl::Status SplitOn(absl::string_view text, absl::string_view separator, int64_t limit,
+                     bool from_right, Pieces piece);
 // str.splitlines()
-std::vector<absl::string_view> SplitLines(absl::string_view text, bool keep_ends = false);
+absl::Status SplitLines(absl::string_view text, bool keep_ends, Pieces piece);
 
 }  // namespace weft::jinja

@@ -40,7 +40,9 @@ absl::StatusOr<int64_t> IntegerOf(const Value* value, int64_t missing, absl::str
 Result ApplyCase(Context& context, const Value& input, absl::string_view name,
                  const Arguments& arguments) {
   WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
-  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
+  WEFT_ASSIGN_OR_RETURN(const Value string, Str(context, input));
+  const std::string& text = string.AsString();
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
   if (name == "upper") return context.NewString(ToUpper(text));
   if (name == "lower") return context.NewString(ToLower(text));
   return context.NewString(name == "title" ? TitleWords(text) : Capitalize(text));
@@ -50,42 +52,48 @@ Result ApplyCase(Context& context, const Value& input, absl::string_view name,
 Result ApplyString(Context& context, const Value& input, absl::string_view name,
                    const Arguments& arguments) {
   WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
-  if (input.is_string()) return input;
-  WEFT_ASSIGN_OR_RETURN(std::string text, Str(context, input));
-  return context.NewString(std::move(text));
+  return Str(context, input);
 }
 
 Result ApplyTrim(Context& context, const Value& input, absl::string_view name,
                  const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"chars"}));
-  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
+  WEFT_ASSIGN_OR_RETURN(const Value string, Str(context, input));
+  const std::string& text = string.AsString();
+  WEFT_RETURN_IF_ERROR(context.Read(text.size()));
   std::optional<absl::string_view> chars;
   if (bound[0] != nullptr && !bound[0]->is_none()) {
     if (!bound[0]->is_string())
       return TypeError(*bound[0], "was given to 'trim', which needs a text");
     chars = bound[0]->AsString();
-    WEFT_RETURN_IF_ERROR(context.Read(text.size() * chars->size()));
   }
-  return context.NewString(std::string(Strip(text, Side::kBoth, chars)));
+  return StripChecked(context, text, Side::kBoth, chars);
 }
 
 Result ApplyReplace(Context& context, const Value& input, absl::string_view name,
                     const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"old", "new", "count"}, 2));
-  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
-  WEFT_ASSIGN_OR_RETURN(const std::string from, Str(context, *bound[0]));
-  WEFT_ASSIGN_OR_RETURN(const std::string to, Str(context, *bound[1]));
+  WEFT_ASSIGN_OR_RETURN(const Value text, Str(context, input));
+  WEFT_ASSIGN_OR_RETURN(const Value from, Str(context, *bound[0]));
+  WEFT_ASSIGN_OR_RETURN(const Value to, Str(context, *bound[1]));
   const Value* limit = bound[2] != nullptr && bound[2]->is_none() ? nullptr : bound[2];
   WEFT_ASSIGN_OR_RETURN(const int64_t count, IntegerOf(limit, -1, name));
-  return ReplaceChecked(context, text, from, to, count);
+  return ReplaceChecked(context, text.AsString(), from.AsString(), to.AsString(), count);
 }
 
 Result ApplyEscape(Context& context, const Value& input, absl::string_view name,
                    const Arguments& arguments) {
   WEFT_RETURN_IF_ERROR(BindTo(name, arguments, {}).status());
-  WEFT_ASSIGN_OR_RETURN(const std::string text, Str(context, input));
+  WEFT_ASSIGN_OR_RETURN(const Value string, Str(context, input));
+  const std::string& text = string.AsString();
+  constexpr size_t kMost = 5;  // &#39;
+  WEFT_RETURN_IF_ERROR(context.Scan(text.size()));
   std::string out;
+  WEFT_RETURN_IF_ERROR(context.Grow(out, text.size()));
   for (char c : text) {
+    if (out.capacity() - out.size() < kMost) {
+      WEFT_RETURN_IF_ERROR(context.Grow(out, kMost));
+    }
     switch (c) {
       case '&':
         out += "&amp;";
@@ -109,32 +117,46 @@ Result ApplyEscape(Context& context, const Value& input, absl::string_view name,
   return context.NewString(std::move(out));
 }
 
+absl::StatusOr<std::string> Blanks(Context& context, int64_t width) {
+  const auto bytes = size_t(std::max<int64_t>(0, width));
+  WEFT_RETURN_IF_ERROR(context.CheckText(bytes));
+  WEFT_RETURN_IF_ERROR(context.Read(bytes));
+  WEFT_RETURN_IF_ERROR(context.Charge(bytes));
+  return std::string(bytes, ' ');
+}
+
 Result ApplyIndent(Context& context, const Value& input, absl::string_view name,
                    const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"width", "first", "blank"}));
   if (!input.is_string()) return TypeError(input, "cannot be indented");
-  std::string indent;
+  std::string blanks;
+  absl::string_view indent;
   if (bound[0] != nullptr && bound[0]->is_string()) {
     indent = bound[0]->AsString();
   } else {
     WEFT_ASSIGN_OR_RETURN(const int64_t width, IntegerOf(bound[0], 4, name));
-    WEFT_RETURN_IF_ERROR(context.CheckText(size_t(std::max<int64_t>(0, width))));
-    indent = std::string(size_t(std::max<int64_t>(0, width)), ' ');
+    WEFT_ASSIGN_OR_RETURN(blanks, Blanks(context, width));
+    indent = blanks;
   }
   const bool first = bound[1] != nullptr && bound[1]->Truthy();
   const bool blank = bound[2] != nullptr && bound[2]->Truthy();
-  WEFT_RETURN_IF_ERROR(context.Read(input.AsString().size()));
+  WEFT_RETURN_IF_ERROR(context.Scan(input.AsString().size()));
+  WEFT_RETURN_IF_ERROR(context.Charge(input.AsString().size()));
   // With the newline, text that ends in one keeps it, as an empty last line.
   const std::string text = input.AsString() + "\n";
-  WEFT_RETURN_IF_ERROR(context.Charge(text.size() * sizeof(absl::string_view)));
-  const std::vector<absl::string_view> lines = SplitLines(text);
   std::string out;
-  for (size_t i = 0; i < lines.size(); ++i) {
-    WEFT_RETURN_IF_ERROR(context.CheckText(out.size() + indent.size() + lines[i].size()));
-    if (i > 0) out += '\n';
-    if (i == 0 ? first : blank || !lines[i].empty()) out += indent;
-    absl::StrAppend(&out, lines[i]);
-  }
+  bool at_first = true;
+  WEFT_RETURN_IF_ERROR(
+      SplitLines(text, /*keep_ends=*/false, [&](absl::string_view line) -> absl::Status {
+        const bool is_first = std::exchange(at_first, false);
+        if (!is_first) {
+          WEFT_RETURN_IF_ERROR(context.Append(out, "\n"));
+        }
+        if (is_first ? first : blank || !line.empty()) {
+          WEFT_RETURN_IF_ERROR(context.Append(out, indent));
+        }
+        return context.Append(out, line);
+      }));
   return context.NewString(std::move(out));
 }
 
@@ -144,6 +166,7 @@ Result ApplyToJson(Context& context, const Value& input, absl::string_view name,
       const Bound bound,
       BindTo(name, arguments, {"ensure_ascii", "indent", "separators", "sort_keys"}));
   JsonStyle style;
+  std::string blanks;
   style.ensure_ascii = bound[0] != nullptr && bound[0]->Truthy();
   style.sort_keys = bound[3] != nullptr && bound[3]->Truthy();
   if (bound[1] != nullptr && !bound[1]->is_none()) {
@@ -151,13 +174,14 @@ Result ApplyToJson(Context& context, const Value& input, absl::string_view name,
       style.indent = bound[1]->AsString();
     } else {
       WEFT_ASSIGN_OR_RETURN(const int64_t width, IntegerOf(bound[1], 0, name));
-      WEFT_RETURN_IF_ERROR(context.CheckText(size_t(std::max<int64_t>(0, width))));
-      style.indent = std::string(size_t(std::max<int64_t>(0, width)), ' ');
+      WEFT_ASSIGN_OR_RETURN(blanks, Blanks(context, width));
+      style.indent = blanks;
     }
-    style.item_separator.assign(1, ',');
+    style.item_separator = ",";
   }
+  std::vector<Value> separators;
   if (bound[2] != nullptr && !bound[2]->is_none()) {
-    WEFT_ASSIGN_OR_RETURN(const std::vector<Value> separators, Items(context, *bound[2]));
+    WEFT_ASSIGN_OR_RETURN(separators, Items(context, *bound[2]));
     if (separators.size() != 2 || !separators[0].is_string() || !separators[1].is_string()) {
       return absl::InvalidArgumentError("'separators' of 'tojson' are two texts");
     }
@@ -169,12 +193,13 @@ Result ApplyToJson(Context& context, const Value& input, absl::string_view name,
   return context.NewString(std::move(out));
 }
 
-Result ApplyDefault(Context&, const Value& input, absl::string_view name,
+Result ApplyDefault(Context& context, const Value& input, absl::string_view name,
                     const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"default_value", "boolean"}));
   const bool falsy_too = bound[1] != nullptr && bound[1]->Truthy();
   if (!input.is_undefined() && !(falsy_too && !input.Truthy())) return input;
-  return bound[0] != nullptr ? *bound[0] : Value::MakeString("");
+  if (bound[0] != nullptr) return *bound[0];
+  return context.NewString("");
 }
 
 // int(value) of a float: towards zero. None for NaN.
@@ -197,7 +222,7 @@ Result ApplyInt(Context& context, const Value& input, absl::string_view name,
   if (input.is_float()) {
     number = input.AsFloat();
   } else if (input.is_string()) {
-    WEFT_RETURN_IF_ERROR(context.Read(input.AsString().size()));
+    WEFT_RETURN_IF_ERROR(context.Scan(input.AsString().size()));
     int64_t value = 0;
     switch (ParseInt(input.AsString(), base, value)) {
       case ParseResult::kOk:
@@ -221,7 +246,7 @@ Result ApplyFloat(Context& context, const Value& input, absl::string_view name,
   if (input.is_number()) return Value::MakeFloat(input.AsFloat());
   std::optional<double> number;
   if (input.is_string()) {
-    WEFT_RETURN_IF_ERROR(context.Read(input.AsString().size()));
+    WEFT_RETURN_IF_ERROR(context.Scan(input.AsString().size()));
     number = ParseFloat(input.AsString());
   }
   if (number.has_value()) return Value::MakeFloat(*number);
@@ -261,12 +286,12 @@ Result ApplyRound(Context&, const Value& input, absl::string_view name,
 Result ApplyAttr(Context& context, const Value& input, absl::string_view name,
                  const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"name"}, 1));
-  WEFT_ASSIGN_OR_RETURN(const std::string attribute, Str(context, *bound[0]));
+  WEFT_ASSIGN_OR_RETURN(const Value string, Str(context, *bound[0]));
+  const absl::string_view attribute = string.AsString();
   WEFT_ASSIGN_OR_RETURN(const MethodKind method, FindMethod(input, attribute));
   if (input.is_object() || method == MethodKind::kAllowed)
     return GetAttribute(context, input, attribute);
-  return Value::MakeUndefined(
-      absl::StrCat("'", input.TypeName(), "' has no attribute '", attribute, "'"));
+  return NoAttribute(context, input, attribute);
 }
 
 constexpr FilterEntry kFilters[] = {

@@ -41,10 +41,11 @@ TEST(TextFilters, IndentAndTrimStayWithinTheLimits) {
   TestContext t;
   EXPECT_EQ(ApplyFilter(t.context, "indent", Text("a\nb"), {{Int(1 << 30)}, {}}).status().code(),
             absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ApplyFilter(t.context, "tojson", t.List({Int(1)}), {{}, {{"indent", Int(1 << 30)}}})
-                .status()
-                .code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(
+      ApplyFilter(t.context, "tojson", t.List({Int(1)}), {{}, {{Text("indent"), Int(1 << 30)}}})
+          .status()
+          .code(),
+      absl::StatusCode::kResourceExhausted);
   const std::string lines(1 << 16, '\n');
   EXPECT_EQ(ApplyFilter(t.context, "indent", Text(lines), {{Int(1 << 16), Int(0), Int(1)}, {}})
                 .status()

@@ -1,9 +1,11 @@
 #include "runtime/text/jinja_value.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/text/jinja_context.h"
 
 namespace weft::jinja {
 
@@ -142,15 +144,9 @@ int Value::depth() const {
   return is_dict() ? AsDict().depth : 0;
 }
 
-const Value* FindKey(const Dict& dict, absl::string_view key) {
-  for (const auto& [name, value] : dict.entries) {
-    if (name.is_string() && name.AsString() == key) return &value;
-  }
-  return nullptr;
-}
-
-absl::StatusOr<Value> Object::Attribute(Context&, absl::string_view name) {
-  return Value::MakeUndefined(absl::StrCat("'", TypeName(), "' has no attribute '", name, "'"));
+absl::StatusOr<Value> Object::Attribute(Context& context, absl::string_view name) {
+  return context.NewUndefined(
+      absl::StrCat("'", TypeName(), "' has no attribute '", Shown(name), "'"));
 }
 
 absl::StatusOr<Value> Object::Call(Context&, const Arguments&) {
@@ -158,20 +154,23 @@ absl::StatusOr<Value> Object::Call(Context&, const Arguments&) {
 }
 
 absl::StatusOr<Value> Namespace::Attribute(Context& context, absl::string_view name) {
-  for (const auto& [key, value] : attributes_) {
-    if (key == name) return value;
-  }
+  WEFT_RETURN_IF_ERROR(context.Read(name.size()));
+  if (auto it = places_.find(name); it != places_.end()) return attributes_[it->second].second;
   return Object::Attribute(context, name);
 }
 
-void Namespace::Set(absl::string_view name, Value value) {
-  auto it = std::find_if(attributes_.begin(), attributes_.end(),
-                         [&](const auto& entry) { return entry.first == name; });
-  if (it != attributes_.end()) {
-    it->second = std::move(value);
-  } else {
-    attributes_.emplace_back(name, std::move(value));
+absl::Status Namespace::Set(Context& context, const Value& name, Value value) {
+  WEFT_RETURN_IF_ERROR(context.Read(name.AsString().size()));
+  if (auto it = places_.find(name.AsString()); it != places_.end()) {
+    attributes_[it->second].second = std::move(value);
+    return absl::OkStatus();
   }
+  // Tables that double have twice the room they need, and the half of it while they grow.
+  WEFT_RETURN_IF_ERROR(
+      context.Charge(3 * (sizeof(attributes_[0]) + sizeof(decltype(places_)::value_type) + 1)));
+  attributes_.emplace_back(name, std::move(value));
+  places_.emplace(attributes_.back().first.AsString(), attributes_.size() - 1);
+  return absl::OkStatus();
 }
 
 }  // namespace weft::jinja

@@ -14,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -33,7 +35,8 @@ class Value {
  public:
   // Undefined with no known reason.
   Value() = default;
-  // `what` is the error text for whoever uses the value: "'foo' is undefined".
+  // `what` is the error text for whoever uses the value: "'foo' is undefined". Uncharged, as
+  // MakeString is; Context::NewUndefined is not.
   static Value MakeUndefined(std::string what);
   static Value MakeNone();
   static Value MakeBool(bool value);
@@ -88,6 +91,8 @@ class Value {
       data_;
 };
 
+using Entry = std::pair<Value, Value>;
+
 enum class SequenceKind {
   kList,
   kTuple,
@@ -110,12 +115,11 @@ struct Dict {
   int depth = 1;
 };
 
-// The entry with a string key, or null.
-const Value* FindKey(const Dict& dict, absl::string_view key);
-
+// A name is a text that values share, and no copy: a template chooses how long it is, and how often
+// it is passed on.
 struct Arguments {
   std::vector<Value> positional;
-  std::vector<std::pair<std::string, Value>> named;
+  std::vector<std::pair<Value, Value>> named;
 };
 
 // What only has identity: namespaces, macros, loop variables, functions, bound methods.
@@ -139,11 +143,14 @@ class Namespace : public Object {
   absl::string_view TypeName() const override { return "Namespace"; }
   absl::StatusOr<Value> Attribute(Context& context, absl::string_view name) override;
   Namespace* AsNamespace() override { return this; }
-  void Set(absl::string_view name, Value value);
-  const std::vector<std::pair<std::string, Value>>& attributes() const { return attributes_; }
+  // `name` is a text.
+  absl::Status Set(Context& context, const Value& name, Value value);
+  // In the order in which they were set first.
+  const std::vector<std::pair<Value, Value>>& attributes() const { return attributes_; }
 
  private:
-  std::vector<std::pair<std::string, Value>> attributes_;
+  std::vector<std::pair<Value, Value>> attributes_;
+  absl::flat_hash_map<absl::string_view, size_t> places_;  // of the names, which attributes_ holds
 };
 
 }  // namespace weft::jinja

@@ -54,20 +54,13 @@ TEST(Value, UndefinedKeepsItsReason) {
 TEST(Namespace, SetsAndReplaces) {
   TestContext t;
   Namespace space;
-  space.Set("a", Int(1));
-  space.Set("b", Int(2));
-  space.Set("a", Int(3));
+  EXPECT_TRUE(space.Set(t.context, Text("a"), Int(1)).ok());
+  EXPECT_TRUE(space.Set(t.context, Text("b"), Int(2)).ok());
+  EXPECT_TRUE(space.Set(t.context, Text("a"), Int(3)).ok());
   EXPECT_EQ(space.attributes().size(), 2u);
   EXPECT_EQ(space.Attribute(t.context, "a")->AsInt(), 3);
   EXPECT_TRUE(space.Attribute(t.context, "c")->is_undefined());
   EXPECT_FALSE(space.Call(t.context, {}).ok());
-}
-
-TEST(FindKey, FindsOnlyStrings) {
-  TestContext t;
-  const Value map = t.Map({{Int(1), Int(10)}, {Text("1"), Int(20)}});
-  EXPECT_EQ(FindKey(map.AsDict(), "1")->AsInt(), 20);
-  EXPECT_EQ(FindKey(map.AsDict(), "2"), nullptr);
 }
 
 }  // namespace

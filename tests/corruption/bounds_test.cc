@@ -19,7 +19,6 @@
 #include "runtime/plan/plan_metadata.h"
 #include "runtime/plan/program_json.h"
 #include "runtime/plan/test_program.h"
-#include "runtime/text/jinja_template.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/corruption/heap_peak.h"
 #include "tests/corruption/plan_map.h"
@@ -419,51 +418,6 @@ TEST(Bounds, PlanPrograms) {
         return MetadataToJson(metadata);
       },
       [](const std::string& text) { (void)MetadataFromJson(text, "f"); }, 5'000);
-}
-
-// Templates are programs: no proportion to their size holds, so that steps, text and depth have
-// bounds of their own.
-TEST(Bounds, ChatTemplates) {
-  const auto variables = nlohmann::ordered_json::object();
-  const std::tm now = {};
-  const jinja::Limits limits;
-  const auto check = [&](const std::string& name, const std::string& text) {
-    absl::Status status;
-    const auto run = [&] {
-      const auto parsed = jinja::Template::Parse(text);
-      status = parsed.ok() ? parsed->Render(variables, now).status() : parsed.status();
-    };
-    double seconds = 0;
-    const size_t peak = HeapPeak([&] { seconds = CpuSeconds(run, 1); });
-    EXPECT_FALSE(status.ok()) << name;
-    EXPECT_LE(peak, limits.total_bytes + (size_t{64} << 20)) << name;
-    // Ten million steps; a minute is far more than they take.
-    EXPECT_LE(seconds, 60) << name;
-    std::printf("bounds: chat template: %s: %.1f MB of heap, %.2f s: %s\n", name.c_str(),
-                static_cast<double>(peak) / 1e6, seconds,
-                std::string(status.message()).substr(0, 80).c_str());
-  };
-  check("loops in loops", Repeat("{% for a in range(100000) %}", 6) + Repeat("{% endfor %}", 6));
-  check("a text that doubles",
-        "{% set n = namespace(s='aaaaaaaa') %}{% for a in range(100) %}{% set n.s = n.s ~ n.s %}{% "
-        "endfor %}");
-  check("lists that double",
-        "{% set n = namespace(s=[1]) %}{% for a in range(100) %}{% set n.s = n.s + n.s %}{% endfor "
-        "%}");
-  check("output", "{% for a in range(99999) %}" + std::string(10'000, 'x') + "{% endfor %}");
-  check("recursion", "{% macro m(a) %}{{ m(a) }}{% endmacro %}{{ m(1) }}");
-  check("recursion by two", "{% macro m(a) %}{{ m(a) }}{{ m(a) }}{% endmacro %}{{ m(1) }}");
-  check("a long range", "{{ range(1000000000) | list }}");
-  check("a power", "{{ 9 ** 9 ** 9 ** 9 }}{{ 'a' * 1000000000 }}");
-  check("padding", "{{ '%1000000000d' % 1 }}{{ 'a'.center(1000000000) }}");
-  check("replacements", "{% set s = 'a' * 100000 %}{{ s.replace('a', s) }}");
-  check("indentation", "{% set s = 'a\\n' * 50000 %}{{ s | indent(100000) }}");
-  check("brackets", "{{ " + Repeat("(", 100'000) + Repeat(")", 100'000) + " }}");
-  check("blocks", Repeat("{% if 1 %}", 100'000) + Repeat("{% endif %}", 100'000));
-  check("a chain", "{{ 1" + Repeat("+1", 100'000) + " }}");
-  check(
-      "lists in lists",
-      "{% set n = namespace(s=[1]) %}{% for a in range(10000) %}{% set n.s = [n.s] %}{% endfor %}");
 }
 
 }  // namespace
