@@ -68,9 +68,20 @@ class Jit::SymbolList : public llvm::orc::ObjectLinkingLayer::Plugin {
     return symbols_;
   }
 
+  // Why linking failed, of which a lookup only says that it did.
+  void Fail(llvm::Error error) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    absl::StrAppend(&reasons_, reasons_.empty() ? "" : "; ", llvm::toString(std::move(error)));
+  }
+  std::string reasons() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return reasons_;
+  }
+
  private:
   mutable std::mutex mutex_;
   std::vector<JitSymbol> symbols_;
+  std::string reasons_;
 };
 
 Jit::Jit(std::unique_ptr<llvm::orc::LLJIT> jit, std::shared_ptr<SymbolList> symbols)
@@ -89,6 +100,8 @@ absl::StatusOr<std::unique_ptr<Jit>> Jit::Load(absl::Span<const uint8_t> object)
   if (!symbols) return ToStatus(symbols.takeError(), "cannot see this process's symbols");
   (*jit)->getMainJITDylib().addGenerator(std::move(*symbols));
   auto list = std::make_shared<SymbolList>();
+  (*jit)->getExecutionSession().setErrorReporter(
+      [list](llvm::Error error) { list->Fail(std::move(error)); });
   if (auto* layer = llvm::dyn_cast<llvm::orc::ObjectLinkingLayer>(&(*jit)->getObjLinkingLayer()))
     layer->addPlugin(list);
   const llvm::StringRef bytes(reinterpret_cast<const char*>(object.data()), object.size());
@@ -99,8 +112,11 @@ absl::StatusOr<std::unique_ptr<Jit>> Jit::Load(absl::Span<const uint8_t> object)
 
 absl::StatusOr<KernelFn> Jit::Lookup(const std::string& name) const {
   auto address = jit_->lookup(name);
-  if (!address)
-    return ToStatus(address.takeError(), absl::StrCat("cannot link kernel '", name, "'"));
+  if (!address) {
+    const std::string reasons = symbols_->reasons();
+    return ToStatus(address.takeError(), absl::StrCat("cannot link kernel '", name, "'",
+                                                      reasons.empty() ? "" : ": ", reasons));
+  }
   return address->toPtr<KernelFn>();
 }
 
