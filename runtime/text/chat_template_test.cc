@@ -73,6 +73,7 @@ TEST(ChatTemplateGoldens, LongConversationsTakeATenthOfTheLimits) {
   jinja::Limits limits;
   limits.steps /= 10;
   limits.total_bytes /= 10;
+  limits.stack_bytes /= 4;
   for (const Json& family : Goldens()["families"]) {
     SCOPED_TRACE(family["name"].get<std::string>());
     const auto parsed = jinja::Template::Parse(family["template"].get<std::string>(), limits);

@@ -31,7 +31,10 @@ double ThreadSeconds() {
 }  // namespace
 
 Context::Context(const Limits& limits, const std::tm& now)
-    : limits_(limits), now_(now), deadline_(ThreadSeconds() + limits.seconds) {}
+    : limits_(limits),
+      now_(now),
+      deadline_(ThreadSeconds() + limits.seconds),
+      stack_(StackPlace()) {}
 
 absl::Status Context::Step(size_t count) {
   if ((++calls_ % kCallsPerReading == 0 || count >= kManySteps) && ThreadSeconds() > deadline_) {
@@ -150,9 +153,17 @@ absl::Status Context::Locate(const absl::Status& status, int line) {
 }
 
 absl::Status Context::DepthGuard::Check() const {
-  if (context_.depth_ <= context_.limits_.call_depth) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the template recurses more than ", context_.limits_.call_depth, " deep"));
+  const Limits& limits = context_.limits_;
+  if (context_.depth_ > limits.call_depth) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the template recurses more than ", limits.call_depth, " deep"));
+  }
+  const uintptr_t place = StackPlace();
+  if (place < context_.stack_ && context_.stack_ - place > limits.stack_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the template recurses so deep that it takes ",
+                                                     limits.stack_bytes, " bytes of stack"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<const Value*>> Bind(const Arguments& arguments, absl::string_view what,

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -22,9 +23,16 @@ struct Limits {
   size_t template_bytes = size_t{1} << 20;
   // Of the syntax tree: blocks, brackets, and chains such as a + b + c, which lean to one side.
   int syntax_depth = 200;
-  // Of evaluation, through macro calls: Python gives up at 1,000 frames. One level takes at most
-  // about 2 kB of stack in an unoptimised build.
+  // Of evaluation, through macro calls: Python gives up at 1,000 frames.
   int call_depth = 500;
+  // Of the stack, for parsing and for rendering, so that a thread of 256 kB will do: what bounds of
+  // their own hold (comparing and destroying trees and values) takes the rest. Frames of builds
+  // that are not optimised are several times as large.
+#if defined(NDEBUG) && !defined(ABSL_HAVE_ADDRESS_SANITIZER)
+  size_t stack_bytes = size_t{144} << 10;
+#else
+  size_t stack_bytes = size_t{2} << 20;
+#endif
   // Lists within lists; destroying and comparing values recurses as deep.
   int value_depth = 64;
   // Of one string, hence of the output.
@@ -87,7 +95,8 @@ class Context {
   // Puts AtLine before an error, once.
   absl::Status Locate(const absl::Status& status, int line);
 
-  // One level of recursion, left when the guard goes.
+  // One level of recursion, left when the guard goes. Of the stack, a rendering has what lies below
+  // its Context.
   class DepthGuard {
    public:
     explicit DepthGuard(Context& context) : context_(context) { ++context_.depth_; }
@@ -106,6 +115,7 @@ class Context {
   int64_t steps_ = 0;
   size_t calls_ = 0;  // of Step
   double deadline_;
+  uintptr_t stack_;
   size_t bytes_ = 0;
   int depth_ = 0;
   bool raised_ = false;
@@ -115,6 +125,9 @@ class Context {
 
 // A name or text as errors show it: cut where it is long.
 std::string Shown(absl::string_view text);
+
+// Where the stack is at.
+inline uintptr_t StackPlace() { return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)); }
 
 // How errors begin that tell where in the template they are.
 std::string AtLine(int line);

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/text/jinja_context.h"
 
 namespace weft::jinja {
 namespace {
@@ -76,6 +75,15 @@ absl::Status ExpressionParser::CheckDepth(int depth) const {
   if (depth <= max_depth_) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       AtLine(current().line), "the template is nested more than ", max_depth_, " deep"));
+}
+
+absl::Status ExpressionParser::CheckLevel() const {
+  WEFT_RETURN_IF_ERROR(CheckDepth(depth_));
+  const uintptr_t place = StackPlace();
+  if (place >= stack_ || stack_ - place <= stack_bytes_) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(AtLine(current().line), "the template is nested so deep that to read it takes ",
+                   stack_bytes_, " bytes of stack"));
 }
 
 ExprPtr ExpressionParser::New(ExprKind kind) const {

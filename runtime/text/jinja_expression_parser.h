@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <utility>
 #include <vector>
@@ -12,15 +13,19 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runtime/text/jinja_ast.h"
+#include "runtime/text/jinja_context.h"
 #include "runtime/text/jinja_lexer.h"
 
 namespace weft::jinja {
 
 class ExpressionParser {
  public:
-  // `tokens` ends with kEnd. Trees and recursion deeper than `max_depth` are refused.
-  ExpressionParser(std::vector<Token> tokens, int max_depth)
-      : tokens_(std::move(tokens)), max_depth_(max_depth) {}
+  // `tokens` ends with kEnd. Trees and recursion deeper than the limits are refused.
+  ExpressionParser(std::vector<Token> tokens, const Limits& limits)
+      : tokens_(std::move(tokens)),
+        max_depth_(limits.syntax_depth),
+        stack_bytes_(limits.stack_bytes),
+        stack_(StackPlace()) {}
 
   const Token& current() const { return tokens_[at_]; }
   const Token& ahead() const { return tokens_[at_ + 1 < tokens_.size() ? at_ + 1 : at_]; }
@@ -54,7 +59,7 @@ class ExpressionParser {
     ~Level() { --parser_.depth_; }
     Level(const Level&) = delete;
     Level& operator=(const Level&) = delete;
-    absl::Status Check() const { return parser_.CheckDepth(parser_.depth_); }
+    absl::Status Check() const { return parser_.CheckLevel(); }
 
    private:
     ExpressionParser& parser_;
@@ -64,6 +69,7 @@ class ExpressionParser {
   using Rule = absl::StatusOr<ExprPtr> (ExpressionParser::*)();
 
   absl::Status CheckDepth(int depth) const;
+  absl::Status CheckLevel() const;
   ExprPtr New(ExprKind kind) const;
   // Computes the depth of a tree whose parts are in place.
   absl::StatusOr<ExprPtr> Finish(ExprPtr expr) const;
@@ -98,6 +104,8 @@ class ExpressionParser {
   size_t at_ = 0;
   int depth_ = 0;
   int max_depth_;
+  size_t stack_bytes_;
+  uintptr_t stack_;
   SpecialNames special_names_;
 };
 

@@ -65,7 +65,9 @@ std::string Show(const Expr& e) {
 std::string Parsed(const std::string& text, int max_depth = 200) {
   absl::StatusOr<std::vector<Token>> tokens = Tokenize("{{ " + text + " }}");
   if (!tokens.ok()) return std::string(tokens.status().message());
-  ExpressionParser parser(*std::move(tokens), max_depth);
+  Limits limits;
+  limits.syntax_depth = max_depth;
+  ExpressionParser parser(*std::move(tokens), limits);
   parser.Next();
   const absl::StatusOr<ExprPtr> expr = parser.ParseTuple(true);
   if (!expr.ok()) return std::string(expr.status().message());
@@ -114,7 +116,7 @@ TEST(ExpressionParser, ErrorsTellWhatWasExpected) {
 }
 
 TEST(ExpressionParser, NotesTheNamesThatMacrosTreatSpecially) {
-  ExpressionParser parser(*Tokenize("{{ caller() ~ kwargs }}"), 100);
+  ExpressionParser parser(*Tokenize("{{ caller() ~ kwargs }}"), Limits());
   parser.Next();
   ASSERT_TRUE(parser.ParseTuple(true).ok());
   EXPECT_TRUE(parser.special_names().caller);

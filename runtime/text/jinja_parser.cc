@@ -18,7 +18,7 @@ namespace {
 
 class Parser {
  public:
-  Parser(std::vector<Token> tokens, int max_depth) : in_(std::move(tokens), max_depth) {}
+  Parser(std::vector<Token> tokens, const Limits& limits) : in_(std::move(tokens), limits) {}
 
   absl::StatusOr<Block> Run() { return ParseBlock({}); }
 
@@ -246,7 +246,7 @@ absl::StatusOr<Block> ParseTemplate(absl::string_view source, const Limits& limi
                                                      " are accepted"));
   }
   WEFT_ASSIGN_OR_RETURN(std::vector<Token> tokens, Tokenize(source));
-  return Parser(std::move(tokens), limits.syntax_depth).Run();
+  return Parser(std::move(tokens), limits).Run();
 }
 
 }  // namespace weft::jinja

@@ -58,13 +58,18 @@ TEST(ParseTemplate, RefusesSizeAndDepth) {
   Limits limits;
   limits.template_bytes = 10;
   EXPECT_EQ(Error("12345678901", limits), "the template has 11 bytes; at most 10 are accepted");
+  limits = Limits();
+  limits.stack_bytes = size_t{2} << 20;
   std::string nested;
   for (int i = 0; i < 20000; ++i) nested += "{% if x %}";
-  EXPECT_THAT(Error(nested), ::testing::HasSubstr("nested more than 200 deep"));
+  EXPECT_THAT(Error(nested, limits), ::testing::HasSubstr("nested more than 200 deep"));
   std::string targets = "{% for ";
   for (int i = 0; i < 20000; ++i) targets += "(";
   targets += "x" + std::string(20000, ')') + " in y ";
-  EXPECT_THAT(Error(targets + "%}{% endfor %}"), ::testing::HasSubstr("nested more than 200 deep"));
+  EXPECT_THAT(Error(targets + "%}{% endfor %}", limits),
+              ::testing::HasSubstr("nested more than 200 deep"));
+  limits.stack_bytes = 1000;
+  EXPECT_THAT(Error(nested, limits), ::testing::HasSubstr("it takes 1000 bytes of stack"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // depth and time have bounds of their own (runtime/text/jinja_context.h). Each template here costs
 // much that one of them must count.
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <string>
 #include <vector>
@@ -169,11 +170,42 @@ std::vector<HostileTemplate> Time() {
       {"JsonIndents", SetOften("[]|tojson(indent=16000000)")},
       {"Indents", SetOften("''|indent(16000000)")},
       {"Prefixes", "{% set t = ('a',) * 4000000 %}" + SetOften("'a'.startswith(t)")},
-      {"ArgumentsOfFilters", "{% set t = [1] * 1000000 %}{% set l = ['a'] * 100000 %}" +
-                                 SetOften("l|map('select', 'defined', *t)|list")},
       {"AttributesOfTexts",
        "{% set l = ['a'] * 100000 %}" + SetOften("l|map(attribute='b')|first")},
   };
+}
+
+// Threads of hosts with small stacks.
+TEST(TemplateStack, IsSmall) {
+  const std::string texts[] = {
+      "{% macro m(x) %}{% for a in [1] if m(x) %}{{ a }}{% endfor %}{% endmacro %}{{ m(1) }}",
+      "{{ [1]|map(" + Repeat("'map',", 400) + "'upper')|list }}",
+      "{% set n = namespace() %}{% set n.n = n %}{{ n }}",
+      "{% macro m(x) %}{% if 1 %}{% filter upper %}{% call m(x) %}{% endcall %}{% endfilter %}"
+      "{% endif %}{% endmacro %}{{ m(1) }}",
+      "{% macro m(x) %}{{ " + Repeat("(", 20) + "[{'a': (m(x) ~ 'a')|upper}]" + Repeat(")", 20) +
+          " }}{% endmacro %}{{ m(1) }}",
+      "{{ " + Repeat("(", 1000) + "1" + Repeat(")", 1000) + " }}",
+      "{{ " + Repeat("[{1:", 1000) + "1" + Repeat("}]", 1000) + " }}",
+      "{{ " + Repeat("not -", 1000) + "1 }}",
+      "{{ 1" + Repeat("|abs", 190) + " }}",
+      Repeat("{% if 1 %}", 1000) + Repeat("{% endif %}", 1000),
+      "{% for " + Repeat("(", 150) + "a" + Repeat(",)", 150) + " in 'a' %}{% endfor %}",
+  };
+  for (const std::string& text : texts) {
+    const auto render = [](void* argument) -> void* {
+      const auto parsed = jinja::Template::Parse(*static_cast<const std::string*>(argument));
+      if (parsed.ok()) (void)parsed->Render(nlohmann::ordered_json::object(), std::tm());
+      return nullptr;
+    };
+    pthread_attr_t attributes;
+    ASSERT_EQ(pthread_attr_init(&attributes), 0);
+    ASSERT_EQ(pthread_attr_setstacksize(&attributes, size_t{256} << 10), 0);
+    pthread_t thread = {};
+    ASSERT_EQ(pthread_create(&thread, &attributes, render, const_cast<std::string*>(&text)), 0);
+    pthread_join(thread, nullptr);
+    pthread_attr_destroy(&attributes);
+  }
 }
 
 std::string NameOf(const testing::TestParamInfo<HostileTemplate>& info) { return info.param.name; }
