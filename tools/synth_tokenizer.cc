@@ -80,7 +80,7 @@ std::string SynthTokenizerJson(const SynthShape& shape) {
     if (found != special.end()) {
       token = found->second;
     } else if (next < kBytes) {
-      token = ToByteAlphabet(std::string(1, static_cast<char>(next++)));
+      AppendToByteAlphabet(std::string(1, static_cast<char>(next++)), &token);
     } else {
       token = words.tokens[static_cast<size_t>(next++ - kBytes)];
     }
