@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/json_reader.h"
-#include "runtime/base/read_file.h"
+#include "runtime/base/status_macros.h"
 
 namespace weft {
 namespace {
@@ -20,10 +20,13 @@ std::string Shown(double value) { return absl::StrCat(value); }
 
 }  // namespace
 
-absl::StatusOr<json> ReadJsonObject(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxFileBytes);
-  if (!text.ok()) return text.status();
-  return ParseJsonObject(*text, path);
+absl::StatusOr<std::optional<json>> ReadJsonObjectIfAny(const std::string& path,
+                                                        std::vector<ConfigFile>* read) {
+  WEFT_ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                        ReadConfigFile(path, kMaxFileBytes, read));
+  if (!text) return std::nullopt;
+  WEFT_ASSIGN_OR_RETURN(json object, ParseJsonObject(*text, path));
+  return object;
 }
 
 ConfigFields::ConfigFields(const json& object, std::string where, absl::Status* status)

@@ -10,12 +10,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "frontends/config_file.h"
 
 namespace weft {
 
 // Reads a file of at most 64 MiB (the largest known tokenizer_config.json has 1.2 MB) that must
-// hold one JSON object, with ParseJsonObject of runtime/base/json_reader.h.
-absl::StatusOr<nlohmann::json> ReadJsonObject(const std::string& path);
+// hold one JSON object, with ReadConfigFile and ParseJsonObject of runtime/base/json_reader.h;
+// nothing where there is no such file.
+absl::StatusOr<std::optional<nlohmann::json>> ReadJsonObjectIfAny(const std::string& path,
+                                                                  std::vector<ConfigFile>* read);
 
 // The fields of one object. The first mistake goes into *status and is kept; getters then return
 // the fallback, so that a reader takes all its fields and asks for the status once.

@@ -12,9 +12,14 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-TEST(ConfigJson, AFileThatIsNotThereIsAnError) {
-  EXPECT_THAT(std::string(ReadJsonObject("/nowhere/c.json").status().message()),
-              HasSubstr("/nowhere/c.json"));
+TEST(ConfigJson, AFileNeedNotBeThere) {
+  std::vector<ConfigFile> read;
+  const auto none = ReadJsonObjectIfAny("/nowhere/c.json", &read);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_FALSE(none->has_value());
+  EXPECT_TRUE(read.empty());
+  EXPECT_THAT(std::string(ReadJsonObjectIfAny("/proc", &read).status().message()),
+              HasSubstr("/proc: is a folder"));
 }
 
 class Fields : public testing::Test {

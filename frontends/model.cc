@@ -1,8 +1,10 @@
 #include "frontends/model.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 
 #include "absl/container/flat_hash_map.h"
@@ -16,6 +18,7 @@
 #include "frontends/graph_builder.h"
 #include "frontends/hf_config.h"
 #include "frontends/safetensors.h"
+#include "runtime/base/posix_error.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 
@@ -34,29 +37,37 @@ struct ModelPath {
   std::string name;  // last part of the path as given, without ".gguf"
 };
 
+constexpr char kConfigName[] = "config.json";
+constexpr char kTokenizerName[] = "tokenizer.json";
+// Of a folder: what the graph, the tokenizer and the text settings are read from, in the order in
+// which plans and keys name it.
+constexpr std::array<absl::string_view, 5> kConfigFiles = {kConfigName, "generation_config.json",
+                                                           kTokenizerName, "tokenizer_config.json",
+                                                           "chat_template.jinja"};
+
+std::string PathIn(const std::string& folder, absl::string_view name) {
+  return absl::StrCat(folder, "/", name);
+}
+
 // The one .gguf file of a folder; empty for none or several.
-std::string OnlyGgufIn(const std::string& folder) {
-  std::string found;
+absl::StatusOr<std::string> OnlyGgufIn(const std::string& folder) {
+  std::vector<std::string> found;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().extension() != ".gguf") continue;
-    if (!found.empty()) return "";
-    found = it->path().string();
+    if (it->path().extension() == ".gguf") found.push_back(it->path().string());
   }
-  return found;
+  if (error) return PosixError(error.value(), folder, "list the folder");
+  return found.size() == 1 ? found[0] : "";
 }
 
 absl::StatusOr<ModelPath> Inspect(const std::string& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found)
+  WEFT_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(path));
+  if (type == fs::file_type::not_found)
     return absl::NotFoundError(absl::StrCat(path, ": there is no such file or folder"));
-  // Opening gives the reason why status could not.
-  const bool is_folder = !error && fs::is_directory(status);
   fs::path last = fs::path(path).lexically_normal();
   if (last.filename().empty()) last = last.parent_path();
   ModelPath result{.path = path, .name = last.filename().string()};
-  if (!is_folder) {
+  if (type != fs::file_type::directory) {
     if (absl::EndsWith(path, ".safetensors") || absl::EndsWith(path, ".json")) {
       return absl::InvalidArgumentError(absl::StrCat(
           path, ": is one file of a model; give the folder that holds it and config.json"));
@@ -65,8 +76,9 @@ absl::StatusOr<ModelPath> Inspect(const std::string& path) {
     if (last.extension() == ".gguf") result.name = last.stem().string();
     return result;
   }
-  if (fs::exists(last / "config.json", error)) return result;
-  const std::string gguf = OnlyGgufIn(path);
+  WEFT_ASSIGN_OR_RETURN(const fs::file_type config, FileTypeOf(PathIn(path, kConfigName)));
+  if (config != fs::file_type::not_found) return result;
+  WEFT_ASSIGN_OR_RETURN(const std::string gguf, OnlyGgufIn(path));
   if (!gguf.empty()) {
     result.is_gguf = true;
     result.path = gguf;
@@ -79,16 +91,14 @@ absl::StatusOr<TokenizerPtr> MakeShared(absl::StatusOr<Tokenizer> tokenizer) {
   return std::make_shared<const Tokenizer>(*std::move(tokenizer));
 }
 
-std::string TokenizerPath(const std::string& folder) {
-  return absl::StrCat(folder, "/tokenizer.json");
-}
-
 // NotFound where there is none, InvalidArgument for what can be none; other errors are the
 // system's.
-absl::StatusOr<std::string> ReadTokenizerJson(const std::string& folder) {
-  const std::string path = TokenizerPath(folder);
-  absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxTokenizerBytes);
-  if (!absl::IsNotFound(text.status())) return text;
+absl::StatusOr<std::string> ReadTokenizerJson(const std::string& folder,
+                                              std::vector<ConfigFile>* read) {
+  const std::string path = PathIn(folder, kTokenizerName);
+  WEFT_ASSIGN_OR_RETURN(std::optional<std::string> text,
+                        ReadConfigFile(path, kMaxTokenizerBytes, read));
+  if (text) return *std::move(text);
   return absl::NotFoundError(
       absl::StrCat(path, ": is missing; without it the model can run token ids but no text"));
 }
@@ -98,7 +108,8 @@ absl::StatusOr<TokenizerPtr> FolderTokenizer(const absl::StatusOr<std::string>& 
                                              const std::string& folder,
                                              const TextSettings& settings) {
   if (!text.ok()) return text.status();
-  absl::StatusOr<Tokenizer> tokenizer = Tokenizer::FromTokenizerJson(*text, TokenizerPath(folder));
+  absl::StatusOr<Tokenizer> tokenizer =
+      Tokenizer::FromTokenizerJson(*text, PathIn(folder, kTokenizerName));
   if (!tokenizer.ok()) return tokenizer.status();
   const auto known = [&](std::optional<int32_t> id) {
     return id && tokenizer->HasToken(*id) ? id : std::nullopt;
@@ -160,28 +171,42 @@ absl::Status Finish(TensorFiles files, const std::string& name, const LoadOption
   return absl::OkStatus();
 }
 
-// Those that there are, of what the graph, the tokenizer and the text settings are read from.
-std::vector<std::string> ConfigFiles(const std::string& folder) {
+// Those of kConfigFiles that there are.
+absl::StatusOr<std::vector<std::string>> FindConfigFiles(const std::string& folder) {
   std::vector<std::string> files;
-  for (const char* name : {"config.json", "generation_config.json", "tokenizer.json",
-                           "tokenizer_config.json", "chat_template.jinja"}) {
-    std::string path = absl::StrCat(folder, "/", name);
-    std::error_code error;
-    if (fs::is_regular_file(path, error)) files.push_back(std::move(path));
+  for (const absl::string_view name : kConfigFiles) {
+    std::string path = PathIn(folder, name);
+    WEFT_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(path));
+    if (type == fs::file_type::regular) files.push_back(std::move(path));
   }
   return files;
 }
 
-absl::StatusOr<nlohmann::json> ReadConfig(const std::string& folder) {
-  const std::string path = absl::StrCat(folder, "/config.json");
-  std::error_code error;
-  if (!fs::exists(path, error)) {
-    return absl::NotFoundError(absl::StrCat(
-        path,
-        ": is missing; a model is a folder with config.json and *.safetensors, or a .gguf "
-        "file"));
+// As kConfigFiles has them. A tokenizer.json that was not read is a file of the model all the same.
+absl::Status Order(const std::string& folder, std::vector<ConfigFile>* files) {
+  std::vector<ConfigFile> ordered;
+  for (const absl::string_view name : kConfigFiles) {
+    const std::string path = PathIn(folder, name);
+    const auto read = std::ranges::find(*files, path, &ConfigFile::path);
+    if (read != files->end()) {
+      ordered.push_back(std::move(*read));
+    } else if (name == kTokenizerName) {
+      WEFT_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(path));
+      if (type == fs::file_type::regular) ordered.push_back({.path = path});
+    }
   }
-  return ReadJsonObject(path);
+  *files = std::move(ordered);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<nlohmann::json> ReadConfig(const std::string& folder,
+                                          std::vector<ConfigFile>* read) {
+  const std::string path = PathIn(folder, kConfigName);
+  WEFT_ASSIGN_OR_RETURN(std::optional<nlohmann::json> config, ReadJsonObjectIfAny(path, read));
+  if (config) return *std::move(config);
+  return absl::NotFoundError(absl::StrCat(
+      path,
+      ": is missing; a model is a folder with config.json and *.safetensors, or a .gguf file"));
 }
 
 }  // namespace
@@ -197,14 +222,13 @@ absl::StatusOr<Model> LoadModel(const std::string& path, const LoadOptions& opti
     if (options.tokenizer) model.tokenizer = GgufTokenizer(file.metadata, where.path);
     files = std::move(file.tensors);
   } else {
-    WEFT_ASSIGN_OR_RETURN(const nlohmann::json config, ReadConfig(where.path));
-    WEFT_ASSIGN_OR_RETURN(model.config,
-                          ParseHfConfig(config, absl::StrCat(where.path, "/config.json")));
-    WEFT_ASSIGN_OR_RETURN(model.text, ReadHfTextSettings(where.path, config));
+    std::vector<ConfigFile>* const read = &model.config_files;
+    WEFT_ASSIGN_OR_RETURN(const nlohmann::json config, ReadConfig(where.path, read));
+    WEFT_ASSIGN_OR_RETURN(model.config, ParseHfConfig(config, PathIn(where.path, kConfigName)));
+    WEFT_ASSIGN_OR_RETURN(model.text, ReadHfTextSettings(where.path, config, read));
     WEFT_ASSIGN_OR_RETURN(files, OpenSafetensorsFolder(where.path));
-    model.config_files = ConfigFiles(where.path);
     if (options.tokenizer) {
-      const absl::StatusOr<std::string> text = ReadTokenizerJson(where.path);
+      const absl::StatusOr<std::string> text = ReadTokenizerJson(where.path, read);
       // A fault of the moment is no model without a tokenizer.
       if (!text.ok() && !absl::IsNotFound(text.status()) &&
           !absl::IsInvalidArgument(text.status())) {
@@ -212,6 +236,7 @@ absl::StatusOr<Model> LoadModel(const std::string& path, const LoadOptions& opti
       }
       model.tokenizer = FolderTokenizer(text, where.path, model.text);
     }
+    WEFT_RETURN_IF_ERROR(Order(where.path, read));
   }
   WEFT_RETURN_IF_ERROR(Finish(std::move(files), where.name, options, &model));
   return model;
@@ -225,7 +250,7 @@ absl::StatusOr<ModelFiles> FindModelFiles(const std::string& path) {
     return files;
   }
   WEFT_ASSIGN_OR_RETURN(files.weights, FindSafetensors(where.path));
-  files.config = ConfigFiles(where.path);
+  WEFT_ASSIGN_OR_RETURN(files.config, FindConfigFiles(where.path));
   return files;
 }
 
@@ -235,13 +260,13 @@ absl::StatusOr<TokenizerPtr> LoadTokenizer(const std::string& path) {
     WEFT_ASSIGN_OR_RETURN(const GgufFile file, OpenGguf(where.path));
     return GgufTokenizer(file.metadata, where.path);
   }
-  std::error_code error;
-  nlohmann::json config = nlohmann::json::object();
-  if (fs::exists(absl::StrCat(where.path, "/config.json"), error)) {
-    WEFT_ASSIGN_OR_RETURN(config, ReadConfig(where.path));
-  }
-  WEFT_ASSIGN_OR_RETURN(const TextSettings settings, ReadHfTextSettings(where.path, config));
-  return FolderTokenizer(ReadTokenizerJson(where.path), where.path, settings);
+  std::vector<ConfigFile> read;
+  WEFT_ASSIGN_OR_RETURN(const std::optional<nlohmann::json> config,
+                        ReadJsonObjectIfAny(PathIn(where.path, kConfigName), &read));
+  WEFT_ASSIGN_OR_RETURN(
+      const TextSettings settings,
+      ReadHfTextSettings(where.path, config.value_or(nlohmann::json::object()), &read));
+  return FolderTokenizer(ReadTokenizerJson(where.path, &read), where.path, settings);
 }
 
 }  // namespace weft

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "frontends/config_file.h"
 #include "frontends/decoder_config.h"
 #include "frontends/text_settings.h"
 #include "ir/module.h"
@@ -48,7 +49,7 @@ struct Model {
   std::vector<std::string> unused_tensors;    // in the files, not in the graph
   std::vector<std::string> weight_files;      // paths of the files with weights
   uint64_t file_bytes = 0;                    // of these
-  std::vector<std::string> config_files;      // paths of a folder's other files that models have
+  std::vector<ConfigFile> config_files;       // a folder's other files that models have, as read
 };
 
 // Opens a model folder (config.json, *.safetensors, tokenizer.json), a .gguf file, or a folder with
@@ -60,7 +61,7 @@ absl::StatusOr<Model> LoadModel(const std::string& path, const LoadOptions& opti
 struct ModelFiles {
   std::string name;                  // that of the module
   std::vector<std::string> weights;  // as Model::weight_files
-  std::vector<std::string> config;   // as Model::config_files
+  std::vector<std::string> config;   // those of Model::config_files
 };
 
 // Errors as LoadModel has them for what is no model.

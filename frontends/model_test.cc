@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <map>
 
 #include "frontends/families/family.h"
@@ -132,8 +133,8 @@ TEST(Model, CarriesWhatRunsNeed) {
   EXPECT_EQ(model->weight_types[0].bytes, 4U * 255040);
   EXPECT_GT(model->file_bytes, 4U * 255040);
   std::vector<std::string> names;
-  for (const std::string& path : model->config_files)
-    names.push_back(path.substr(path.rfind('/') + 1));
+  for (const ConfigFile& file : model->config_files)
+    names.push_back(file.path.substr(file.path.rfind('/') + 1));
   EXPECT_THAT(names, ElementsAre("config.json", "generation_config.json", "tokenizer.json"));
 }
 
@@ -214,7 +215,9 @@ TEST(Model, FindsTheFilesThatItLoads) {
   const auto model = LoadModel(folder.path());
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(files->weights, model->weight_files);
-  EXPECT_EQ(files->config, model->config_files);
+  std::vector<std::string> read;
+  for (const ConfigFile& file : model->config_files) read.push_back(file.path);
+  EXPECT_EQ(files->config, read);
   EXPECT_EQ(files->name, model->module.name);
 
   folder.Write("m.gguf", "x");
@@ -224,6 +227,52 @@ TEST(Model, FindsTheFilesThatItLoads) {
   EXPECT_THAT(gguf->weights, ElementsAre(folder.File("m.gguf")));
   EXPECT_TRUE(gguf->config.empty());
   EXPECT_FALSE(FindModelFiles(folder.File("nothing")).ok());
+}
+
+// sha256sum's, of files that are written here.
+TEST(Model, KnowsTheDigestsOfTheTextsThatItRead) {
+  const TempFolder folder;
+  folder.LinkWeights("gpt2");
+  folder.Write("config.json", TinyConfig("gpt2").dump());
+  folder.Write("generation_config.json", "{}");
+  folder.Write("tokenizer.json", "abc");
+  folder.Write("chat_template.jinja", "");
+  for (const bool tokenizer : {true, false}) {
+    const auto model = LoadModel(folder.path(), {.tokenizer = tokenizer});
+    ASSERT_TRUE(model.ok()) << model.status();
+    ASSERT_EQ(model->config_files.size(), 4);
+    EXPECT_EQ(model->config_files[1].path, folder.File("generation_config.json"));
+    EXPECT_EQ(model->config_files[1].bytes, 2);
+    EXPECT_EQ(model->config_files[1].sha256,
+              "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+    EXPECT_EQ(model->config_files[2].path, folder.File("tokenizer.json"));
+    EXPECT_EQ(model->config_files[2].sha256,
+              tokenizer ? "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" : "");
+    EXPECT_EQ(model->config_files[3].sha256,
+              "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  }
+}
+
+// A circle of links stands for a device that fails for a moment.
+TEST(Model, WhatCannotBeLookedAtIsNotTakenForMissing) {
+  for (const char* name : {"config.json", "model.safetensors", "model.safetensors.index.json",
+                           "generation_config.json", "chat_template.jinja"}) {
+    const TempFolder folder;
+    folder.Write("other.gguf", TinyGguf("qwen2", "qwen2").Bytes());
+    folder.Write("config.json", TinyConfig("gpt2").dump());
+    folder.Write("other.safetensors", TextOf(TinyFolder("gpt2") + "/model.safetensors"));
+    std::filesystem::remove(folder.File(name));
+    std::filesystem::create_symlink(name, folder.File(name));
+    EXPECT_THAT(ErrorOf(folder.path()), HasSubstr(folder.File(name)));
+    EXPECT_THAT(std::string(FindModelFiles(folder.path()).status().message()),
+                HasSubstr(folder.File(name)));
+  }
+  const TempFolder folder;
+  folder.Write("tokenizer.json", TextOf(TinyFolder("gpt2") + "/tokenizer.json"));
+  EXPECT_TRUE(LoadTokenizer(folder.path()).ok());
+  std::filesystem::create_symlink("config.json", folder.File("config.json"));
+  EXPECT_THAT(std::string(LoadTokenizer(folder.path()).status().message()),
+              HasSubstr(folder.File("config.json")));
 }
 
 TEST(Model, ContextIsBoundedByTheModel) {

@@ -283,6 +283,12 @@ struct Shards {
   std::map<std::string, std::string> file_of_tensor;  // what an index promises
 };
 
+absl::StatusOr<bool> IsThere(const std::string& folder, absl::string_view file) {
+  WEFT_ASSIGN_OR_RETURN(const std::filesystem::file_type type,
+                        FileTypeOf(absl::StrCat(folder, "/", file)));
+  return type != std::filesystem::file_type::not_found;
+}
+
 absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kIndexName);
   constexpr uint64_t kMaxIndexBytes = 100'000'000;
@@ -313,8 +319,8 @@ absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
   shards.files.assign(files.begin(), files.end());
   std::set<std::string> missing;
   for (const std::string& file : shards.files) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(absl::StrCat(folder, "/", file), ignored)) missing.insert(file);
+    WEFT_ASSIGN_OR_RETURN(const bool there, IsThere(folder, file));
+    if (!there) missing.insert(file);
   }
   for (const auto& [tensor, file] : shards.file_of_tensor) {
     if (missing.contains(file)) {
@@ -328,17 +334,15 @@ absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
 
 // Which files of the folder hold the weights.
 absl::StatusOr<Shards> FindShards(const std::string& folder) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) {
+  WEFT_ASSIGN_OR_RETURN(const std::filesystem::file_type type, FileTypeOf(folder));
+  if (type != std::filesystem::file_type::directory)
     return absl::NotFoundError(absl::StrCat(folder, ": is not a folder (check the path)"));
-  }
-  const auto exists = [&](absl::string_view file) {
-    std::error_code ignored;
-    return std::filesystem::exists(absl::StrCat(folder, "/", file), ignored);
-  };
-  if (exists("model.safetensors")) return Shards{.files = {"model.safetensors"}};
-  if (exists(kIndexName)) return ReadIndex(folder);
+  WEFT_ASSIGN_OR_RETURN(const bool is_one_file, IsThere(folder, "model.safetensors"));
+  if (is_one_file) return Shards{.files = {"model.safetensors"}};
+  WEFT_ASSIGN_OR_RETURN(const bool has_index, IsThere(folder, kIndexName));
+  if (has_index) return ReadIndex(folder);
   Shards shards;
+  std::error_code error;
   for (auto entry = std::filesystem::directory_iterator(folder, error);
        !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string file = entry->path().filename().string();
@@ -354,11 +358,12 @@ absl::StatusOr<Shards> FindShards(const std::string& folder) {
         folder, ": holds ", shards.files.size(), " *.safetensors files (", shards.files.front(),
         ", …) but no ", kIndexName, " that says how they belong together (incomplete download?)"));
   }
+  const bool has_pickle = IsThere(folder, "pytorch_model.bin").value_or(false) ||
+                          IsThere(folder, "pytorch_model.bin.index.json").value_or(false);
   return absl::NotFoundError(absl::StrCat(
       folder, ": holds no *.safetensors file",
-      exists("pytorch_model.bin") || exists("pytorch_model.bin.index.json")
-          ? "; convert its pytorch_model.bin to safetensors (transformers: save_pretrained)"
-          : " (is it the folder of a model?)"));
+      has_pickle ? "; convert its pytorch_model.bin to safetensors (transformers: save_pretrained)"
+                 : " (is it the folder of a model?)"));
 }
 
 }  // namespace

@@ -1,14 +1,11 @@
 #include "frontends/text_settings.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "frontends/config_json.h"
-#include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 
 namespace weft {
@@ -20,8 +17,6 @@ constexpr int64_t kMaxTokenId = (int64_t{1} << 31) - 1;
 // The largest known templates have 30 kB.
 constexpr uint64_t kMaxTemplateBytes = uint64_t{16} << 20;
 
-bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
-
 void SetEos(const std::vector<int64_t>& ids, TextSettings* settings) {
   settings->eos_ids.assign(ids.begin(), ids.end());
   std::ranges::sort(settings->eos_ids);
@@ -29,10 +24,10 @@ void SetEos(const std::vector<int64_t>& ids, TextSettings* settings) {
   settings->eos_ids.erase(repeated.begin(), repeated.end());
 }
 
-// The object in folder/file, an empty one where there is no such file.
-absl::StatusOr<json> ReadOptionalObject(const std::string& path) {
-  if (!Exists(path)) return json::object();
-  return ReadJsonObject(path);
+// An empty object where there is no such file.
+absl::StatusOr<json> ReadOptionalObject(const std::string& path, std::vector<ConfigFile>* read) {
+  WEFT_ASSIGN_OR_RETURN(std::optional<json> object, ReadJsonObjectIfAny(path, read));
+  return object ? *std::move(object) : json::object();
 }
 
 // A token as tokenizer_config.json has it: its text, or an object with the text as "content".
@@ -78,12 +73,15 @@ void ReadSampling(const ConfigFields& fields, SamplingDefaults* sampling) {
 
 }  // namespace
 
-absl::StatusOr<TextSettings> ReadHfTextSettings(const std::string& folder, const json& config) {
+absl::StatusOr<TextSettings> ReadHfTextSettings(const std::string& folder, const json& config,
+                                                std::vector<ConfigFile>* read) {
+  std::vector<ConfigFile> unused;
+  if (read == nullptr) read = &unused;
   const std::string generation_path = absl::StrCat(folder, "/generation_config.json");
   const std::string tokenizer_path = absl::StrCat(folder, "/tokenizer_config.json");
   const std::string template_path = absl::StrCat(folder, "/chat_template.jinja");
-  WEFT_ASSIGN_OR_RETURN(const json generation_json, ReadOptionalObject(generation_path));
-  WEFT_ASSIGN_OR_RETURN(const json tokenizer_json, ReadOptionalObject(tokenizer_path));
+  WEFT_ASSIGN_OR_RETURN(const json generation_json, ReadOptionalObject(generation_path, read));
+  WEFT_ASSIGN_OR_RETURN(const json tokenizer_json, ReadOptionalObject(tokenizer_path, read));
 
   absl::Status status;
   const ConfigFields generation(generation_json, generation_path, &status);
@@ -101,10 +99,9 @@ absl::StatusOr<TextSettings> ReadHfTextSettings(const std::string& folder, const
   settings.chat_template = ChatTemplate(tokenizer_json, tokenizer);
   ReadSampling(generation, &settings.sampling);
   if (!status.ok()) return status;
-  if (Exists(template_path)) {
-    WEFT_ASSIGN_OR_RETURN(settings.chat_template,
-                          ReadRegularFile(template_path, kMaxTemplateBytes));
-  }
+  WEFT_ASSIGN_OR_RETURN(std::optional<std::string> chat_template,
+                        ReadConfigFile(template_path, kMaxTemplateBytes, read));
+  if (chat_template) settings.chat_template = *std::move(chat_template);
   return settings;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "frontends/config_file.h"
 #include "frontends/gguf_metadata.h"
 
 namespace weft {
@@ -34,8 +35,11 @@ struct TextSettings {
 
 // From generation_config.json, tokenizer_config.json and chat_template.jinja of a model folder,
 // all of them optional, and its parsed config.json, which stands in where the first is silent.
+// Those that there are are added to `read`. A file that may be there, but cannot be opened, is an
+// error.
 absl::StatusOr<TextSettings> ReadHfTextSettings(const std::string& folder,
-                                                const nlohmann::json& config);
+                                                const nlohmann::json& config,
+                                                std::vector<ConfigFile>* read = nullptr);
 
 // From tokenizer.ggml.*_token_id, tokenizer.chat_template and general.sampling.*. Files without
 // eot_token_id (end of turn) get the well-known such tokens of their vocabulary, if any.

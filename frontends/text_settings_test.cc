@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -72,6 +73,20 @@ TEST(HfTextSettings, ChatTemplatesInEveryForm) {
   folder.Write("tokenizer_config.json", "{}");
   folder.Write("chat_template.jinja", "from a file");
   EXPECT_EQ(chat_template(), "from a file");
+}
+
+// A file that cannot be looked at may be there.
+TEST(HfTextSettings, OnlyWhatIsNotThereIsLeftOut) {
+  for (const char* name :
+       {"generation_config.json", "tokenizer_config.json", "chat_template.jinja"}) {
+    const TempFolder folder;
+    std::filesystem::create_symlink("nothing", folder.File(name));
+    EXPECT_TRUE(ReadHfTextSettings(folder.path(), json::object()).ok()) << name;
+    std::filesystem::remove(folder.File(name));
+    std::filesystem::create_symlink(name, folder.File(name));  // a circle
+    EXPECT_THAT(std::string(ReadHfTextSettings(folder.path(), json::object()).status().message()),
+                HasSubstr(folder.File(name)));
+  }
 }
 
 TEST(HfTextSettings, ErrorsNameFileAndField) {

@@ -13,22 +13,33 @@ namespace {
 
 using SourceFile = PlanMetadata::SourceFile;
 
+std::string FileName(const std::string& path) {
+  return std::filesystem::path(path).filename().string();
+}
+
 absl::StatusOr<SourceFile> Describe(const std::string& path, DigestIndex* digests) {
   std::error_code error;
   const uintmax_t bytes = std::filesystem::file_size(path, error);
   if (error) return PosixError(error.value(), path, "tell its size");
   WEFT_ASSIGN_OR_RETURN(std::string digest, digests->Sha256(path));
-  return SourceFile{std::filesystem::path(path).filename().string(), bytes, std::move(digest)};
+  return SourceFile{FileName(path), bytes, std::move(digest)};
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<SourceFile>> SourceOf(const Model& model, DigestIndex* digests) {
   std::vector<SourceFile> source;
-  for (const std::vector<std::string>* paths : {&model.weight_files, &model.config_files}) {
-    for (const std::string& path : *paths) {
-      WEFT_ASSIGN_OR_RETURN(SourceFile file, Describe(path, digests));
-      source.push_back(std::move(file));
+  const auto add = [&](const std::string& path) -> absl::Status {
+    WEFT_ASSIGN_OR_RETURN(SourceFile file, Describe(path, digests));
+    source.push_back(std::move(file));
+    return absl::OkStatus();
+  };
+  for (const std::string& path : model.weight_files) WEFT_RETURN_IF_ERROR(add(path));
+  for (const ConfigFile& file : model.config_files) {
+    if (file.sha256.empty()) {
+      WEFT_RETURN_IF_ERROR(add(file.path));
+    } else {
+      source.push_back({FileName(file.path), file.bytes, file.sha256});
     }
   }
   return source;

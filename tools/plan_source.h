@@ -11,7 +11,8 @@
 
 namespace weft::tools {
 
-// Of a model: its weights, then its other files. Reads those that `digests` does not know.
+// Of a model: its weights, then its other files. What was parsed of these when the model was loaded
+// is what counts; of the rest, reads what `digests` does not know.
 absl::StatusOr<std::vector<PlanMetadata::SourceFile>> SourceOf(const Model& model,
                                                                DigestIndex* digests);
 

@@ -112,11 +112,15 @@ class CachedModel {
           ++i;
           continue;
         }
-        return absl::DataLossError(
-            absl::StrCat(arguments_.model, ": its files were changed while it was compiled"));
+        return Changed();
       }
     }
-    return absl::OkStatus();
+    return i == source.size() ? absl::OkStatus() : Changed();
+  }
+
+  absl::Status Changed() const {
+    return absl::DataLossError(
+        absl::StrCat(arguments_.model, ": its files were changed while it was compiled"));
   }
 
   void NoteNotKept(const absl::Status& status) {

@@ -18,6 +18,8 @@
 #include "frontends/hub/hub_pull.h"
 #include "frontends/hub/model_name.h"
 #include "frontends/hub/pypi.h"
+#include "runtime/base/read_file.h"
+#include "runtime/base/status_macros.h"
 
 namespace weft {
 namespace fs = std::filesystem;
@@ -37,15 +39,13 @@ bool LooksLikePath(absl::string_view name) {
          (absl::EndsWith(name, ".gguf") && !absl::StrContains(name, ":"));
 }
 
-// The folder or file, if it can be a model.
+// The folder or file, if it can be a model: else NotFound or InvalidArgument. Other errors are the
+// system's, which may be hiding one.
 absl::StatusOr<ResolvedModel> ResolvePath(const std::string& name) {
-  std::error_code error;
-  const fs::file_status status = fs::status(name, error);
-  if (!fs::exists(status)) {
-    return absl::NotFoundError(
-        absl::StrCat(name, ": ", error ? error.message() : std::string("no such file or folder")));
-  }
-  if (!fs::is_directory(status)) {
+  WEFT_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(name));
+  if (type == fs::file_type::not_found)
+    return absl::NotFoundError(absl::StrCat(name, ": no such file or folder"));
+  if (type != fs::file_type::directory) {
     std::array<char, 4> magic{};
     std::ifstream(name, std::ios::binary).read(magic.data(), magic.size());
     if (absl::EndsWith(name, ".gguf") || absl::string_view(magic.data(), magic.size()) == "GGUF") {
@@ -54,10 +54,10 @@ absl::StatusOr<ResolvedModel> ResolvePath(const std::string& name) {
     return absl::InvalidArgumentError(
         absl::StrCat(name, ": not a model: expected a folder with config.json or a .gguf file"));
   }
-  if (fs::is_regular_file(fs::path(name) / "config.json", error)) {
-    return ResolvedModel{name, ModelKind::kFolder};
-  }
+  WEFT_ASSIGN_OR_RETURN(const fs::file_type config, FileTypeOf(fs::path(name) / "config.json"));
+  if (config == fs::file_type::regular) return ResolvedModel{name, ModelKind::kFolder};
   std::vector<std::string> gguf;
+  std::error_code error;
   for (fs::directory_iterator it(name, error), end; !error && it != end; it.increment(error)) {
     if (it->path().extension() == ".gguf") gguf.push_back(it->path().string());
   }
@@ -114,7 +114,8 @@ void Note(const HubOptions& options, std::string text) {
 
 absl::StatusOr<ResolvedModel> ResolveModel(const std::string& name, const HubOptions& options) {
   auto local = ResolvePath(name);
-  if (local.ok() || LooksLikePath(name)) return local;
+  const bool is_none = absl::IsNotFound(local.status()) || absl::IsInvalidArgument(local.status());
+  if (!is_none || LooksLikePath(name)) return local;
   const CatalogueEntry* entry = FindInCatalogue(name);
   absl::StatusOr<HubName> hub_name = entry == nullptr ? ParseDownloadable(name) : HubName{};
   if (!hub_name.ok()) return absl::IsNotFound(local.status()) ? hub_name.status() : local.status();

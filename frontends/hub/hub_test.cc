@@ -179,6 +179,23 @@ TEST_F(HubTest, LocalFolderThatIsNoModelDoesNotHideAName) {
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+// A circle of links stands for a device that fails for a moment.
+TEST_F(HubTest, WhatCannotBeLookedAtIsNotTakenForMissing) {
+  ScopedEnvironment variables(HubVariables());
+  const std::string folder = folder_.path() + "/m";
+  WriteWholeFile(folder + "/x.gguf", "GGUF");
+  fs::create_symlink("config.json", folder + "/config.json");
+  EXPECT_THAT(Message(ResolveModel(folder, options_).status()), HasSubstr(folder + "/config.json"));
+  PutSnapshot(environment_.hub_cache, "openai-community--gpt2");
+  auto before = fs::current_path();
+  fs::create_symlink("gpt2", folder + "/gpt2");
+  fs::current_path(folder);
+  auto model = ResolveModel("gpt2", options_);
+  fs::current_path(before);
+  EXPECT_THAT(Message(model.status()), HasSubstr("gpt2"));
+  EXPECT_FALSE(model.ok());
+}
+
 TEST_F(HubTest, CatalogueNamesAreFoundInEitherCache) {
   ScopedEnvironment variables(HubVariables());
   options_.allow_download = false;

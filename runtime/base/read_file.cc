@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
+#include <utility>
 
 #include "runtime/base/posix_error.h"
 
@@ -50,9 +52,15 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& path, bool regula
   return text;
 }
 
-absl::StatusOr<std::string> ReadPath(const std::string& path, bool regular, uint64_t max_bytes) {
+// -1 and errno where it cannot be.
+int OpenToRead(const std::string& path, bool regular) {
   // O_NONBLOCK changes nothing for regular files; a pipe is opened without anyone at its other end.
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK | O_NOCTTY : 0));
+  return open(path.c_str(), O_RDONLY | O_CLOEXEC | (regular ? O_NONBLOCK | O_NOCTTY : 0));
+}
+
+// Of what OpenToRead gave; closes it.
+absl::StatusOr<std::string> ReadOpened(int fd, const std::string& path, bool regular,
+                                       uint64_t max_bytes) {
   if (fd < 0) return PosixError(errno, path, "open");
   absl::StatusOr<std::string> text = ReadAll(fd, path, regular, max_bytes);
   close(fd);
@@ -62,7 +70,7 @@ absl::StatusOr<std::string> ReadPath(const std::string& path, bool regular, uint
 }  // namespace
 
 absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t max_bytes) {
-  return ReadPath(path, /*regular=*/false, max_bytes);
+  return ReadOpened(OpenToRead(path, /*regular=*/false), path, /*regular=*/false, max_bytes);
 }
 
 absl::StatusOr<std::string> ReadDescriptor(int fd, const std::string& name, uint64_t max_bytes) {
@@ -70,7 +78,23 @@ absl::StatusOr<std::string> ReadDescriptor(int fd, const std::string& name, uint
 }
 
 absl::StatusOr<std::string> ReadRegularFile(const std::string& path, uint64_t max_bytes) {
-  return ReadPath(path, /*regular=*/true, max_bytes);
+  return ReadOpened(OpenToRead(path, /*regular=*/true), path, /*regular=*/true, max_bytes);
+}
+
+absl::StatusOr<std::optional<std::string>> ReadRegularFileIfAny(const std::string& path,
+                                                                uint64_t max_bytes) {
+  const int fd = OpenToRead(path, /*regular=*/true);
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  absl::StatusOr<std::string> text = ReadOpened(fd, path, /*regular=*/true, max_bytes);
+  if (!text.ok()) return text.status();
+  return *std::move(text);
+}
+
+absl::StatusOr<std::filesystem::file_type> FileTypeOf(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!error || status.type() == std::filesystem::file_type::not_found) return status.type();
+  return PosixError(error.value(), path, "look at it");
 }
 
 }  // namespace weft

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <optional>
 
 namespace weft {
 namespace {
@@ -54,6 +56,31 @@ TEST(ReadFile, ErrorsNameThePath) {
   EXPECT_EQ(ReadFileToString("/no/such", 10).status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(ReadFileToString(testing::TempDir(), 10).status().message()),
               HasSubstr("is a folder"));
+}
+
+TEST(ReadFile, OnlyWhatIsNotThereIsAbsent) {
+  namespace fs = std::filesystem;
+  const std::string folder = testing::TempDir() + "weft-read-file-if-any";
+  fs::remove_all(folder);
+  fs::create_directory(folder);
+  std::ofstream(folder + "/file") << "text";
+  fs::create_symlink("nothing", folder + "/dangling");
+  for (const char* name : {"/none", "/none/none", "/file/none", "/dangling"}) {
+    const auto text = ReadRegularFileIfAny(folder + name, 10);
+    ASSERT_TRUE(text.ok()) << text.status();
+    EXPECT_EQ(*text, std::nullopt) << name;
+    EXPECT_EQ(*FileTypeOf(folder + name), fs::file_type::not_found) << name;
+  }
+  EXPECT_EQ(**ReadRegularFileIfAny(folder + "/file", 10), "text");
+  EXPECT_EQ(*FileTypeOf(folder + "/file"), fs::file_type::regular);
+  EXPECT_EQ(*FileTypeOf(folder), fs::file_type::directory);
+  fs::create_symlink("circle", folder + "/circle");
+  for (const std::string& path : {folder + "/circle", folder + "/" + std::string(300, 'x')}) {
+    EXPECT_THAT(std::string(ReadRegularFileIfAny(path, 10).status().message()), HasSubstr(path));
+    EXPECT_THAT(std::string(FileTypeOf(path).status().message()), HasSubstr(path));
+  }
+  EXPECT_FALSE(ReadRegularFileIfAny(folder, 10).ok());
+  fs::remove_all(folder);
 }
 
 }  // namespace

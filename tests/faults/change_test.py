@@ -153,6 +153,53 @@ class Changes(FaultTest):
                     victim.write_bytes(data)
                     self.assertEqual(answer(), values)
 
+    def test_texts_that_change_and_change_back(self):
+        """Between any two looks at them: what is kept is what compiling the files of its key gives."""
+        plans = self.folder / "cache" / "weft" / "plans"
+        command = [WEFT, "run", self.model, *GREEDY]
+
+        def kept():
+            return {path.name: path.read_bytes() for path in plans.glob("*.weft")}
+
+        def alone(text):
+            self.put(victim, text)
+            shutil.rmtree(self.folder / "cache", ignore_errors=True)
+            self.succeeds(*command[1:])
+            return kept()
+
+        for name, other in (("generation_config.json", '{"eos_token_id": [1, 5]}'), ("chat_template.jinja", "{{ 1 }}"),
+                            ("tokenizer_config.json", '{"chat_template": "{{ 2 }}"}'), ("config.json", None), ("tokenizer.json", None)):
+            victim = self.model / name
+            before = victim.read_text() if victim.exists() else None
+            if other is None:
+                other = before.replace("1e-05", "1e-06") if name == "config.json" else before.replace('"Ġthe"', '"Ġthy"').replace("Ġ the", "Ġ thy")
+                other = other if other != before else before.replace("</s>", "</S>")
+            right = alone(other) | alone(before)
+            self.assertEqual(len(right), 2)
+            shutil.rmtree(self.folder / "cache")
+            _, lines = self.shimmed(command, "open,look", paths=victim)
+            self.assertGreater(len(lines), 1)
+            for there in range(1, len(lines) + 1):
+                for back in range(there + 1, len(lines) + 2):
+                    self.put(victim, before)
+                    self.put(victim.with_name(name + ".new"), other)
+                    self.put(victim.with_name(name + ".old"), before)
+                    shutil.rmtree(self.folder / "cache", ignore_errors=True)
+                    result, _ = self.shimmed(command, "open,look", paths=victim, victim=victim, action="replace", at=there, back=back)
+                    self.count(2)
+                    with self.subTest(file=name, there=there, back=back):
+                        self.assertIn(result.returncode, (0, 1), result.stderr)
+                        if result.returncode == 1:
+                            self.assertRegex(result.stderr, f"its files were changed while it was compiled|{name}")
+                        self.assertEqual(right | kept(), right)
+            self.put(victim, before)
+
+    def put(self, path, text):
+        """None: no such file."""
+        path.unlink(missing_ok=True)
+        if text is not None:
+            path.write_text(text)
+
     def test_models_that_are_run(self):
         victim = self.model / "model.safetensors"
         self.change([WEFT, "run", self.model, *GREEDY, "--no-cache"], victim, self.same, self.sizes(victim)[1:3], 9,

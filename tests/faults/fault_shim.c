@@ -9,6 +9,7 @@
 //   FAULT_LEAST  allocations of fewer bytes do not count
 //   FAULT_VICTIM a file: instead of failing, the call first does to it what FAULT_ACTION says: truncate (to FAULT_SIZE bytes),
 //                scribble (over all of its bytes, in place), replace (by the file of the same name with .new behind it)
+//   FAULT_BACK   the call that puts back the file of the same name with .old behind it, or removes the victim where there is none
 // What the C library calls by itself (fopen's open, dlopen's mmap, getc's read) does not come by here; fopen and getc do.
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -31,7 +32,7 @@
 enum { kPathBytes = 4096, kShort = -1 };
 
 static char calls[1024], paths[kPathBytes], log_path[kPathBytes], victim[kPathBytes], action[16];
-static long at, every, error_number, victim_size;
+static long at, back, every, error_number, victim_size;
 static size_t least;
 static int ready;
 static atomic_long count;
@@ -56,6 +57,7 @@ __attribute__((constructor)) static void Configure(void) {
   Copy(action, sizeof(action), "FAULT_ACTION");
   victim_size = Number("FAULT_SIZE");
   at = Number("FAULT_AT");
+  back = Number("FAULT_BACK");
   every = Number("FAULT_EVERY");
   error_number = Number("FAULT_ERROR");
   least = (size_t)Number("FAULT_LEAST");
@@ -93,6 +95,12 @@ static void Act(void) {
   }
 }
 
+static void PutBack(void) {
+  char other[kPathBytes + 8];
+  snprintf(other, sizeof(other), "%s.old", victim);
+  if (syscall(SYS_rename, other, victim) != 0) syscall(SYS_unlink, victim);
+}
+
 // Whether this call is to fail; then errno is set. Allocates nothing.
 static int Strikes(const char* kind, const char* path) {
   if (!ready || !Counts(kind, path)) return 0;
@@ -109,9 +117,10 @@ static int Strikes(const char* kind, const char* path) {
     }
     errno = saved;
   }
-  if (strikes && victim[0] != 0) {
+  if (victim[0] != 0) {
     const int saved = errno;
-    Act();
+    if (strikes) Act();
+    if (number == back) PutBack();
     errno = saved;
     return 0;
   }

@@ -79,6 +79,37 @@ class Reads(FaultTest):
         self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.folder / "cache", stride=4, retry=1)
         self.sweep(command, CACHE, self.says_the_same, self.clear_cache, paths=self.model, stride=8)
 
+    def test_what_is_kept_is_right(self):
+        """Whatever fails on the way into the cache, the plan in it is that of all of the model's files. A file that cannot be looked at is not one
+        that is not there: neither is another model of the folder taken, nor does the plan lack what the file says."""
+        (self.model / "generation_config.json").write_text('{"eos_token_id": [1, 5, 7]}')
+        (self.model / "chat_template.jinja").write_text("{{ messages }}")
+        shutil.copy(self.small_gguf(), self.model / "other.gguf")
+        command = [WEFT, "run", self.model, *GREEDY]
+        plans = self.folder / "cache" / "weft" / "plans"
+        calls = "look,open,read,folder,stat"
+
+        def kept():
+            return {path.name: path.read_bytes() for path in plans.glob("*.weft")}
+
+        self.clear_cache()
+        result, lines = self.shimmed(command, calls, paths=self.model)
+        self.says_the_same(result)
+        right = kept()
+        self.assertEqual(len(right), 1)
+        for number, (_, kind, path) in enumerate(lines, 1):
+            self.clear_cache()
+            with self.subTest(fault=f"{kind} {path}"):
+                result, now = self.shimmed(command, calls, paths=self.model, at=number, error=errno.EIO)
+                struck = [path for hit, _, path in now if hit]
+                self.count(len(struck))
+                self.assertIn(result.returncode, (0, 1), result.stderr)
+                if result.returncode == 0:
+                    self.says_the_same(result)
+                else:
+                    self.assert_named(result.stderr, struck, [])
+                self.assertEqual(right | kept(), right)
+
     def test_a_warm_cache(self):
         command = [WEFT, "run", self.model, *GREEDY]
         self.weft(*command[1:])
