@@ -2,7 +2,7 @@
 """The compile cache, and compiling with packed weights of an earlier plan. Usage: cache_test.py path/to/weft [unittest arguments]
 
 Runs from the source folder, on the models of tests/oracle/tiny and in caches of its own."""
-import fcntl, json, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, time, unittest
+import fcntl, hashlib, json, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, time, unittest
 
 WEFT = os.path.abspath(sys.argv.pop(1))
 TINY = pathlib.Path("tests/oracle/tiny")
@@ -31,6 +31,12 @@ class CacheTest(unittest.TestCase):
         target = self.folder / name
         shutil.copytree(TINY / name, target)
         return target
+
+    def takes_times_that_tell(self, path):
+        """Where the file system's do not, digests are not remembered (file_times.cc)."""
+        kind = subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True).stdout.strip()
+        if kind in ("tmpfs", "ramfs", "fuse", "fuseblk", "squashfs"):
+            self.skipTest(f"NOT TESTED: {path} is on {kind}")
 
     def list(self):
         return json.loads(self.weft("cache", "list", "--json").stdout)["plans"]
@@ -100,6 +106,7 @@ class Hits(CacheTest):
 
     def test_changed_weights_are_seen_whatever_their_mtime(self):
         model = self.copy()
+        self.takes_times_that_tell(model)
         weights = model / "model.safetensors"
         os.utime(weights, (10**9, 10**9))
         self.compiles("run", model, *RUN)
@@ -172,6 +179,79 @@ class Damage(CacheTest):
             self.hits("run", TINY / "gpt2", *RUN)
         (self.folder / "cache" / "weft" / "digests").write_bytes(os.urandom(5000))
         self.hits("run", TINY / "gpt2", *RUN)
+
+
+class Strangers(CacheTest):
+    """What models and others on the machine put where the cache looks."""
+
+    def snapshot(self, name, weights=None):
+        """A folder as the Hugging Face cache has it, of gemma3; with other bytes under the names of its blobs."""
+        repo = self.folder / name / "models--org--m"
+        (repo / "blobs").mkdir(parents=True)
+        snapshot = repo / "snapshots" / ("a" * 40)
+        snapshot.mkdir(parents=True)
+        for file in ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json"):
+            data = (TINY / "gemma3" / file).read_bytes()
+            blob = repo / "blobs" / hashlib.sha256(data).hexdigest()
+            blob.write_bytes(weights if weights and file == "model.safetensors" else data)
+            (snapshot / file).symlink_to(f"../../blobs/{blob.name}")
+        return snapshot
+
+    def other_weights(self):
+        data = bytearray((TINY / "gemma3" / "model.safetensors").read_bytes())
+        (header,) = struct.unpack("<Q", data[:8])
+        for i in range(8 + header + 3, len(data), 4):
+            data[i] ^= 0x80  # signs
+        return bytes(data)
+
+    def logits(self, model, *options):
+        path = self.folder / "l.safetensors"
+        self.weft("logits", model, "--ids", "1,2,3", "-o", path, *options)
+        return path.read_bytes()
+
+    def test_a_blob_is_not_what_its_name_says(self):
+        genuine, hostile = self.snapshot("genuine"), self.snapshot("hostile", self.other_weights())
+        plain = shutil.copytree(genuine, self.folder / "plain" / genuine.name)
+        right, wrong = self.logits(genuine, "--no-cache"), self.logits(hostile, "--no-cache")
+        self.assertNotEqual(right, wrong)
+        for model, logits in ((hostile, wrong), (genuine, right), (plain, right), (hostile, wrong)):
+            self.assertEqual(self.logits(model), logits, model)
+
+    def test_a_blob_that_is_repaired(self):
+        model = self.snapshot("hub")
+        blob = (model / "model.safetensors").resolve()
+        data = blob.read_bytes()
+        right = self.logits(model, "--no-cache")
+        blob.write_bytes(self.other_weights())
+        time.sleep(2.1)  # until it may be remembered
+        self.assertNotEqual(self.logits(model), right)
+        blob.write_bytes(data)
+        self.assertEqual(self.logits(model), right)
+
+    def test_a_folder_that_others_may_write_to_remembers_nothing(self):
+        self.takes_times_that_tell(TINY)
+        index = self.folder / "cache" / "weft" / "digests"
+        self.compiles("run", TINY / "gemma3", *RUN)
+        self.assertTrue(index.exists())
+        index.unlink()
+        index.parent.chmod(0o777)
+        result = self.weft("run", TINY / "gemma3", *RUN)
+        self.assertIn(f"{index.parent}: others may write to this folder", result.stderr)
+        self.assertNotIn(COMPILED, result.stderr)
+        self.assertFalse(index.exists())
+
+    def test_the_cache_is_its_owners_whatever_the_umask(self):
+        for name in ("run", "profile"):
+            cache = self.folder / name
+            arguments = ["-p", "4", "-n", "2"] if name == "profile" else RUN
+            result = subprocess.run([WEFT, name, TINY / "gpt2", *arguments], capture_output=True, timeout=120, umask=0,
+                                    env={**self.environment, "XDG_CACHE_HOME": str(cache)})
+            self.assertEqual(result.returncode, 0, result.stderr)
+            folders = [path for path in (cache, *cache.rglob("*")) if path.is_dir()]
+            files = [path for path in (cache / "weft").iterdir() if path.is_file()]
+            self.assertTrue(files)
+            for path in folders + files:
+                self.assertEqual(path.stat().st_mode & 0o022, 0, path)
 
 
 class Processes(CacheTest):

@@ -51,7 +51,7 @@ absl::Status RunCompile(const CompileArguments& arguments) {
     if (!report.not_reused.empty())
       bar.Note(absl::StrCat("nothing of ", arguments.reuse, " is reused: ", report.not_reused));
   }
-  digests.Save();
+  (void)digests.Save();
   std::cout << SummaryTable(model, compiled);
   if (earlier != nullptr) {
     std::cout << "reused " << HumanBytes(report.reused_bytes) << " of "

@@ -14,10 +14,9 @@
 #include "absl/strings/str_split.h"
 #include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
-#include "frontends/hub/hub_cache.h"
 #include "runtime/base/cache_folder.h"
 #include "runtime/base/posix_error.h"
-#include "runtime/base/read_file.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/plan/checksum.h"
 
 namespace weft::tools {
@@ -41,14 +40,18 @@ std::string LineChecksum(absl::string_view text) {
 
 }  // namespace
 
-DigestIndex::DigestIndex(std::string path, std::function<void(const std::string& path)> on_read)
-    : path_(std::move(path)), on_read_(std::move(on_read)), entries_(Read(path_)) {}
+DigestIndex::DigestIndex(std::string path, std::function<void(const std::string& path)> on_read,
+                         std::function<bool(int fd)> times_tell)
+    : path_(std::move(path)),
+      on_read_(std::move(on_read)),
+      times_tell_(std::move(times_tell)),
+      entries_(Read(path_)) {}
 
 // A line is "checksum digest state", the checksum that of the rest.
 std::vector<DigestIndex::Entry> DigestIndex::Read(const std::string& path) {
   std::vector<Entry> entries;
   if (path.empty()) return entries;
-  const absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxEntries * kMaxLine);
+  const absl::StatusOr<std::string> text = ReadPrivateFile(path, kMaxEntries * kMaxLine);
   if (!text.ok()) return entries;
   for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
     const std::pair<absl::string_view, absl::string_view> sum =
@@ -62,13 +65,16 @@ std::vector<DigestIndex::Entry> DigestIndex::Read(const std::string& path) {
 }
 
 absl::StatusOr<std::string> DigestIndex::Sha256(const std::string& path) {
-  if (std::string digest = Sha256OfBlob(path); !digest.empty()) return digest;
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Of a pipe, not waiting for anyone at its other end.
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat info = {};
   if (fd.get() < 0 || fstat(fd.get(), &info) != 0) return PosixError(errno, path, "open");
+  if (!S_ISREG(info.st_mode))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
   const bool small = static_cast<uint64_t>(info.st_size) <= kAlwaysRead;
+  const bool remembered = !small && times_tell_(fd.get());
   std::string state = StateOf(info);
-  if (!small) {
+  if (remembered) {
     for (const auto* entries : {&learnt_, &entries_}) {
       const auto found = std::ranges::find(*entries, state, &Entry::state);
       if (found != entries->end()) return found->digest;
@@ -78,7 +84,7 @@ absl::StatusOr<std::string> DigestIndex::Sha256(const std::string& path) {
   timespec now = {};
   clock_gettime(CLOCK_REALTIME, &now);
   absl::StatusOr<std::string> digest = FileDigest(fd.get(), DigestKind::kSha256, path);
-  if (!digest.ok() || small) return digest;
+  if (!digest.ok() || !remembered) return digest;
   const int64_t changed = std::max(Nanoseconds(info.st_mtim), Nanoseconds(info.st_ctim));
   struct stat after = {};
   if (Nanoseconds(now) - changed > kClockNs && fstat(fd.get(), &after) == 0 &&
@@ -93,8 +99,9 @@ std::string DigestIndex::DefaultPath() {
   return cache.empty() ? "" : cache + "/digests";
 }
 
-void DigestIndex::Save() {
-  if (path_.empty() || learnt_.empty()) return;
+absl::Status DigestIndex::Save() {
+  if (path_.empty() || learnt_.empty()) return absl::OkStatus();
+  WEFT_RETURN_IF_ERROR(MakePrivateFolder(std::filesystem::path(path_).parent_path().string()));
   std::vector<Entry> all = std::move(learnt_);
   learnt_.clear();
   for (Entry& entry : Read(path_)) {
@@ -107,9 +114,8 @@ void DigestIndex::Save() {
     const std::string rest = absl::StrCat(entry.digest, " ", entry.state);
     absl::StrAppend(&text, LineChecksum(rest), " ", rest, "\n");
   }
-  (void)MakeFolders(std::filesystem::path(path_).parent_path().string());
-  (void)WriteFileByRename(path_, text);
   entries_ = std::move(all);
+  return WriteFileByRename(path_, text);
 }
 
 }  // namespace weft::tools

@@ -36,7 +36,9 @@ class CachedModel {
     // What is no model is told best by who loads it.
     if (!key.ok()) return CompileHere(arguments_, path, settings);
     key_ = *std::move(key);
-    digests_.Save();
+    // What no fault of the moment is, but costs time at every start until it is mended.
+    if (absl::Status saved = digests_.Save(); absl::IsPermissionDenied(saved))
+      bar_.Note(absl::StrCat("the model's files are read at every start: ", saved.message()));
     absl::StatusOr<PlanPtr> plan = cache_.Find(key_);
     if (plan.ok() && *plan != nullptr) return PreparedModel{.plan = *std::move(plan)};
     const CatchInterrupts catching;

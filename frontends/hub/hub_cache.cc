@@ -7,11 +7,9 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
-#include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/model_name.h"
 #include "runtime/base/read_file.h"
@@ -122,17 +120,6 @@ std::optional<CachedModel> HubCache::Find(absl::string_view selector) const {
     if (auto found = FindIn(commit, selector)) return found;
   }
   return std::nullopt;
-}
-
-std::string Sha256OfBlob(const std::string& path) {
-  std::error_code error;
-  const fs::path blob = fs::canonical(path, error);
-  if (error || blob.parent_path().filename() != "blobs" ||
-      !absl::StartsWith(blob.parent_path().parent_path().filename().string(), kRepoPrefix)) {
-    return "";
-  }
-  std::string name = blob.filename().string();
-  return DigestKindOf(name) == DigestKind::kSha256 ? name : "";
 }
 
 std::optional<CachedModel> HubCache::FindIn(const std::string& commit,

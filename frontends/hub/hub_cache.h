@@ -56,8 +56,4 @@ class HubCache {
   std::string locks_;  // …/.locks/models--org--name
 };
 
-// The SHA-256 of a file of the cache, as its blob's name gives it: downloads are checked against
-// it. Empty for other files, and for small ones, whose blobs have names of another kind.
-std::string Sha256OfBlob(const std::string& path);
-
 }  // namespace weft

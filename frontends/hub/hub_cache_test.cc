@@ -35,23 +35,6 @@ class HubCacheTest : public ::testing::Test {
   int count_ = 0;
 };
 
-TEST_F(HubCacheTest, TheNameOfABlobIsItsDigest) {
-  ASSERT_TRUE(cache_.Prepare().ok());
-  const std::string sha256(64, 'a');
-  const std::string sha1(40, 'b');
-  for (const std::string& name : {sha256, sha1}) {
-    WriteWholeFile(cache_.BlobPath(name), "x");
-    ASSERT_TRUE(cache_.Link("c1", name + ".gguf", name).ok());
-  }
-  EXPECT_EQ(Sha256OfBlob(cache_.SnapshotFile("c1", sha256 + ".gguf")), sha256);
-  EXPECT_EQ(Sha256OfBlob(cache_.SnapshotFile("c1", sha1 + ".gguf")), "");
-  EXPECT_EQ(Sha256OfBlob(cache_.SnapshotFile("c1", "missing")), "");
-  const std::string elsewhere = folder_.path() + "/blobs";
-  fs::create_directory(elsewhere);
-  WriteWholeFile(elsewhere + "/" + sha256, "x");
-  EXPECT_EQ(Sha256OfBlob(elsewhere + "/" + sha256), "");
-}
-
 TEST_F(HubCacheTest, LayoutIsHuggingFaces) {
   const std::string repo = folder_.path() + "/models--org--name";
   EXPECT_EQ(cache_.BlobPath("e"), repo + "/blobs/e");
