@@ -75,7 +75,7 @@ struct Family {
   bool learned_positions = false;  // a table that is added to the embedding, instead of rotation
   bool scaled_embedding = false;   // times sqrt(hidden), rounded to F32
   bool attention_scale_flags = false;  // reads scale_attn_weights, …_by_inverse_layer_idx
-  bool partial_rope = false;       // reads partial_rotary_factor
+  bool partial_rope = false;           // reads partial_rotary_factor
   bool gguf_interleaved_rope = false;  // GGUF holds rows of q and k with rotated pairs together
   int64_t gguf_wide_scale_layers = 0;  // GGUF with so many layers: scale is sqrt(heads / hidden)
   BiasRule bias = BiasRule::kNone;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "runtime/text/pre_tokenizer_regex.h"
 #include "runtime/text/stream_decoder.h"
 #include "runtime/text/tokenizer.h"
@@ -267,7 +268,7 @@ TEST(HostileImage, FullTables) {
   nearly[77] = -1;
   EXPECT_THAT(ErrorOfImage(Image("a", nearly, {})), HasSubstr("in a row"));
   std::vector<int32_t> round(1 << 16, -1);  // a run from the last slots on to the first
-  for (size_t i = 0; i < 200; ++i) round[i] = round[round.size() - 1 - i] = 0;
+  for (size_t i = 0; i < 600; ++i) round[i] = round[round.size() - 1 - i] = 0;
   EXPECT_THAT(ErrorOfImage(Image("a", round, {})), HasSubstr("in a row"));
 }
 
@@ -300,6 +301,10 @@ TEST(HostileVocabulary, PiecesThatCollide) {
   EXPECT_EQ(PieceSlot(few.back(), 256), 0U);
   EXPECT_EQ(ErrorOf({{"model", Bpe(few)}}), "");
   EXPECT_THAT(ErrorOf({{"model", Bpe(Colliding(2000, 4096))}}), HasSubstr("refused: t.json: "));
+  // What a tokenizer may well have does not.
+  std::vector<std::string> regular;
+  for (int i = 0; i < 100'000; ++i) regular.push_back(absl::StrFormat("%08x", i));
+  EXPECT_EQ(ErrorOf({{"model", Bpe(regular)}}), "");
 }
 
 // 10^8 ids around each text, of a file of 260 KB.
@@ -314,6 +319,12 @@ TEST(HostileTemplate, IdsTimesNames) {
   };
   EXPECT_EQ(with(4, 16), "");
   EXPECT_THAT(with(5, 13), HasSubstr("refused: t.json: post_processor"));
+  const json one = {{"type", "TemplateProcessing"},
+                    {"single", json::array({{{"SpecialToken", {{"id", "a"}}}}})},
+                    {"special_tokens", {{"a", {{"ids", json(40, 0)}}}}}};
+  EXPECT_EQ(ErrorOf({{"post_processor", Steps("processors", one, 1)}}), "");
+  EXPECT_THAT(ErrorOf({{"post_processor", Steps("processors", one, 2)}}),
+              HasSubstr("post_processor.processors[1]"));
   std::string error;
   EXPECT_LT(SecondsOf([&] { error = with(1000, 20'000); }), 1);
   EXPECT_THAT(error, HasSubstr("refused: t.json: post_processor"));

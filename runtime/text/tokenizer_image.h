@@ -49,10 +49,11 @@ struct AddedEntry {
 static_assert(sizeof(AddedEntry) == 24);
 
 // The most slots in a row of a table that are taken, and so the most that a search looks at. In a
-// table that is half full, runs of k slots come with a chance of e^(-0.193 k) (0.193 = ln 2 - 1/2;
-// Knuth 6.4): one of 256 in no more than 10^-15 of all vocabularies of 2^21 tokens, and 30 is the
-// longest of known ones. A file whose texts collide on purpose is refused.
-inline constexpr size_t kMaxRun = 256;
+// half-full table of random slots, runs of k come with a chance of e^(-0.193 k) (0.193 = ln 2 -
+// 1/2; Knuth 6.4), which makes one of 256 as likely as 10^-15 among 2^21 tokens. Texts and pairs
+// are not random: the longest run of known tokenizers is 28, that of 2^20 numbers in eight
+// hexadecimal digits 416. A file whose texts collide on purpose is refused.
+inline constexpr size_t kMaxRun = 1024;
 
 // Where a search begins in a hash table of `slots`; it goes on slot by slot, from the last to the
 // first, up to an empty one (-1).

@@ -181,6 +181,7 @@ absl::Status ReadTemplate(JsonFields* fields, TokenizerSpec* spec) {
   if (!fields->status().ok()) return fields->status();
   std::vector<int32_t> prefix;
   std::vector<int32_t> suffix;
+  const size_t around = spec->prefix.size() + spec->suffix.size();  // of templates before this
   bool after_text = false;
   for (size_t i = 0; i < single.size(); ++i) {
     JsonFields item(single[i], fields->Path("single", i));
@@ -200,7 +201,7 @@ absl::Status ReadTemplate(JsonFields* fields, TokenizerSpec* spec) {
           break;
         }
         (after_text ? suffix : prefix).push_back(id.get<int32_t>());
-        if (prefix.size() + suffix.size() > kMaxIdsAround) {
+        if (around + prefix.size() + suffix.size() > kMaxIdsAround) {
           item.Fail(
               absl::StrCat("more than ", kMaxIdsAround, " tokens are to be put around the text"));
           return item.status();
