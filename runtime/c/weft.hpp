@@ -168,11 +168,13 @@ class Decoder {
   }
   std::string Add(int32_t id) {
     size_t length = 0;
-    return Text(weft_decoder_add(decoder_.get(), id, &length), length);
+    const char* const text = weft_decoder_add(decoder_.get(), id, &length);
+    return Text(text, length);
   }
   std::string Finish() {
     size_t length = 0;
-    return Text(weft_decoder_finish(decoder_.get(), &length), length);
+    const char* const text = weft_decoder_finish(decoder_.get(), &length);
+    return Text(text, length);
   }
 
  private:
