@@ -176,8 +176,10 @@ absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, Te
   std::vector<TextRange>& matches = scratch->matches;
   matches.clear();
   scratch->parts.clear();
+  // There may be as many as bytes, so that they are not all made where words are too many.
   const auto add = [&](size_t end, bool is_match) {
-    scratch->parts.push_back({end, is_match ? size_t{1} : size_t{0}});
+    if (budget.HasBytes(scratch->parts.size() * kBytesPerWord))
+      scratch->parts.push_back({end, is_match ? size_t{1} : size_t{0}});
   };
   const auto add_matches = [&] {
     size_t end = 0;
@@ -231,7 +233,7 @@ absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, Te
       CutByClass(text, [](char32_t c) { return IsWhitespace(c) ? 1 : 0; }, add);
       break;
   }
-  return absl::OkStatus();
+  return budget.CheckBytes(scratch->parts.size() * kBytesPerWord);
 }
 
 void PreTokenizer::Combine(const std::vector<Part>& parts, Behavior behavior,

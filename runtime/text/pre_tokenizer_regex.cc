@@ -290,6 +290,8 @@ absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
           absl::StrCat("a regular expression of the tokenizer goes back from byte ", position));
     }
     if (budget.TimeIsUp((begin - position) * kWorkPerStart)) return took_too_long(position);
+    if (const size_t bytes = (matches->size() + 1) * sizeof(TextRange); !budget.HasBytes(bytes))
+      return budget.CheckBytes(bytes);
     if (begin == end) {
       if (!after_match || begin != position) matches->push_back({begin, end});
       if (begin >= text.size()) break;

@@ -47,7 +47,7 @@ class Regex {
   // All matches from left to right, not overlapping; an empty match right after another match does
   // not count. `text` must be valid UTF-8. ResourceExhausted if the pattern needs more backtracking
   // than a small multiple of the text's length from one position, or once the budget's time is
-  // over, which no pattern of a known tokenizer does.
+  // over or its bytes do not suffice for the matches, which no pattern of a known tokenizer does.
   absl::Status FindAll(std::string_view text, TextBudget& budget,
                        std::vector<TextRange>* matches) const;
 

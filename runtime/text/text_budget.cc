@@ -19,7 +19,7 @@ TextBudget::TextBudget(size_t most_bytes, double seconds)
     : most_bytes_(most_bytes), seconds_(seconds), begin_(ThreadSeconds()) {}
 
 absl::Status TextBudget::CheckBytes(size_t bytes) const {
-  if (bytes <= most_bytes_ && spent_ <= most_bytes_ - bytes) return absl::OkStatus();
+  if (HasBytes(bytes)) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("the tokenizer makes more than ", most_bytes_, " bytes of a text"));
 }

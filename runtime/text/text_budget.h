@@ -27,6 +27,9 @@ class TextBudget {
     seconds_ += kSecondsPerByte * static_cast<double>(text_bytes);
   }
 
+  bool HasBytes(size_t bytes) const {
+    return bytes <= most_bytes_ && spent_ <= most_bytes_ - bytes;
+  }
   // ResourceExhausted where `bytes` are more than what is left.
   absl::Status CheckBytes(size_t bytes) const;
   // What a piece of the text is in the end; CheckBytes() is then about what the next makes.
