@@ -152,11 +152,12 @@ bool BpeModel::FindScored(std::string_view text, BpeMerge* merge) const {
   return true;
 }
 
-void BpeModel::EncodeScored(std::string_view part, Run* run) const {
+std::vector<BpeSymbol> BpeModel::MergeScored(std::string_view text, size_t longest,
+                                             TextBudget& budget) const {
   std::vector<BpeSymbol> symbols;
-  symbols.reserve(part.size());
-  for (size_t i = 0; i < part.size();) {
-    const size_t size = DecodeUtf8(part, i).size;
+  symbols.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    const size_t size = DecodeUtf8(text, i).size;
     symbols.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(size), -1, -1, -1});
     i += size;
   }
@@ -164,13 +165,16 @@ void BpeModel::EncodeScored(std::string_view part, Run* run) const {
   MergeSymbols(absl::MakeSpan(symbols),
                [&](const BpeSymbol& left, const BpeSymbol& right, BpeMerge* merge) {
                  const size_t size = size_t{left.size} + right.size;
-                 if (size > image_->longest_piece()) return false;
-                 if (run->budget.TimeIsUp(kWorkPerLookup + size)) return false;
-                 return FindScored(part.substr(left.begin, size), merge);
+                 if (size > longest || budget.TimeIsUp(kWorkPerLookup + size)) return false;
+                 return FindScored(text.substr(left.begin, size), merge);
                });
-  for (const BpeSymbol& symbol : symbols) {
-    if (symbol.size > 0) AppendScoredSymbol(part, symbol, run);
-  }
+  std::erase_if(symbols, [](const BpeSymbol& symbol) { return symbol.size == 0; });
+  return symbols;
+}
+
+void BpeModel::EncodeScored(std::string_view part, Run* run) const {
+  for (const BpeSymbol& symbol : MergeScored(part, image_->longest_piece(), run->budget))
+    AppendScoredSymbol(part, symbol, run);
 }
 
 void BpeModel::AppendScoredSymbol(std::string_view part, const BpeSymbol& symbol, Run* run) const {
@@ -190,23 +194,9 @@ void BpeModel::AppendScoredSymbol(std::string_view part, const BpeSymbol& symbol
 // the piece itself: the same merging, with the piece kept out of reach.
 std::vector<std::string_view> BpeModel::SplitUnused(std::string_view text,
                                                     TextBudget& budget) const {
-  std::vector<BpeSymbol> symbols;
-  for (size_t i = 0; i < text.size();) {
-    const size_t size = DecodeUtf8(text, i).size;
-    symbols.push_back({static_cast<uint32_t>(i), static_cast<uint32_t>(size), -1, -1, -1});
-    i += size;
-  }
-  Link(&symbols);
-  MergeSymbols(absl::MakeSpan(symbols),
-               [&](const BpeSymbol& left, const BpeSymbol& right, BpeMerge* merge) {
-                 const size_t size = size_t{left.size} + right.size;
-                 if (size >= text.size() || budget.TimeIsUp(kWorkPerLookup + size)) return false;
-                 return FindScored(text.substr(left.begin, size), merge);
-               });
   std::vector<std::string_view> parts;
-  for (const BpeSymbol& symbol : symbols) {
-    if (symbol.size > 0) parts.push_back(text.substr(symbol.begin, symbol.size));
-  }
+  for (const BpeSymbol& symbol : MergeScored(text, text.size() - 1, budget))
+    parts.push_back(text.substr(symbol.begin, symbol.size));
   return parts;
 }
 

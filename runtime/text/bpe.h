@@ -50,6 +50,9 @@ class BpeModel {
   void EncodeRanked(std::string_view part, Run* run) const;
   // The piece with this text, as what a merge makes.
   bool FindScored(std::string_view text, BpeMerge* merge) const;
+  // The characters of `text`, merged into pieces of at most `longest` bytes.
+  std::vector<BpeSymbol> MergeScored(std::string_view text, size_t longest,
+                                     TextBudget& budget) const;
   void EncodeScored(std::string_view part, Run* run) const;
   // Appends the byte tokens of `text`; false, with nothing appended, if one is missing.
   bool AppendByteTokens(std::string_view text, std::vector<int32_t>* ids) const;
