@@ -2,7 +2,6 @@
 // tokenizer slow: rows "tokenizer,text,bytes,seconds" of CPU time, the least of three.
 // Usage: weft_bench_tokenizer > cost.csv   (from the source folder; bench/tokenizer_cost.py plots
 // it)
-#include <time.h>
 
 #include <algorithm>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/thread_clock.h"
 #include "runtime/text/adversarial_texts.h"
 #include "runtime/text/tokenizer.h"
 #include "runtime/text/tokenizer_testing.h"
@@ -19,21 +19,15 @@
 namespace weft {
 namespace {
 
-double CpuSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 absl::Status Measure(const std::string& name, const Tokenizer& tokenizer) {
   for (const TextKind& kind : TextKinds()) {
     for (const size_t bytes : {1'000, 10'000, 100'000, 1'000'000}) {
       const std::string text = kind.Make(bytes);
       double least = 1e9;
       for (int i = 0; i < 3; ++i) {
-        const double begin = CpuSeconds();
+        const double begin = ThreadSeconds();
         WEFT_RETURN_IF_ERROR(tokenizer.Encode(text).status());
-        least = std::min(least, CpuSeconds() - begin);
+        least = std::min(least, ThreadSeconds() - begin);
       }
       std::cout << absl::StrFormat("%s,\"%s\",%d,%.9f\n", name, kind.name, text.size(), least);
     }

@@ -3,7 +3,6 @@
 // before the mends is behind each.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <time.h>
 
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/base/thread_clock.h"
 #include "runtime/text/pre_tokenizer_regex.h"
 #include "runtime/text/stream_decoder.h"
 #include "runtime/text/tokenizer.h"
@@ -24,17 +24,11 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-double CpuSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 template <typename Body>
 double SecondsOf(const Body& body) {
-  const double begin = CpuSeconds();
+  const double begin = ThreadSeconds();
   body();
-  return CpuSeconds() - begin;
+  return ThreadSeconds() - begin;
 }
 
 std::string Repeat(const std::string& text, size_t count) {

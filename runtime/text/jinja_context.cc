@@ -1,10 +1,10 @@
 #include "runtime/text/jinja_context.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/thread_clock.h"
 
 namespace weft::jinja {
 namespace {
@@ -21,12 +21,6 @@ constexpr size_t kObjectBytes = 256;
 
 constexpr size_t kCallsPerReading = 64;
 constexpr size_t kManySteps = 4096;
-
-double ThreadSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 }  // namespace
 

@@ -1,19 +1,9 @@
 #include "runtime/text/text_budget.h"
 
-#include <ctime>
-
 #include "absl/strings/str_cat.h"
+#include "runtime/base/thread_clock.h"
 
 namespace weft {
-namespace {
-
-double ThreadSeconds() {
-  timespec time = {};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-}  // namespace
 
 TextBudget::TextBudget(size_t most_bytes, double seconds)
     : most_bytes_(most_bytes), seconds_(seconds), begin_(ThreadSeconds()) {}

@@ -2,7 +2,6 @@
 // that is known to make one slow. Times are CPU times of this thread, the least of several; a text
 // four times as long may take ten times as long, where something quadratic takes sixteen times.
 #include <gtest/gtest.h>
-#include <time.h>
 
 #include <algorithm>
 #include <set>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/thread_clock.h"
 #include "runtime/text/adversarial_texts.h"
 #include "runtime/text/stream_decoder.h"
 #include "runtime/text/tokenizer.h"
@@ -25,19 +25,13 @@ constexpr double kMostGrowth = 10;
 // What a page fault or a cache miss more may take, beside which a growth means nothing.
 constexpr double kNoise = 2e-3;
 
-double CpuSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 template <typename Body>
 double LeastSeconds(const Body& body) {
   double least = 1e9;
   for (int i = 0; i < 3; ++i) {
-    const double begin = CpuSeconds();
+    const double begin = ThreadSeconds();
     body();
-    least = std::min(least, CpuSeconds() - begin);
+    least = std::min(least, ThreadSeconds() - begin);
   }
   return least;
 }

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <new>
+
+#include "runtime/base/thread_clock.h"
 
 namespace {
 
@@ -45,16 +46,11 @@ size_t HeapPeak(const std::function<void()>& run) {
 }
 
 double CpuSeconds(const std::function<void()>& run, int runs) {
-  const auto now = [] {
-    timespec time = {};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-  };
   double least = 1e9;
   for (int i = 0; i < runs; ++i) {
-    const double start = now();
+    const double start = ThreadSeconds();
     run();
-    least = std::min(least, now() - start);
+    least = std::min(least, ThreadSeconds() - start);
   }
   return least;
 }
