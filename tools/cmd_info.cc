@@ -5,8 +5,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "frontends/families/family.h"
-#include "runtime/base/printable.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/text/terminal_text.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/table.h"
@@ -108,7 +108,7 @@ std::string Text(const Json& json) {
     } else if (key == "parameters") {
       shown = absl::StrFormat("%.1f million", static_cast<double>(value.get<int64_t>()) / 1e6);
     }
-    absl::StrAppend(&text, absl::StrFormat("%-16s %s\n", key, PrintableLine(shown)));
+    absl::StrAppend(&text, absl::StrFormat("%-16s %s\n", key, TerminalLine(shown)));
   }
   return text;
 }

@@ -4,8 +4,8 @@
 #include <csignal>
 #include <iostream>
 
-#include "runtime/base/printable.h"
 #include "runtime/base/truncation_guard.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/version.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
@@ -54,6 +54,6 @@ int main(int argc, char** argv) {
   if (status.ok()) return 0;
   if (Interrupted()) return 130;
   constexpr size_t kMostBytes = 4000;  // names and texts of files are among them
-  std::cerr << "weft: " << weft::Printable(status.message(), kMostBytes) << std::endl;
+  std::cerr << "weft: " << weft::TerminalText(status.message(), kMostBytes) << std::endl;
   return 1;
 }

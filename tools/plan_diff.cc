@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "runtime/base/printable.h"
+#include "runtime/text/terminal_text.h"
 
 namespace weft::tools {
 namespace {
@@ -90,8 +90,8 @@ std::string DiffText(const Json& diff) {
     absl::StrAppend(&text, part, ":\n");
     for (const auto& [name, values] : diff[part].items())
       absl::StrAppend(&text, "  ",
-                      PrintableLine(absl::StrCat(name, ": ", Shown(name, values[0]), " -> ",
-                                                 Shown(name, values[1]))),
+                      TerminalLine(absl::StrCat(name, ": ", Shown(name, values[0]), " -> ",
+                                                Shown(name, values[1]))),
                       "\n");
   }
   return text.empty() ? "no difference\n" : text;

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "absl/strings/str_format.h"
-#include "runtime/base/printable.h"
+#include "runtime/text/terminal_text.h"
 
 namespace weft::tools {
 
@@ -55,7 +55,7 @@ void ProgressBar::Draw(const std::string& label, double share, const std::string
 
 void ProgressBar::Note(const std::string& text) {
   Clear();
-  std::cerr << "weft: " << Printable(text) << std::endl;
+  std::cerr << "weft: " << TerminalText(text) << std::endl;
 }
 
 HubOptions HubOptionsWith(ProgressBar* bar) {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
-#include "runtime/base/printable.h"
+#include "runtime/text/terminal_text.h"
 
 namespace weft::tools {
 namespace {
@@ -27,7 +27,7 @@ void Table::AlignRight(const std::vector<int>& columns) {
 
 void Table::Add(std::vector<std::string> row) {
   WEFT_CHECK(row.size() == rows_[0].size());
-  for (std::string& cell : row) cell = PrintableLine(cell);
+  for (std::string& cell : row) cell = TerminalLine(cell);
   rows_.push_back(std::move(row));
 }
 

@@ -1,48 +1,42 @@
-#include "runtime/base/printable.h"
+#include "runtime/text/terminal_text.h"
 
-#include <absl/strings/str_cat.h>
+#include <string_view>
 
-#include <cstdint>
+#include "absl/strings/str_cat.h"
+#include "runtime/text/utf8.h"
 
 namespace weft {
 namespace {
 
-// Bytes of the character at the start; 0 where these are no UTF-8 or a control character. Overlong
-// forms and surrogates, which terminals show as they like, count as characters.
-size_t ShownBytes(absl::string_view text) {
-  const auto first = static_cast<uint8_t>(text[0]);
-  if (first < 0x80) return first >= 0x20 && first != 0x7f;
-  const size_t size = first >= 0xf8 ? 0 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc0 || size == 0 || text.size() < size) return 0;
-  for (size_t i = 1; i < size; ++i)
-    if ((static_cast<uint8_t>(text[i]) & 0xc0) != 0x80) return 0;
-  return first == 0xc2 && static_cast<uint8_t>(text[1]) < 0xa0 ? 0 : size;
-}
+bool IsControl(char32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
 
-std::string Show(absl::string_view text, size_t most, bool one_line) {
+std::string Show(absl::string_view shown, size_t most, bool one_line) {
+  const std::string_view text(shown.data(), shown.size());
   std::string result;
-  const size_t end = text.size() > most ? most : text.size();
-  for (size_t at = 0; at < end;) {
-    const bool is_blank = !one_line && (text[at] == '\n' || text[at] == '\t');
-    const size_t size = is_blank ? 1 : ShownBytes(text.substr(at));
-    if (size > 0) {
-      result.append(text.data() + at, size);
+  size_t at = 0;
+  while (at < text.size() && at < most) {
+    const Utf8Char c = DecodeUtf8(text, at);
+    const std::string_view bytes = text.substr(at, c.size);
+    const bool is_blank = !one_line && (c.code == U'\n' || c.code == U'\t');
+    if (is_blank || (c.valid && !IsControl(c.code))) {
+      result += bytes;
     } else {
-      absl::StrAppend(&result, "\\x", absl::Hex(static_cast<uint8_t>(text[at]), absl::kZeroPad2));
+      for (const char byte : bytes)
+        absl::StrAppend(&result, "\\x", absl::Hex(static_cast<uint8_t>(byte), absl::kZeroPad2));
     }
-    at += size > 0 ? size : 1;
+    at += c.size;
   }
-  if (end < text.size()) result += "…";
+  if (at < text.size()) result += "…";
   return result;
 }
 
 }  // namespace
 
-std::string Printable(absl::string_view text, size_t most) {
+std::string TerminalText(absl::string_view text, size_t most) {
   return Show(text, most, /*one_line=*/false);
 }
 
-std::string PrintableLine(absl::string_view text) {
+std::string TerminalLine(absl::string_view text) {
   return Show(text, absl::string_view::npos, /*one_line=*/true);
 }
 
