@@ -1,10 +1,9 @@
 #include "tools/arguments.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <limits>
 
@@ -15,7 +14,6 @@
 #include "frontends/hub/hub.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
-#include "runtime/base/posix_error.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "tools/interrupt.h"
@@ -144,12 +142,8 @@ absl::StatusOr<Model> OpenModel(const ModelArguments& arguments, bool tokenizer)
 }
 
 absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const std::string& name) {
-  struct stat status{};
-  if (stat(name.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return nullptr;  // the name of a model, perhaps
-    return PosixError(errno, name, "look at");
-  }
-  if (!S_ISREG(status.st_mode)) return nullptr;
+  WEFT_ASSIGN_OR_RETURN(const std::filesystem::file_type type, FileTypeOf(name));
+  if (type != std::filesystem::file_type::regular) return nullptr;
   const bool named_plan = name.ends_with(".weft");
   if (!named_plan) {
     WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const MappedFile> file,
