@@ -6,8 +6,8 @@
  *
  * Threads: a plan may be used by many threads at once. A session, a decoder or a sampler is for one
  * thread at a time; sessions on one plan share its weights and code and run side by side. A thread
- * that adds tokens needs 512 KiB of its stack, else RESOURCE_EXHAUSTED; one that applies chat
- * templates as much. */
+ * that adds tokens needs 512 KiB of its stack, else RESOURCE_EXHAUSTED; 256 KiB do for chat
+ * templates. */
 #ifndef WEFT_H_
 #define WEFT_H_
 
