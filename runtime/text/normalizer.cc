@@ -6,7 +6,9 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
@@ -86,12 +88,14 @@ std::string NormalizeUnicode(std::string_view text, UnicodeForm form) {
   const auto combining = [](utf8proc_int32_t code) {
     return utf8proc_get_property(code)->combining_class;
   };
+  std::vector<std::tuple<int, size_t, utf8proc_int32_t>> marks;  // class, place, code
   for (size_t i = 0; i < codes.size();) {
+    marks.clear();
     size_t end = i;
-    while (end < codes.size() && combining(codes[end]) != 0) ++end;
-    std::stable_sort(codes.begin() + static_cast<ptrdiff_t>(i),
-                     codes.begin() + static_cast<ptrdiff_t>(end),
-                     [&](auto a, auto b) { return combining(a) < combining(b); });
+    for (; end < codes.size() && combining(codes[end]) != 0; ++end)
+      marks.emplace_back(combining(codes[end]), end, codes[end]);
+    std::ranges::sort(marks);
+    for (const auto& mark : marks) codes[i++] = std::get<2>(mark);
     i = end + 1;
   }
   if (compose) {

@@ -1,6 +1,7 @@
 #include "runtime/text/tokenizer_added.h"
 
 #include <algorithm>
+#include <compare>
 #include <utility>
 
 #include "runtime/text/utf8.h"
@@ -49,12 +50,13 @@ AddedVocabulary::Finder::Finder(absl::Span<const AddedToken> all, std::vector<in
   const auto byte_at = [&](size_t i, size_t depth) {
     return static_cast<uint8_t>(pattern(i)[pattern(i).size() - 1 - depth]);
   };
-  std::stable_sort(tokens.begin(), tokens.end(), [&](int32_t a, int32_t b) {
+  std::ranges::sort(tokens, [&](int32_t a, int32_t b) {
     const std::string& x = all[a].pattern;
     const std::string& y = all[b].pattern;
-    return std::lexicographical_compare(
+    const auto order = std::lexicographical_compare_three_way(
         x.rbegin(), x.rend(), y.rbegin(), y.rend(),
-        [](char p, char q) { return static_cast<uint8_t>(p) < static_cast<uint8_t>(q); });
+        [](char p, char q) { return static_cast<uint8_t>(p) <=> static_cast<uint8_t>(q); });
+    return order != 0 ? order < 0 : a < b;
   });
   size_t bytes = 1;
   for (size_t i = 0; i < tokens.size(); ++i) bytes += pattern(i).size();
