@@ -140,10 +140,11 @@ Result ApplyJoin(Context& context, const Value& input, absl::string_view name,
                  const Arguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Bound bound, BindTo(name, arguments, {"d", "attribute"}));
   Value given;
+  absl::string_view separator;  // what `given` holds
   if (bound[0] != nullptr) {
     WEFT_ASSIGN_OR_RETURN(given, Str(context, *bound[0]));
+    separator = given.AsString();
   }
-  const absl::string_view separator = given.is_undefined() ? "" : given.AsString();
   WEFT_ASSIGN_OR_RETURN(const std::vector<Value> path, PathOf(context, bound[1]));
   WEFT_ASSIGN_OR_RETURN(const std::vector<Value> items, Items(context, input));
   std::string out;

@@ -44,6 +44,16 @@ TEST(SequenceFilters, FirstTakesOneOfAnIterator) {
   EXPECT_EQ(t.Repr(ApplyFilter(t.context, "list", iterator, {})), "[2, 3]");
 }
 
+TEST(SequenceFilters, JoinReadsASeparatorThatStillIs) {
+  TestContext t;
+  // Longer than a string holds in itself: a copy that is gone shows, in the heap and on the stack.
+  const std::string separator(100, '-');
+  EXPECT_EQ(Applied("join", t.List({Int(1), Int(2)}), {{Text(separator)}, {}}),
+            "'1" + separator + "2'");
+  EXPECT_EQ(Applied("join", t.List({Int(1), Int(2)}), {{Text(", ")}, {}}), "'1, 2'");
+  EXPECT_EQ(Applied("join", t.List({Int(1), Int(2)})), "'12'");
+}
+
 TEST(SequenceFilters, SortIgnoresCaseUnlessTold) {
   TestContext t;
   const Value words = t.List({Text("b"), Text("A"), Text("a"), Text("B")});
