@@ -2,11 +2,15 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "runtime/base/posix_error.h"
 #include "runtime/base/status_macros.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
@@ -68,7 +72,8 @@ absl::Status RunList(const CacheArguments& arguments) {
   Json plans = Json::array();
   Table table({"model", "options", "size", "last used"});
   table.AlignRight({2});
-  for (const PlanCache::Entry& entry : cache.List()) {
+  WEFT_ASSIGN_OR_RETURN(const std::vector<PlanCache::Entry> entries, cache.List());
+  for (const PlanCache::Entry& entry : entries) {
     bytes += entry.bytes;
     const absl::Time used = absl::FromUnixNanos(entry.last_used_ns);
     const std::string model = TextOf(entry.key.value("model", Json("?")));
@@ -98,8 +103,9 @@ absl::Status RunList(const CacheArguments& arguments) {
 
 absl::Status PruneTo(const PlanCache& cache, uint64_t max_bytes) {
   const PlanCache::Removed removed = cache.Prune(max_bytes);
+  WEFT_RETURN_IF_ERROR(removed.failed);
   uint64_t left = 0;
-  const std::vector<PlanCache::Entry> entries = cache.List();
+  WEFT_ASSIGN_OR_RETURN(const std::vector<PlanCache::Entry> entries, cache.List());
   for (const PlanCache::Entry& entry : entries) left += entry.bytes;
   std::cout << absl::StrFormat("removed %d plan%s, %s; left: %d, %s\n", removed.plans,
                                removed.plans == 1 ? "" : "s", HumanBytes(removed.bytes),
@@ -117,9 +123,11 @@ absl::Status RunPrune(const CacheArguments& arguments) {
 
 absl::Status RunClear() {
   WEFT_ASSIGN_OR_RETURN(const PlanCache cache, PlanCache::Default());
-  std::error_code ignored;
-  std::filesystem::remove(DigestIndex::DefaultPath(), ignored);
-  return PruneTo(cache, 0);
+  const std::string digests = DigestIndex::DefaultPath();
+  std::error_code error;
+  std::filesystem::remove(digests, error);
+  WEFT_RETURN_IF_ERROR(PruneTo(cache, 0));
+  return error ? PosixError(error.value(), digests, "remove") : absl::OkStatus();
 }
 
 }  // namespace

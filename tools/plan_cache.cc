@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/cache_folder.h"
+#include "runtime/base/posix_error.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 
@@ -38,19 +39,22 @@ constexpr char kPlan[] = ".weft";
 constexpr char kDescription[] = ".json";
 constexpr char kLock[] = ".lock";
 
-uint64_t SizeOfFile(const std::string& path) {
-  std::error_code error;
-  const uintmax_t bytes = fs::file_size(path, error);
-  return error ? 0 : bytes;
-}
-
 // The key that a description holds; nothing where it is missing or damaged.
-std::optional<Json> ReadKey(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadRegularFile(path, kMaxDescription);
-  if (!text.ok()) return std::nullopt;
+absl::StatusOr<std::optional<Json>> ReadKey(const std::string& path) {
+  WEFT_ASSIGN_OR_RETURN(const std::optional<std::string> text,
+                        ReadRegularFileIfAny(path, kMaxDescription));
+  if (!text) return std::nullopt;
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || !json.contains("key") || !json["key"].is_object()) return std::nullopt;
   return json["key"];
+}
+
+// Nothing where there is no file.
+absl::StatusOr<std::optional<struct stat>> Stat(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) == 0) return info;
+  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  return PosixError(errno, path, "look at it");
 }
 
 uint64_t TotalBytes(const std::vector<PlanCache::Entry>& entries) {
@@ -119,12 +123,13 @@ absl::StatusOr<uint64_t> PlanCache::MaxBytes() const {
     if (bytes.ok()) return bytes;
     return absl::InvalidArgumentError(absl::StrCat(kSizeVariable, ": ", bytes.status().message()));
   }
-  return std::min(kDefaultBytes, (FreeBytes(folder_) + TotalBytes(List())) / 2);
+  absl::Status ignored;
+  return std::min(kDefaultBytes, (FreeBytes(folder_) + TotalBytes(Entries(ignored))) / 2);
 }
 
 absl::StatusOr<std::shared_ptr<const Plan>> PlanCache::Find(const PlanKey& key) const {
   const std::string description = File(key.id, kDescription);
-  const std::optional<Json> found = ReadKey(description);
+  WEFT_ASSIGN_OR_RETURN(const std::optional<Json> found, ReadKey(description));
   std::error_code error;
   if (!found || *found != key.content || !fs::exists(PathOf(key), error)) return nullptr;
   WEFT_RETURN_IF_ERROR(CheckPrivateFolder(folder_));
@@ -134,7 +139,8 @@ absl::StatusOr<std::shared_ptr<const Plan>> PlanCache::Find(const PlanKey& key) 
 }
 
 std::shared_ptr<const Plan> PlanCache::FindRelated(const PlanKey& key) const {
-  for (const Entry& entry : List()) {
+  absl::Status ignored;
+  for (const Entry& entry : Entries(ignored)) {
     if (entry.key.value("weights", Json()) != key.content["weights"] ||
         entry.key.value("compiler", Json()) != key.content["compiler"]) {
       continue;
@@ -172,13 +178,8 @@ absl::Status PlanCache::Prepare(const PlanKey& key, uint64_t bytes) const {
                            description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-bool PlanCache::IsWhole(const std::string& id) const {
-  std::error_code error;
-  return ReadKey(File(id, kDescription)).has_value() && fs::exists(File(id, kPlan), error);
-}
-
 // Of all files of the cache, whole or not; files of other names are not its own.
-std::vector<std::string> PlanCache::Ids() const {
+std::vector<std::string> PlanCache::Ids(absl::Status& failed) const {
   std::set<std::string> ids;
   std::error_code error;
   for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
@@ -189,26 +190,41 @@ std::vector<std::string> PlanCache::Ids() const {
       ids.insert(id);
     }
   }
+  if (error && error != std::errc::no_such_file_or_directory)
+    failed.Update(PosixError(error.value(), folder_, "read"));
   return {ids.begin(), ids.end()};
 }
 
-std::vector<PlanCache::Entry> PlanCache::List() const {
+absl::StatusOr<std::optional<PlanCache::Entry>> PlanCache::EntryOf(const std::string& id) const {
+  Entry entry{.id = id, .path = File(id, kPlan)};
+  const std::string description = File(id, kDescription);
+  WEFT_ASSIGN_OR_RETURN(std::optional<Json> key, ReadKey(description));
+  WEFT_ASSIGN_OR_RETURN(const std::optional<struct stat> described, Stat(description));
+  WEFT_ASSIGN_OR_RETURN(const std::optional<struct stat> plan, Stat(entry.path));
+  if (!key || !described || !plan) return std::nullopt;
+  entry.key = *std::move(key);
+  entry.bytes = static_cast<uint64_t>(plan->st_size) + static_cast<uint64_t>(described->st_size);
+  entry.last_used_ns = described->st_mtim.tv_sec * 1'000'000'000 + described->st_mtim.tv_nsec;
+  return entry;
+}
+
+std::vector<PlanCache::Entry> PlanCache::Entries(absl::Status& failed) const {
   std::vector<Entry> entries;
-  for (const std::string& id : Ids()) {
-    const std::string description = File(id, kDescription);
-    std::optional<Json> key = ReadKey(description);
-    Entry entry{.id = id, .path = File(id, kPlan)};
-    std::error_code error;
-    struct stat info = {};
-    if (!key || !fs::exists(entry.path, error) || stat(description.c_str(), &info) != 0) continue;
-    entry.key = *std::move(key);
-    entry.bytes = SizeOfFile(entry.path) + static_cast<uint64_t>(info.st_size);
-    entry.last_used_ns = info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec;
-    entries.push_back(std::move(entry));
+  for (const std::string& id : Ids(failed)) {
+    absl::StatusOr<std::optional<Entry>> entry = EntryOf(id);
+    failed.Update(entry.status());
+    if (entry.ok() && *entry) entries.push_back(**std::move(entry));
   }
   std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
     return a.last_used_ns != b.last_used_ns ? a.last_used_ns > b.last_used_ns : a.id < b.id;
   });
+  return entries;
+}
+
+absl::StatusOr<std::vector<PlanCache::Entry>> PlanCache::List() const {
+  absl::Status failed;
+  std::vector<Entry> entries = Entries(failed);
+  if (!failed.ok()) return failed;
   return entries;
 }
 
@@ -226,30 +242,42 @@ void PlanCache::RemoveLeftovers(const std::string& id) const {
 }
 
 // False where nothing was removed but what killed processes left. The lock file goes last.
-bool PlanCache::Remove(const std::string& id, bool even_if_whole) const {
-  const absl::StatusOr<std::optional<FileLock>> lock = FileLock::TryAcquire(File(id, kLock));
-  if (!lock.ok() || !*lock) return false;
+absl::StatusOr<bool> PlanCache::Remove(const std::string& id, bool even_if_whole) const {
+  WEFT_ASSIGN_OR_RETURN(const std::optional<FileLock> lock, FileLock::TryAcquire(File(id, kLock)));
+  if (!lock) return false;
   RemoveLeftovers(id);
-  if (!even_if_whole && IsWhole(id)) return false;
-  std::error_code ignored;
-  for (const char* extension : {kPlan, kDescription, kLock})
-    fs::remove(File(id, extension), ignored);
+  if (!even_if_whole) {
+    WEFT_ASSIGN_OR_RETURN(const std::optional<Entry> whole, EntryOf(id));
+    if (whole) return false;
+  }
+  for (const char* extension : {kPlan, kDescription, kLock}) {
+    std::error_code error;
+    fs::remove(File(id, extension), error);
+    if (error) return PosixError(error.value(), File(id, extension), "remove");
+  }
   return true;
 }
 
 PlanCache::Removed PlanCache::Prune(uint64_t max_bytes) const {
-  const std::vector<Entry> entries = List();
-  uint64_t left = TotalBytes(entries);
   Removed removed;
+  absl::Status unseen;
+  const std::vector<Entry> entries = Entries(unseen);
+  // Where everything goes, so does what cannot be read.
+  const bool all = max_bytes == 0;
+  if (!all) removed.failed = unseen;
+  uint64_t left = TotalBytes(entries);
   for (auto entry = entries.rbegin(); entry != entries.rend() && left > max_bytes; ++entry) {
-    if (!Remove(entry->id, /*even_if_whole=*/true)) continue;
+    const absl::StatusOr<bool> gone = Remove(entry->id, /*even_if_whole=*/true);
+    removed.failed.Update(gone.status());
+    if (!gone.ok() || !*gone) continue;
     left -= entry->bytes;
     removed.bytes += entry->bytes;
     ++removed.plans;
   }
   // What is not whole is being written, and locked, or nobody's.
-  for (const std::string& id : Ids()) {
-    if (!IsWhole(id)) Remove(id, /*even_if_whole=*/false);
+  for (const std::string& id : Ids(removed.failed)) {
+    const absl::StatusOr<std::optional<Entry>> whole = EntryOf(id);
+    if (all || (whole.ok() && !*whole)) removed.failed.Update(Remove(id, all).status());
   }
   return removed;
 }

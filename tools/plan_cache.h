@@ -38,6 +38,8 @@ class PlanCache {
   struct Removed {
     int plans = 0;
     uint64_t bytes = 0;
+    absl::Status
+        failed;  // the first look or removal that failed: there may be more than was removed
   };
 
   // "plans" in WeftCacheFolder(); an error where there is none. Touches no disk.
@@ -70,19 +72,23 @@ class PlanCache {
   // than MaxBytes().
   absl::Status Prepare(const PlanKey& key, uint64_t bytes) const;
 
-  // Complete plans, used last first.
-  std::vector<Entry> List() const;
+  // Complete plans, used last first. An error where one of them, or the folder, cannot be looked
+  // at.
+  absl::StatusOr<std::vector<Entry>> List() const;
 
   // Removes the plans used longest ago until at most `max_bytes` are left, and what killed
   // processes left; not what a process is just writing.
   Removed Prune(uint64_t max_bytes) const;
 
  private:
-  std::vector<std::string> Ids() const;
+  // These go on where a look fails, and tell the first failure.
+  std::vector<std::string> Ids(absl::Status& failed) const;
+  std::vector<Entry> Entries(absl::Status& failed) const;
+  // Nothing where the plan is not complete.
+  absl::StatusOr<std::optional<Entry>> EntryOf(const std::string& id) const;
   std::string File(const std::string& id, const char* extension) const;
-  bool IsWhole(const std::string& id) const;
   void RemoveLeftovers(const std::string& id) const;
-  bool Remove(const std::string& id, bool even_if_whole) const;
+  absl::StatusOr<bool> Remove(const std::string& id, bool even_if_whole) const;
 
   std::string folder_;
 };

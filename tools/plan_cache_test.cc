@@ -80,7 +80,8 @@ class PlanCacheTest : public testing::Test {
   }
   std::string Letters() const {
     std::string letters;
-    for (const PlanCache::Entry& entry : cache_.List()) letters += entry.id[0];
+    const auto entries = cache_.List();
+    for (const PlanCache::Entry& entry : entries.value()) letters += entry.id[0];
     return letters;
   }
   std::vector<std::string> Files() const {
@@ -133,7 +134,7 @@ TEST_F(PlanCacheTest, ListAndPruneGoByLastUse) {
   EXPECT_EQ(Letters(), "acdb");
   EXPECT_TRUE(Has(Key('b')));  // used now
   EXPECT_EQ(Letters(), "bacd");
-  const uint64_t each = cache_.List()[0].bytes;
+  const uint64_t each = (*cache_.List())[0].bytes;
   EXPECT_GT(each, fs::file_size(cache_.PathOf(Key('a'))));
   EXPECT_EQ(cache_.Prune(4 * each).plans, 0);
   const PlanCache::Removed removed = cache_.Prune(3 * each - 1);
@@ -148,7 +149,7 @@ TEST_F(PlanCacheTest, MakesRoomBeforeWriting) {
   Write(Key('a'));
   UsedHoursAgo('a', 1);
   Write(Key('b'));
-  const uint64_t each = cache_.List()[0].bytes;
+  const uint64_t each = (*cache_.List())[0].bytes;
   setenv("WEFT_CACHE_SIZE", absl::StrCat(2 * each).c_str(), /*overwrite=*/1);
   EXPECT_TRUE(cache_.Prepare(Key('c'), each).ok());
   EXPECT_EQ(Letters(), "b");
@@ -195,6 +196,21 @@ TEST_F(PlanCacheTest, WhatIsBeingWrittenIsLeftAlone) {
   EXPECT_TRUE(Has(Key('a')));
   EXPECT_THAT(Files(), ElementsAre("README", Key('a').id + ".json", Key('a').id + ".lock",
                                    Key('a').id + ".weft"));
+}
+
+TEST_F(PlanCacheTest, WhatCannotBeReadIsNotLeftOut) {
+  Write(Key('a'));
+  const std::string unreadable = absl::StrCat(folder_, "/", Key('b').id, ".json");
+  fs::create_directory(unreadable);
+  EXPECT_THAT(cache_.List().status().ToString(), HasSubstr(unreadable));
+  EXPECT_THAT(cache_.Prune(1 << 30).failed.ToString(), HasSubstr(unreadable));
+  // The cache goes on where it can.
+  EXPECT_TRUE(Has(Key('a')));
+  EXPECT_NE(cache_.FindRelated(Key('c')), nullptr);
+  const PlanCache::Removed removed = cache_.Prune(0);
+  EXPECT_EQ(removed.plans, 1);
+  EXPECT_TRUE(removed.failed.ok()) << removed.failed;
+  EXPECT_THAT(Files(), IsEmpty());
 }
 
 TEST_F(PlanCacheTest, LeftoversGoBeforeWriting) {
