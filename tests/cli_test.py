@@ -92,6 +92,14 @@ class Results(CommandTest):
             self.assertEqual(results[0][key], results[1][key])
             self.assertEqual(results[0][key], results[2][key])
 
+    def test_plans_follow_no_options_of_compiling(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "qwen3", "-o", plan, "-c", 64)
+        for option in (["-c", 32], ["-c", 128], ["-b", 4], ["--weights", "f32"], ["--kv", "f16"], ["--disable-pass", "fuse-qkv"], ["--time-passes"]):
+            for command in (["run", plan, "-p", "It was", "-n", 2], ["dump", plan, "--memory"]):
+                self.fails(*command, *option, message="compil")
+        self.succeeds("run", plan, "-p", "It was", "-n", 2, "-c", 64)
+
     def test_weft_run_agrees_with_weft(self):
         plan = self.folder / "m.weft"
         self.succeeds("compile", TINY / "qwen3", "-o", plan)
@@ -381,7 +389,7 @@ class Synth(CommandTest):
 class WrongUsage(CommandTest):
     def test_exit_code_2(self):
         for arguments in ([], ["nonsense"], ["run"], ["run", TINY / "gpt2", "--no-such-flag"], ["run", TINY / "gpt2", "-n", "many"],
-                          ["dump", TINY / "gpt2", "--stage", "none"], ["run", TINY / "gpt2", "-t", "0"], ["compile", TINY / "gpt2"],
+                          ["dump", TINY / "gpt2", "--stage", "none"], ["run", TINY / "gpt2", "-t", "0"], ["run", TINY / "gpt2", "-c", "99999999999999999999"], ["compile", TINY / "gpt2"],
                           ["run", TINY / "gpt2", "--kv", "bf16"]):
             self.assertEqual(weft(*arguments).returncode, 2, arguments)
 
@@ -390,6 +398,16 @@ class BadInput(CommandTest):
     def test_missing_model(self):
         self.fails("info", self.folder / "nothing.gguf", message="nothing.gguf")
         self.fails("run", "no-org/no-model", "-p", "a", message="no-org/no-model")
+
+    def test_endless_prompts(self):
+        plan = self.folder / "m.weft"
+        self.succeeds("compile", TINY / "gpt2", "-o", plan)
+        for command in ([WEFT, "tokenize", plan], [WEFT, "run", plan], [WEFT + "-run", plan], [WEFT, "run", plan, "-f", "/dev/zero"],
+                        [WEFT + "-run", plan, "-f", "/dev/zero"]):
+            with self.subTest(command=command), open("/dev/zero") as zeros:
+                result = subprocess.run(command, stdin=zeros, capture_output=True, text=True, env=ENVIRONMENT)
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertRegex(result.stderr, "(standard input|/dev/zero): ")
 
     def test_empty_and_foreign_files(self):
         for content in (b"", b"hello, world", b"GGUF", os.urandom(4096)):

@@ -10,12 +10,15 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/types/span.h"
 #include "frontends/hub/hub.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/text/tokenizer.h"
 #include "tools/interrupt.h"
 #include "tools/prepare_model.h"
 #include "tools/progress.h"
@@ -31,10 +34,11 @@ void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments
 }
 
 void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
+  const size_t before = command->get_options().size();
   command
       ->add_option("-c,--ctx-size", arguments->context,
                    "positions of the KV cache (default: the model's, at most 4096)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, kMostPositions))
       ->type_name("CTX");
   command
       ->add_option("-b,--batch-size", arguments->max_tokens,
@@ -50,7 +54,7 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
       ->add_option(
           "--q8-threshold", arguments->q8_threshold,
           "under auto, float weights with max(in, out) from here on become q8_0 (default 1024)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, std::numeric_limits<int32_t>::max()))
       ->type_name("N");
   command
       ->add_option("--weight-format", arguments->formats,
@@ -80,6 +84,11 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
                    "print the IR to stderr after a pass that changed it, or 'all'")
       ->type_name("PASS");
   command->add_flag("--time-passes", arguments->time_passes, "print each pass's time to stderr");
+  const std::vector<CLI::Option*> options = command->get_options();
+  for (const CLI::Option* option : absl::MakeSpan(options).subspan(before)) {
+    // The target also chooses among a plan's.
+    if (!option->check_name("--target")) arguments->compile_options.push_back(option);
+  }
 }
 
 void AddMemoryOptions(CLI::App* command, ModelArguments* arguments) {
@@ -153,6 +162,22 @@ absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const std::string& name) 
   return Plan::Open(name);
 }
 
+absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const ModelArguments& arguments) {
+  WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
+  if (plan == nullptr) return plan;
+  std::vector<std::string> given;
+  for (const CLI::Option* option : arguments.compile_options) {
+    const bool as_it_is =
+        option->check_name("--ctx-size") && arguments.context == plan->program().context;
+    if (option->count() > 0 && !as_it_is) given.push_back(option->get_name());
+  }
+  if (given.empty()) return plan;
+  return absl::InvalidArgumentError(absl::StrCat(
+      arguments.model, ": is a plan, compiled for a context of ", plan->program().context, ": ",
+      absl::StrJoin(given, ", "), given.size() == 1 ? " is an option" : " are options",
+      " of compiling; give the model instead, or compile it again"));
+}
+
 absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,
                                              const CompileSettings& settings) {
   WEFT_ASSIGN_OR_RETURN(CompiledModel compiled, CompileModel(model, settings));
@@ -171,7 +196,7 @@ absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArgu
 absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& arguments,
                                                    int64_t logit_rows,
                                                    const ExecutorOptions& executor) {
-  WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
+  WEFT_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, OpenIfPlan(arguments));
   ProgressBar bar;
   const EngineOptions options{
       executor,
@@ -213,7 +238,7 @@ absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text) {
 }
 
 absl::StatusOr<std::string> ReadStdin() {
-  return ReadDescriptor(STDIN_FILENO, "standard input", std::numeric_limits<uint64_t>::max());
+  return ReadDescriptor(STDIN_FILENO, "standard input", Tokenizer::kMaxTextBytes);
 }
 
 }  // namespace weft::tools

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,11 +33,15 @@ struct ModelArguments {
   bool mlock = false;
   bool perf_map = false;
   bool cache = false;  // look for the compiled model in the cache, and keep it there
+  std::vector<const CLI::Option*> compile_options;  // those that choose nothing of a plan
 };
 
 // Rows of logits that a program gives at once where the caller wants them of every position: few
 // enough that they take little memory with the largest vocabularies.
 inline constexpr int64_t kLogitRows = 16;
+
+// Positions have 32 bits. What a model allows is less, and told with its own error.
+inline constexpr int64_t kMostPositions = std::numeric_limits<int32_t>::max();
 
 // `what` is "MODEL" or "MODEL|PLAN".
 void AddModelArgument(CLI::App* command, const std::string& what, ModelArguments* arguments);
@@ -60,6 +66,8 @@ absl::StatusOr<Model> OpenModel(const ModelArguments& arguments, bool tokenizer 
 absl::StatusOr<std::string> ResolvePath(const std::string& name);
 // Null where the name is no plan file.
 absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const std::string& name);
+// The same of arguments->model; an error where options are given that a plan cannot follow.
+absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const ModelArguments& arguments);
 
 // A model or plan, ready to run. `logit_rows` is how many rows of logits the caller wants at once;
 // plans have theirs.
@@ -74,7 +82,7 @@ absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArgu
 // "1,2,3" or a JSON array or numbers between blanks.
 absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text);
 
-// All of standard input.
+// All of standard input; an error for more than Tokenizer::kMaxTextBytes.
 absl::StatusOr<std::string> ReadStdin();
 
 }  // namespace weft::tools

@@ -125,7 +125,7 @@ absl::StatusOr<std::string> DumpModel(const DumpArguments& arguments) {
 
 absl::Status RunDump(const DumpArguments& arguments) {
   WEFT_RETURN_IF_ERROR(CheckFormats(arguments));
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model.model));
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
   WEFT_ASSIGN_OR_RETURN(const std::string text,
                         plan != nullptr ? DumpPlan(arguments, *plan) : DumpModel(arguments));
   std::cout << text;

@@ -8,6 +8,7 @@
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/session.h"
+#include "runtime/text/tokenizer.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/evaluate.h"
@@ -16,9 +17,6 @@
 
 namespace weft::tools {
 namespace {
-
-// Bounds what a mistaken --text may read; no text for this purpose is larger.
-constexpr uint64_t kMaxTextBytes = 256 << 20;
 
 struct EvalArguments {
   ModelArguments model;
@@ -61,10 +59,11 @@ std::string Report(const EvalArguments& arguments, const TextScore& score, int64
 }
 
 absl::Status RunEval(const EvalArguments& arguments) {
-  WEFT_ASSIGN_OR_RETURN(const std::string text, ReadFileToString(arguments.text, kMaxTextBytes));
+  WEFT_ASSIGN_OR_RETURN(const std::string text,
+                        ReadFileToString(arguments.text, Tokenizer::kMaxTextBytes));
   ExecutorOptions executor{.cancel = InterruptFlag()};
   if (arguments.threads > 0) executor.threads = arguments.threads;
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model.model));
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
                         OpenEngine(arguments.model, kLogitRows, executor));
   WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Tokenizer> tokenizer, engine->tokenizer());
@@ -85,7 +84,8 @@ absl::Status RunEval(const EvalArguments& arguments) {
     same.weights = "f32";
     same.kv = "f32";
     same.formats.clear();
-    same.cache = false;  // four times the size of what is used every day
+    same.compile_options.clear();  // they may choose of a model, where `plan` would not follow
+    same.cache = false;            // four times the size of what is used every day
     same.context = engine->executor().program().context;
     WEFT_ASSIGN_OR_RETURN(reference, OpenEngine(same, kLogitRows, executor));
     if (reference->executor().program().vocab != engine->executor().program().vocab) {

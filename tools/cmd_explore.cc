@@ -11,6 +11,7 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/profile.h"
 #include "runtime/session.h"
+#include "runtime/text/tokenizer.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/explore.h"
@@ -19,8 +20,6 @@
 
 namespace weft::tools {
 namespace {
-
-constexpr uint64_t kMaxTextBytes = 256 << 20;
 
 // Scored where no text is given: plain prose, enough to tell formats apart, few enough tokens that
 // it takes a second.
@@ -108,7 +107,7 @@ class Explorer {
   absl::Status ReadText() {
     std::string text = kSampleText;
     if (!arguments_.text.empty()) {
-      WEFT_ASSIGN_OR_RETURN(text, ReadFileToString(arguments_.text, kMaxTextBytes));
+      WEFT_ASSIGN_OR_RETURN(text, ReadFileToString(arguments_.text, Tokenizer::kMaxTextBytes));
     }
     if (!model_->tokenizer.ok()) {
       return absl::InvalidArgumentError(
@@ -324,7 +323,7 @@ void AddExplore(CLI::App* app, Command* chosen) {
   command
       ->add_option("-c,--ctx-size", arguments->model.context,
                    "positions of the KV cache (default: the model's, at most 4096)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, kMostPositions))
       ->type_name("CTX");
   command
       ->add_option("-b,--batch-size", arguments->model.max_tokens,

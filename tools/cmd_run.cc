@@ -11,6 +11,7 @@
 #include "runtime/generate.h"
 #include "runtime/sampling/sampler.h"
 #include "runtime/sampling_advice.h"
+#include "runtime/text/tokenizer.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
@@ -18,9 +19,6 @@
 
 namespace weft::tools {
 namespace {
-
-// Bounds what a mistaken -f may read; far above any context.
-constexpr uint64_t kMaxPromptBytes = 256 << 20;
 
 struct RunArguments {
   ModelArguments model;
@@ -39,7 +37,7 @@ struct RunArguments {
 
 absl::StatusOr<std::string> PromptText(const RunArguments& arguments) {
   if (arguments.command->count("--prompt") > 0) return arguments.prompt;
-  if (!arguments.file.empty()) return ReadFileToString(arguments.file, kMaxPromptBytes);
+  if (!arguments.file.empty()) return ReadFileToString(arguments.file, Tokenizer::kMaxTextBytes);
   return ReadStdin();
 }
 

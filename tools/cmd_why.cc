@@ -136,7 +136,7 @@ absl::StatusOr<WhyTimes> Measure(const WhyArguments& arguments, WhyFacts* facts)
 }
 
 absl::Status RunWhy(const WhyArguments& arguments) {
-  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model.model));
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
   WEFT_ASSIGN_OR_RETURN(WhyFacts facts,
                         plan != nullptr ? FactsOfPlan(arguments, *plan) : FactsOfModel(arguments));
   facts.threads = arguments.threads > 0 ? arguments.threads : UsableCpus();

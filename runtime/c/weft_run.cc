@@ -84,6 +84,9 @@ double Seconds(std::chrono::steady_clock::time_point from) {
               name + ": cannot be read: " + std::generic_category().message(errno));
 }
 
+// More than weft_tokenize takes.
+constexpr size_t kTooLong = size_t{1} << 30;
+
 std::string ReadAll(int fd, const std::string& name) {
   std::string text;
   char buffer[1 << 16];
@@ -92,6 +95,8 @@ std::string ReadAll(int fd, const std::string& name) {
     if (got == 0) return text;
     if (got > 0) {
       text.append(buffer, static_cast<size_t>(got));
+      if (text.size() >= kTooLong)
+        throw Error(WEFT_RESOURCE_EXHAUSTED, name + ": is too long to tokenise");
     } else if (errno != EINTR) {
       FailToRead(name);
     }

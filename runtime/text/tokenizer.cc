@@ -15,11 +15,6 @@
 #include "runtime/text/utf8.h"
 
 namespace weft {
-namespace {
-
-constexpr size_t kMaxTextBytes = (size_t{1} << 30) - 1;
-
-}  // namespace
 
 // The parts point into `image`, so this is built in place and never moved.
 struct Tokenizer::Tables {

@@ -2,6 +2,7 @@
 // (github.com/huggingface/ tokenizers), from tokenizer.json or from the metadata of a GGUF file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -30,6 +31,9 @@ struct EncodeOptions {
 // from many threads.
 class Tokenizer {
  public:
+  // Positions in a text have 32 bits, and normalisers may lengthen it.
+  static constexpr size_t kMaxTextBytes = (size_t{1} << 30) - 1;
+
   // From the text of a tokenizer.json. `name` (the file's path) begins each message. What is not
   // supported is an error that names it (see tokenizer_json.h, normalizer.h, pre_tokenizer.h,
   // tokenizer_decoder.h for what is).
@@ -48,7 +52,7 @@ class Tokenizer {
                                              const std::string& name);
 
   // The ids of `text`. Malformed UTF-8 is read as U+FFFD (see utf8.h). Time is O(n log n) in the
-  // text. ResourceExhausted for a text of 1 GiB or more, or one on which a regular expression of
+  // text. ResourceExhausted for more than kMaxTextBytes, or one on which a regular expression of
   // the tokenizer gives up.
   absl::StatusOr<std::vector<int32_t>> Encode(std::string_view text,
                                               EncodeOptions options = {}) const;
