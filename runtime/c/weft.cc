@@ -43,11 +43,13 @@ struct weft_session {
 
 struct weft_sampler {
   weft::Sampler sampler;
+  bool out_of_memory = false;  // a token was not accepted, so that no choice is the right one
 };
 
 struct weft_decoder {
   weft::StreamDecoder decoder;
   std::string text;
+  bool out_of_memory = false;  // an id was not taken, so that no text is the right one
 };
 
 namespace {
@@ -84,13 +86,26 @@ weft_error* ErrorOf(const Status& status) {
   return new weft_error{CodeOf(status), std::string(status.message())};
 }
 
+// One for all, which takes no memory.
+weft_error out_of_memory = {WEFT_RESOURCE_EXHAUSTED, "out of memory"};
+
 // No exception passes into C; the only one that can be is that memory is out.
 template <typename Body>
 weft_error* Guard(const Body& body) {
   try {
     return ErrorOf(body());
   } catch (const std::bad_alloc&) {
-    return new weft_error{WEFT_RESOURCE_EXHAUSTED, "out of memory"};
+    return &out_of_memory;
+  }
+}
+
+// Of calls that give no error: the next that can does.
+template <typename Handle, typename Body>
+void Remember(Handle* handle, const Body& body) {
+  try {
+    body();
+  } catch (const std::bad_alloc&) {
+    handle->out_of_memory = true;
   }
 }
 
@@ -98,11 +113,8 @@ weft_error* Guard(const Body& body) {
 template <typename Body>
 const char* TextOf(weft_decoder* decoder, size_t* length, const Body& body) {
   *length = 0;
-  try {
-    decoder->text = body();
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+  Remember(decoder, [&] { decoder->text = body(); });
+  if (decoder->out_of_memory) return nullptr;
   *length = decoder->text.size();
   return decoder->text.c_str();
 }
@@ -140,11 +152,15 @@ const char* weft_version(void) { return weft::kVersion; }
 
 weft_code weft_error_code(const weft_error* error) { return error->code; }
 const char* weft_error_message(const weft_error* error) { return error->message.c_str(); }
-void weft_error_free(weft_error* error) { delete error; }
+void weft_error_free(weft_error* error) {
+  if (error != &out_of_memory) delete error;
+}
 
 weft_error* weft_guard_truncated_files(void) {
-  return ErrorOf(weft::GuardTruncatedFiles() ? OkStatus()
-                                             : absl::InternalError("SIGBUS takes no handler"));
+  return Guard([] {
+    return weft::GuardTruncatedFiles() ? OkStatus()
+                                       : absl::InternalError("SIGBUS takes no handler");
+  });
 }
 
 weft_error* weft_plan_open(const char* path, const weft_plan_options* options, weft_plan** plan) {
@@ -230,7 +246,7 @@ weft_error* weft_decoder_create(const weft_plan* plan, weft_decoder** decoder) {
 void weft_decoder_free(weft_decoder* decoder) { delete decoder; }
 
 void weft_decoder_prime(weft_decoder* decoder, const int32_t* ids, size_t count) {
-  decoder->decoder.Prime({ids, count});
+  Remember(decoder, [&] { decoder->decoder.Prime({ids, count}); });
 }
 
 const char* weft_decoder_add(weft_decoder* decoder, int32_t id, size_t* length) {
@@ -335,6 +351,7 @@ void weft_sampler_free(weft_sampler* sampler) { delete sampler; }
 
 weft_error* weft_sampler_sample(weft_sampler* sampler, const weft_session* session, int32_t* id) {
   return Guard([&]() -> Status {
+    if (sampler->out_of_memory) throw std::bad_alloc();
     if (!session->session->has_logits())
       return absl::FailedPreconditionError(
           "the session has no logits: add tokens first, also after a call that failed");
@@ -343,4 +360,6 @@ weft_error* weft_sampler_sample(weft_sampler* sampler, const weft_session* sessi
   });
 }
 
-void weft_sampler_accept(weft_sampler* sampler, int32_t id) { sampler->sampler.Accept(id); }
+void weft_sampler_accept(weft_sampler* sampler, int32_t id) {
+  Remember(sampler, [&] { sampler->sampler.Accept(id); });
+}

@@ -7,7 +7,11 @@
  * Threads: a plan may be used by many threads at once. A session, a decoder or a sampler is for one
  * thread at a time; sessions on one plan share its weights and code and run side by side. A thread
  * that adds tokens needs 512 KiB of its stack, else RESOURCE_EXHAUSTED; 256 KiB do for chat
- * templates. */
+ * templates.
+ *
+ * Memory: where an allocation fails, a call tells RESOURCE_EXHAUSTED or what stands at it, and the
+ * process goes on. But while weft_plan_open and weft_apply_chat_template hold JSON, whose reader
+ * also allocates to free, one that fails then ends the process. */
 #ifndef WEFT_H_
 #define WEFT_H_
 
@@ -116,9 +120,9 @@ WEFT_API void weft_decoder_free(weft_decoder* decoder);
 /* Ids that stand before, as of the prompt: they give no text, but may shape that of the next. */
 WEFT_API void weft_decoder_prime(weft_decoder* decoder, const int32_t* ids, size_t count);
 /* The text that became whole with this token, often none; valid until the decoder's next call. NULL
- * where memory is out. */
+ * where memory is out, now or in an earlier call: an id was not taken. */
 WEFT_API const char* weft_decoder_add(weft_decoder* decoder, int32_t id, size_t* length);
-/* What is left; bytes that form no character become U+FFFD. NULL where memory is out. */
+/* What is left; bytes that form no character become U+FFFD. NULL in the same cases. */
 WEFT_API const char* weft_decoder_finish(weft_decoder* decoder, size_t* length);
 
 /* --- sessions --- */
@@ -191,8 +195,9 @@ WEFT_API void weft_sampler_defaults(const weft_plan* plan, weft_sampler_options*
 WEFT_API weft_error* weft_sampler_create(const weft_sampler_options* options,
                                          weft_sampler** sampler);
 WEFT_API void weft_sampler_free(weft_sampler* sampler);
-/* Chooses from the session's logits; FAILED_PRECONDITION where it has none. One seed gives one
- * sequence on every machine. */
+/* Chooses from the session's logits; FAILED_PRECONDITION where it has none, RESOURCE_EXHAUSTED
+ * where memory is out, now or when a token was to be accepted. One seed gives one sequence on every
+ * machine. */
 WEFT_API weft_error* weft_sampler_sample(weft_sampler* sampler, const weft_session* session,
                                          int32_t* id);
 /* Tells the repeat penalty of a token in the text, of the prompt as well. */

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/hash_map.h"
 #include "runtime/text/utf8.h"
 
 namespace weft {
@@ -55,7 +56,7 @@ absl::Status BpeModel::Encode(const Words& words, TextBudget& budget,
                               std::vector<int32_t>* ids) const {
   Run run = {budget, ids, {}};
   // Views into `words`, and where their tokens stand in `ids`.
-  absl::flat_hash_map<std::string_view, std::pair<size_t, size_t>> cache;
+  HashMap<std::string_view, std::pair<size_t, size_t>> cache;
   for (size_t w = 0; w < words.size(); ++w) {
     const std::string_view word = words[w];
     if (word.size() >= kMaxWordBytes) {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "runtime/base/hash_map.h"
 #include "runtime/text/bpe_merge.h"
 #include "runtime/text/pre_tokenizer.h"
 #include "runtime/text/tokenizer_image.h"
@@ -44,7 +44,7 @@ class BpeModel {
     TextBudget& budget;
     std::vector<int32_t>* ids;
     // Of unused pieces, what each is made of: at one level, as views into the vocabulary.
-    absl::flat_hash_map<int32_t, std::vector<std::string_view>> unused;
+    HashMap<int32_t, std::vector<std::string_view>> unused;
   };
   void EncodePart(std::string_view part, Run* run) const;
   void EncodeRanked(std::string_view part, Run* run) const;

@@ -414,7 +414,7 @@ absl::Status Interpreter::Assign(const Target& target, const Value& value) {
 absl::Status Interpreter::BindParameters(const MacroDefinition& macro, const Arguments& arguments) {
   const std::vector<Value>& given = arguments.positional;
   std::vector<std::pair<Value, Value>> named = arguments.named;
-  absl::flat_hash_map<absl::string_view, size_t> places;
+  HashMap<absl::string_view, size_t> places;
   WEFT_RETURN_IF_ERROR(context_.Charge(named.size() * sizeof(named[0])));
   WEFT_RETURN_IF_ERROR(
       context_.ChargeGrowing<decltype(places)::value_type>(arguments.named.size()));

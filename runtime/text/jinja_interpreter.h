@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "runtime/base/hash_map.h"
 #include "runtime/text/jinja_ast.h"
 #include "runtime/text/jinja_context.h"
 #include "runtime/text/jinja_value.h"
@@ -22,7 +22,7 @@ namespace weft::jinja {
 struct Scope {
   Scope* parent = nullptr;
   // The keys are of the tree, of the globals, or literals.
-  absl::flat_hash_map<absl::string_view, Value> names;
+  HashMap<absl::string_view, Value> names;
   bool captured = false;  // something refers to it that may outlive its block
 };
 

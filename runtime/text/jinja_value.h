@@ -14,10 +14,10 @@
 #include <variant>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "runtime/base/hash_map.h"
 
 namespace weft::jinja {
 
@@ -150,7 +150,7 @@ class Namespace : public Object {
 
  private:
   std::vector<std::pair<Value, Value>> attributes_;
-  absl::flat_hash_map<absl::string_view, size_t> places_;  // of the names, which attributes_ holds
+  HashMap<absl::string_view, size_t> places_;  // of the names, which attributes_ holds
 };
 
 }  // namespace weft::jinja
