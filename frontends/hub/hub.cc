@@ -146,7 +146,11 @@ absl::StatusOr<ResolvedModel> Pull(const std::string& name, const HubOptions& op
   auto environment = ReadHubEnvironment();
   if (!environment.ok()) return environment.status();
   if (entry != nullptr) {
-    if (auto found = FindLocal(*entry, *environment)) return found->model;
+    // PyPI's file is whole where it has its size; of the hub's, only the hub knows theirs.
+    const auto found = FindLocal(*entry, *environment);
+    const bool whole = entry->pypi != nullptr && found &&
+                       found->model.path == PypiModelPath(*entry->pypi, *environment);
+    if (found && (whole || environment->offline || !options.allow_download)) return found->model;
   }
   if (auto status = CheckDownloadAllowed(name, *environment, options); !status.ok()) return status;
   return entry != nullptr ? PullEntry(*entry, *environment, options)
@@ -163,6 +167,12 @@ absl::StatusOr<ResolvedModel> PullEntry(const CatalogueEntry& entry,
     if (!name.ok()) return name.status();
     auto pulled = PullRepo(*name, environment, options);
     if (pulled.ok()) return pulled;
+    const auto cached = HubCache(environment.hub_cache, name->id).Find(name->selector);
+    if (cached && cached->has_tokenizer) {
+      Note(options, absl::StrCat(entry.name, ": using the copy in the cache (",
+                                 pulled.status().message(), ")"));
+      return cached->model;
+    }
     code = pulled.status().code();
     reasons.push_back(absl::StrCat("hub: ", pulled.status().message()));
     if (entry.pypi != nullptr) {

@@ -222,6 +222,32 @@ TEST_F(HubTest, CatalogueSourcesAreTriedInOrder) {
   EXPECT_EQ(notes_, "");
 }
 
+TEST_F(HubTest, CatalogueNamesAreMended) {
+  const CatalogueEntry entry = {"test", "", "plain/model", nullptr};
+  const auto model = PullEntry(entry, environment_, options_);
+  ASSERT_TRUE(model.ok()) << model.status();
+  const std::string file = model->path + "/model.safetensors";
+  const uintmax_t size = fs::file_size(file);
+  fs::resize_file(file, size - 1);
+  EXPECT_EQ(PullEntry(entry, environment_, options_)->path, model->path);
+  EXPECT_EQ(fs::file_size(file), size);
+  EXPECT_EQ(notes_, "");
+}
+
+TEST_F(HubTest, CopyInTheCacheServesWhereTheHubRefuses) {
+  PutSnapshot(environment_.hub_cache, "gated--model");
+  const auto model = PullEntry({"test", "", "gated/model", nullptr}, environment_, options_);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(notes_, AllOf(HasSubstr("gated"), HasSubstr("copy in the cache")));
+}
+
+TEST_F(HubTest, PullAsksTheHubOfCatalogueNames) {
+  ScopedEnvironment variables(HubVariables());
+  PutSnapshot(environment_.hub_cache, "openai-community--gpt2");
+  EXPECT_TRUE(Pull("gpt2", options_).ok());
+  EXPECT_THAT(notes_, HasSubstr("gpt2"));  // which this hub does not have
+}
+
 TEST_F(HubTest, NextSourceIsTakenWithAReason) {
   // Already there, so that nothing has to be downloaded.
   WriteWholeFile(environment_.weft_cache + "/models/test-model/m.gguf", "GGUF");
