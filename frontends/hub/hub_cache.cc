@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -12,7 +14,9 @@
 #include "absl/strings/string_view.h"
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/model_name.h"
+#include "runtime/base/posix_error.h"
 #include "runtime/base/read_file.h"
+#include "runtime/base/status_macros.h"
 
 namespace weft {
 namespace fs = std::filesystem;
@@ -24,25 +28,32 @@ constexpr size_t kMaxRefBytes = 256;
 constexpr int kMaxDepth = 8;           // IsSafeFileName's
 constexpr size_t kMaxListed = 100000;  // a snapshot holds a few dozen files
 
+// For what was listed but cannot be read: not having found it is no answer.
+absl::Status ListError(const std::error_code& error, const std::string& folder) {
+  const bool none = !error || error == std::errc::no_such_file_or_directory ||
+                    error == std::errc::not_a_directory;
+  return none ? absl::OkStatus() : PosixError(error.value(), folder, "read");
+}
+
+// False for a link whose blob is missing.
+absl::StatusOr<bool> Exists(const std::string& path) {
+  WEFT_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(path));
+  return type == fs::file_type::regular;
+}
+
 // Paths of the files below `folder`, relative to it; links whose blob is missing are left out.
-std::vector<std::string> FilesBelow(const std::string& folder) {
+absl::StatusOr<std::vector<std::string>> FilesBelow(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
   fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error);
   while (!error && it != fs::recursive_directory_iterator() && names.size() < kMaxListed) {
-    std::error_code ignored;
     if (it.depth() >= kMaxDepth) it.disable_recursion_pending();
-    if (it->is_regular_file(ignored)) {
-      names.push_back(it->path().lexically_relative(folder).generic_string());
-    }
+    WEFT_ASSIGN_OR_RETURN(const bool exists, Exists(it->path().string()));
+    if (exists) names.push_back(it->path().lexically_relative(folder).generic_string());
     it.increment(error);
   }
+  WEFT_RETURN_IF_ERROR(ListError(error, folder));
   return names;
-}
-
-bool Exists(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
 }
 
 }  // namespace
@@ -81,7 +92,7 @@ std::string HubCache::SnapshotFile(const std::string& commit, const std::string&
   return absl::StrCat(SnapshotFolder(commit), "/", file);
 }
 
-bool HubCache::Has(const std::string& commit, const std::string& file) const {
+absl::StatusOr<bool> HubCache::Has(const std::string& commit, const std::string& file) const {
   return Exists(SnapshotFile(commit, file));
 }
 
@@ -101,30 +112,34 @@ absl::Status HubCache::WriteMainRef(const std::string& commit) const {
   return WriteFileByRename(repo_ + "/refs/main", commit);
 }
 
-std::optional<CachedModel> HubCache::Find(absl::string_view selector) const {
-  if (auto ref = ReadRegularFile(repo_ + "/refs/main", kMaxRefBytes); ref.ok()) {
-    std::string commit(absl::StripAsciiWhitespace(*ref));
-    if (IsSafeFileName(commit)) {
-      if (auto found = FindIn(commit, selector)) return found;
-    }
+absl::StatusOr<std::optional<CachedModel>> HubCache::Find(absl::string_view selector) const {
+  using Found = std::optional<CachedModel>;
+  WEFT_ASSIGN_OR_RETURN(const std::optional<std::string> ref,
+                        ReadRegularFileIfAny(repo_ + "/refs/main", kMaxRefBytes));
+  const std::string main(absl::StripAsciiWhitespace(ref.value_or("")));
+  if (IsSafeFileName(main)) {
+    WEFT_ASSIGN_OR_RETURN(Found found, FindIn(main, selector));
+    if (found) return found;
   }
-  std::vector<std::pair<fs::file_time_type, std::string>> snapshots;
+  const std::string snapshots = repo_ + "/snapshots";
+  std::vector<std::pair<fs::file_time_type, std::string>> by_time;
   std::error_code error;
-  for (fs::directory_iterator it(repo_ + "/snapshots", error), end; !error && it != end;
-       it.increment(error)) {
-    std::error_code ignored;
-    snapshots.emplace_back(it->last_write_time(ignored), it->path().filename().string());
+  for (fs::directory_iterator it(snapshots, error), end; !error && it != end; it.increment(error)) {
+    std::error_code unknown;  // counts as the oldest
+    by_time.emplace_back(it->last_write_time(unknown), it->path().filename().string());
   }
-  std::sort(snapshots.rbegin(), snapshots.rend());
-  for (const auto& [time, commit] : snapshots) {
-    if (auto found = FindIn(commit, selector)) return found;
+  WEFT_RETURN_IF_ERROR(ListError(error, snapshots));
+  std::sort(by_time.rbegin(), by_time.rend());
+  for (const auto& [time, commit] : by_time) {
+    WEFT_ASSIGN_OR_RETURN(Found found, FindIn(commit, selector));
+    if (found) return found;
   }
   return std::nullopt;
 }
 
-std::optional<CachedModel> HubCache::FindIn(const std::string& commit,
-                                            absl::string_view selector) const {
-  const std::vector<std::string> names = FilesBelow(SnapshotFolder(commit));
+absl::StatusOr<std::optional<CachedModel>> HubCache::FindIn(const std::string& commit,
+                                                            absl::string_view selector) const {
+  WEFT_ASSIGN_OR_RETURN(const std::vector<std::string> names, FilesBelow(SnapshotFolder(commit)));
   auto selection = SelectFiles(names, selector);
   if (!selection.ok()) return std::nullopt;
   CachedModel found;
@@ -135,17 +150,16 @@ std::optional<CachedModel> HubCache::FindIn(const std::string& commit,
   }
   if (selection->sharded) {
     const std::string index = SnapshotFile(commit, std::string(kShardIndex));
-    auto text = ReadRegularFile(index, kMaxIndexBytes);
-    if (!text.ok()) return std::nullopt;
-    auto shards = ShardsOfIndex(*text, index);
-    if (!shards.ok() || !std::all_of(shards->begin(), shards->end(), [&](const std::string& shard) {
-          return Has(commit, shard);
-        })) {
-      return std::nullopt;
+    WEFT_ASSIGN_OR_RETURN(const std::string text, ReadRegularFile(index, kMaxIndexBytes));
+    auto shards = ShardsOfIndex(text, index);
+    if (!shards.ok()) return std::nullopt;
+    for (const std::string& shard : *shards) {
+      WEFT_ASSIGN_OR_RETURN(const bool has, Has(commit, shard));
+      if (!has) return std::nullopt;
     }
   }
   found.model.path = SnapshotFolder(commit);
-  found.has_tokenizer = Has(commit, "tokenizer.json");
+  WEFT_ASSIGN_OR_RETURN(found.has_tokenizer, Has(commit, "tokenizer.json"));
   return found;
 }
 

@@ -38,7 +38,7 @@ class HubCache {
   std::string SnapshotFile(const std::string& commit, const std::string& file) const;
 
   // Whether the snapshot has the file, blob included.
-  bool Has(const std::string& commit, const std::string& file) const;
+  absl::StatusOr<bool> Has(const std::string& commit, const std::string& file) const;
   // Makes `file` of the snapshot the blob `etag`.
   absl::Status Link(const std::string& commit, const std::string& file,
                     const std::string& etag) const;
@@ -46,11 +46,13 @@ class HubCache {
 
   // A snapshot that holds all that the model needs (every shard too), that of refs/main by
   // preference, else the newest. Chooses among the files that are there: without a selector that
-  // may be a .gguf fetched with one.
-  std::optional<CachedModel> Find(absl::string_view selector) const;
+  // may be a .gguf fetched with one. An error where something cannot be looked at: another snapshot
+  // than the preferred one would be no answer.
+  absl::StatusOr<std::optional<CachedModel>> Find(absl::string_view selector) const;
 
  private:
-  std::optional<CachedModel> FindIn(const std::string& commit, absl::string_view selector) const;
+  absl::StatusOr<std::optional<CachedModel>> FindIn(const std::string& commit,
+                                                    absl::string_view selector) const;
 
   std::string repo_;   // …/models--org--name
   std::string locks_;  // …/.locks/models--org--name

@@ -46,12 +46,13 @@ class Puller {
     auto repo = client_.Repo(name_.id);
     if (!repo.ok()) {
       if (!absl::IsUnavailable(repo.status())) return repo.status();
-      auto cached = cache_.Find(name_.selector);
-      if (!cached) return repo.status();
+      const auto cached = cache_.Find(name_.selector);
+      if (!cached.ok()) return cached.status();
+      if (!*cached) return repo.status();
       Note(absl::StrCat(name_.id,
                         ": using the copy in the cache, since the hub cannot be reached (",
                         repo.status().message(), ")"));
-      return cached->model;
+      return (*cached)->model;
     }
     auto selection = SelectFiles(repo->files, name_.selector);
     if (!selection.ok()) return selection.status();

@@ -182,7 +182,7 @@ TEST_F(HubPullTest, RepositoriesThatCannotBeUsed) {
 TEST_F(HubPullTest, FailedPullLeavesNoModelAndIsFinishedLater) {
   options_.limits.attempts = 1;
   EXPECT_FALSE(Pull("drop/model").ok());
-  EXPECT_FALSE(HubCache(environment_.hub_cache, "drop/model").Find("").has_value());
+  EXPECT_FALSE(HubCache(environment_.hub_cache, "drop/model").Find("")->has_value());
   EXPECT_FALSE(fs::exists(Repo("drop--model") + "/refs/main"));
   EXPECT_FALSE(Pull("drop/model").ok());
   auto model = Pull("drop/model");
