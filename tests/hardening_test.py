@@ -128,7 +128,7 @@ class Hardening(unittest.TestCase):
             last = {re.sub("^-f(no-)?|^-[DU]|=.*", "", word): word for word in words}
             self.assertEqual([last.get(name) for name in ("_FORTIFY_SOURCE", "stack-protector-strong", "stack-protector", "stack-clash-protection", "_GLIBCXX_ASSERTIONS")],
                              ["-D_FORTIFY_SOURCE=3", "-fstack-protector-strong", None, "-fstack-clash-protection", "-D_GLIBCXX_ASSERTIONS"], file)
-            self.assertIn([word for word in words if word.startswith("-O")][-1:], (["-O2"], ["-O3"]), file)  # without, _FORTIFY_SOURCE does nothing
+            self.assertIn([word for word in words if word.startswith("-O")][-1:], (["-O2"], ["-O3"], ["-Os"]), file)  # without, _FORTIFY_SOURCE does nothing
 
     def test_how_programs_are_compiled(self):
         for path in self.images()[0]:

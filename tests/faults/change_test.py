@@ -54,8 +54,7 @@ class Changes(FaultTest):
         refused = 0
         for action, size in actions:
             for number in range(1 + stride // 2, len(lines) + 1, stride):
-                reset()
-                result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action=action, size=size)
+                result, now = self.strike(command, MOMENTS, reset, least=65536, at=number, victim=victim, action=action, size=size)
                 with self.subTest(command=command[:2], action=action, size=size, at=lines[number - 1][1:]):
                     self.struck(now)
                     self.assertIn(result.returncode, (0, 1), result.stderr)
