@@ -20,13 +20,19 @@ int64_t Width(Random* random) {
 
 AttentionShape RandomAttention(Random* random, double cap) {
   AttentionShape shape;
-  do {
-    shape.head_dim =
-        random->Pick<int64_t>({1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 20, 31, 32, 33, 40, 64, 72});
-    shape.cached = random->Pick<int64_t>({1, 1, 2, 3, 4});
-    shape.heads = shape.cached * random->Pick<int64_t>({1, 1, 2, 3, 4, 5, 8, 9, 13});
-    // What one evaluates in milliseconds.
-  } while (shape.heads * shape.head_dim > 160);
+  if (random->OneIn(8)) {  // as wide as models' heads, up to the widest allowed
+    shape.head_dim = random->Pick<int64_t>({80, 96, 128, 129, 256, 500, 1008, 1024});
+    shape.cached = 1;
+    shape.heads = shape.head_dim > 256 ? 1 : random->Pick<int64_t>({1, 2, 3});
+  } else {
+    do {
+      shape.head_dim =
+          random->Pick<int64_t>({1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 20, 31, 32, 33, 40, 64, 72});
+      shape.cached = random->Pick<int64_t>({1, 1, 2, 3, 4});
+      shape.heads = shape.cached * random->Pick<int64_t>({1, 1, 2, 3, 4, 5, 8, 9, 13});
+      // What one evaluates in milliseconds.
+    } while (shape.heads * shape.head_dim > 160);
+  }
   // About the positions of a panel of keys, of a chunk and of a span.
   if (random->OneIn(2)) shape.window = random->Pick<int64_t>({1, 2, 3, 5, 16, 17, 64, 65, 130});
   if (random->OneIn(3)) shape.softcap = cap;
