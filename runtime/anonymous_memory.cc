@@ -2,7 +2,6 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "runtime/base/memory_room.h"
 #include "runtime/base/posix_error.h"
 
 namespace weft {
@@ -19,10 +19,9 @@ namespace {
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 absl::Status NoMemory(uint64_t bytes, absl::string_view purpose, uint64_t available) {
-  constexpr double kMegabyte = 1e6;
-  return absl::ResourceExhaustedError(absl::StrFormat(
-      "no memory for %s: it takes %.1f MB, this machine has %.1f MB", purpose,
-      static_cast<double>(bytes) / kMegabyte, static_cast<double>(available) / kMegabyte));
+  return absl::ResourceExhaustedError(absl::StrCat("no memory for ", purpose, ": it takes ",
+                                                   Megabytes(bytes), ", this machine has ",
+                                                   Megabytes(available)));
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <absl/cleanup/cleanup.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 #include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -52,7 +51,8 @@ bool Holds(const std::string& path, absl::Span<const uint8_t> image) {
 std::string FileOf(absl::Span<const uint8_t> image, const std::string& folder) {
   if (folder.empty()) return "";
   if (!MakePrivateFolder(folder).ok()) return "";
-  std::string path = absl::StrFormat("%s/%016x-%x.so", folder, Checksum::Of(image), image.size());
+  std::string path = absl::StrCat(folder, "/", absl::Hex(Checksum::Of(image), absl::kZeroPad16),
+                                  "-", absl::Hex(image.size()), ".so");
   if (Holds(path, image)) {
     std::error_code error;
     fs::last_write_time(path, fs::file_time_type::clock::now(), error);  // for RemoveOldFiles

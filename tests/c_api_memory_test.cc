@@ -1,11 +1,11 @@
 // The public interface where memory is out: whichever allocation of a call fails, once or from then
-// on, the call says so, and nothing passes into C. Not weft_plan_open and weft_apply_chat_template:
-// nlohmann-json allocates in destructors.
+// on, the call says so, and nothing passes into C.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <new>
 #include <string>
@@ -48,16 +48,24 @@ class MemoryOut : public testing::Test {
  protected:
   void SetUp() override {
     const std::string folder = testing::TempDir() + "weft-c-api-memory";
+    std::filesystem::remove_all(folder);
     std::filesystem::create_directories(folder);
+    std::filesystem::copy(TinyPath("qwen3"), folder + "/model");
+    std::ofstream(folder + "/model/chat_template.jinja")
+        << "{% set ns = namespace(last='') %}{% macro turn(message, mark='<|') %}{{ mark }}"
+           "{{ message.role | upper }}: {{ message.content | trim }}{% endmacro %}"
+           "{% for message in messages %}{{ turn(message, mark='a mark that is long enough') }}"
+           "{% set ns.last = message['content'].split(' ')[-1] %}{% endfor %}"
+           "{{ ns.last ~ [3, 1, 2] | sort | join(', ') ~ {'a': 1} | tojson }}";
     setenv("XDG_CACHE_HOME", folder.c_str(), /*overwrite=*/1);  // for machine code
-    const std::string path = folder + "/m.weft";
-    const auto model = LoadModel(TinyPath("qwen3"));
+    path_ = folder + "/m.weft";
+    const auto model = LoadModel(folder + "/model");
     ASSERT_TRUE(model.ok()) << model.status();
     const auto compiled =
         tools::CompileModel(*model, TestSettings("host", passes::WeightsMode::kAuto));
     ASSERT_TRUE(compiled.ok()) << compiled.status();
-    ASSERT_TRUE(tools::WritePlan(*model, *compiled, path).ok());
-    ASSERT_EQ(weft_plan_open(path.c_str(), nullptr, &plan_), nullptr);
+    ASSERT_TRUE(tools::WritePlan(*model, *compiled, path_).ok());
+    ASSERT_EQ(weft_plan_open(path_.c_str(), nullptr, &plan_), nullptr);
     const weft_session_options options = {.struct_size = sizeof(options), .threads = 1};
     ASSERT_EQ(weft_session_create(plan_, &options, &session_), nullptr);
     const int32_t ids[] = {1, 2, 3};
@@ -96,6 +104,7 @@ class MemoryOut : public testing::Test {
     return out;
   }
 
+  std::string path_;
   weft_plan* plan_ = nullptr;
   weft_session* session_ = nullptr;
 };
@@ -133,7 +142,7 @@ TEST_F(MemoryOut, Sampler) {
 
 TEST_F(MemoryOut, Session) {
   Sweep([&] {
-    const weft_session_options options = {.struct_size = sizeof(options), .threads = 1};
+    const weft_session_options options = {.struct_size = sizeof(options), .threads = 2};
     weft_session* session = nullptr;
     if (IsOut(weft_session_create(plan_, &options, &session))) return true;
     const int32_t ids[] = {1, 2, 3};
@@ -141,6 +150,25 @@ TEST_F(MemoryOut, Session) {
     if (!out) out = IsOut(weft_session_decode(session, 4));
     weft_session_free(session);
     return out;
+  });
+}
+
+TEST_F(MemoryOut, Plan) {
+  Sweep([&] {
+    weft_plan* plan = nullptr;
+    const bool out = IsOut(weft_plan_open(path_.c_str(), nullptr, &plan));
+    weft_plan_close(plan);
+    return out;
+  });
+}
+
+TEST_F(MemoryOut, ChatTemplate) {
+  const weft_message messages[] = {{"user", "It was the best of times, or was it?"},
+                                   {"assistant", "It was."}};
+  Sweep([&] {
+    char text[1000];
+    size_t length = 0;
+    return IsOut(weft_apply_chat_template(plan_, messages, 2, text, sizeof(text), &length));
   });
 }
 

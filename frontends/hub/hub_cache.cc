@@ -118,8 +118,8 @@ absl::StatusOr<std::optional<CachedModel>> HubCache::Find(absl::string_view sele
                         ReadRegularFileIfAny(repo_ + "/refs/main", kMaxRefBytes));
   const std::string main(absl::StripAsciiWhitespace(ref.value_or("")));
   if (IsSafeFileName(main)) {
-    WEFT_ASSIGN_OR_RETURN(Found found, FindIn(main, selector));
-    if (found) return found;
+    absl::StatusOr<Found> found = FindIn(main, selector);
+    if (!found.ok() || *found) return found;
   }
   const std::string snapshots = repo_ + "/snapshots";
   std::vector<std::pair<fs::file_time_type, std::string>> by_time;
@@ -131,8 +131,8 @@ absl::StatusOr<std::optional<CachedModel>> HubCache::Find(absl::string_view sele
   WEFT_RETURN_IF_ERROR(ListError(error, snapshots));
   std::sort(by_time.rbegin(), by_time.rend());
   for (const auto& [time, commit] : by_time) {
-    WEFT_ASSIGN_OR_RETURN(Found found, FindIn(commit, selector));
-    if (found) return found;
+    absl::StatusOr<Found> found = FindIn(commit, selector);
+    if (!found.ok() || *found) return found;
   }
   return std::nullopt;
 }

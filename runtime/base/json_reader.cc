@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/clear_json.h"
+
 namespace weft {
 namespace {
 
@@ -41,6 +43,8 @@ class CountingIterator {
 // Builds the document. Its depth is that of `open_`, so that nothing recurses here either.
 class DocumentBuilder : public nlohmann::json_sax<json> {
  public:
+  ~DocumentBuilder() override { ClearJson(document_); }
+
   bool null() override { return Put(nullptr); }
   bool boolean(bool value) override { return Put(value); }
   bool number_integer(number_integer_t value) override { return Put(value); }
@@ -164,6 +168,7 @@ absl::StatusOr<json> ParseJson(absl::string_view text, absl::string_view name) {
 absl::StatusOr<json> ParseJsonObject(absl::string_view text, absl::string_view name) {
   absl::StatusOr<json> value = ParseJson(text, name);
   if (!value.ok() || value->is_object()) return value;
+  const ClearsJson clears(*value);
   return absl::InvalidArgumentError(
       absl::StrCat(name, ": holds a JSON ", value->type_name(), ", expected an object"));
 }

@@ -1,7 +1,6 @@
 #include "runtime/base/lock_memory.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -60,13 +59,11 @@ absl::Status LockMemory(absl::Span<const uint8_t> bytes, absl::string_view name)
   struct rlimit limit = {};
   if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur >= bytes.size())
     return PosixError(error, name, "lock the weights in memory");
-  constexpr double kMegabyte = 1e6;
-  return absl::ResourceExhaustedError(absl::StrFormat(
-      "%s: cannot lock %.1f MB of weights in memory: the limit RLIMIT_MEMLOCK is %.1f MB (raise it "
-      "with ulimit -l, with memlock in /etc/security/limits.conf or with LimitMEMLOCK= of systemd; "
-      "or run without --mlock)",
-      name, static_cast<double>(bytes.size()) / kMegabyte,
-      static_cast<double>(limit.rlim_cur) / kMegabyte));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      name, ": cannot lock ", Megabytes(bytes.size()),
+      " of weights in memory: the limit RLIMIT_MEMLOCK is ", Megabytes(limit.rlim_cur),
+      " (raise it with ulimit -l, with memlock in /etc/security/limits.conf or with LimitMEMLOCK= "
+      "of systemd; or run without --mlock)"));
 }
 
 }  // namespace weft

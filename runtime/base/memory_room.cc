@@ -1,9 +1,9 @@
 #include "runtime/base/memory_room.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <optional>
 #include <vector>
 
@@ -100,11 +100,6 @@ MemoryRoom Least(const std::vector<MemoryRoom>& rooms, uint64_t MemoryRoom::* of
   return *std::ranges::min_element(rooms, {}, of);
 }
 
-std::string Megabytes(uint64_t bytes) {
-  constexpr double kMegabyte = 1e6;
-  return absl::StrFormat("%.1f MB", static_cast<double>(bytes) / kMegabyte);
-}
-
 absl::Status NoRoom(uint64_t bytes, const MemoryRoom& room, absl::string_view purpose,
                     absl::string_view advice) {
   return absl::ResourceExhaustedError(
@@ -114,6 +109,13 @@ absl::Status NoRoom(uint64_t bytes, const MemoryRoom& room, absl::string_view pu
 }
 
 }  // namespace
+
+std::string Megabytes(uint64_t bytes) {
+  constexpr double kMegabyte = 1e6;
+  char text[32];  // of 2^64, 17 digits, and the unit
+  std::snprintf(text, sizeof(text), "%.1f MB", static_cast<double>(bytes) / kMegabyte);
+  return text;
+}
 
 MemoryRoom FindMemoryRoom(const std::string& system_root) {
   return Least(Rooms(system_root), &MemoryRoom::available);

@@ -20,6 +20,9 @@ struct MemoryRoom {
   std::string owner = "this machine";  // or "the control group /docker/x"
 };
 
+// "12.3 MB". Not by absl::StrFormat, which ends the process where memory is out.
+std::string Megabytes(uint64_t bytes);
+
 // The narrowest of this machine and the control groups around this process, v1 and v2: that with
 // the least available. Takes about 0.1 ms. `system_root` as of CgroupLevels.
 MemoryRoom FindMemoryRoom(const std::string& system_root = "");

@@ -10,8 +10,7 @@
  * templates.
  *
  * Memory: where an allocation fails, a call tells RESOURCE_EXHAUSTED or what stands at it, and the
- * process goes on. But while weft_plan_open and weft_apply_chat_template hold JSON, whose reader
- * also allocates to free, one that fails then ends the process. */
+ * process goes on. */
 #ifndef WEFT_H_
 #define WEFT_H_
 

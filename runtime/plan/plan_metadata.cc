@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/base/clear_json.h"
 #include "runtime/base/json_reader.h"
 #include "runtime/plan/json_fields.h"
 
@@ -87,8 +88,9 @@ std::string MetadataToJson(const PlanMetadata& metadata) {
 
 absl::StatusOr<PlanMetadata> MetadataFromJson(absl::string_view text, absl::string_view name) {
   const std::string where = absl::StrCat(name, ": metadata");
-  const absl::StatusOr<json> document = ParseJsonObject(text, where);
+  absl::StatusOr<json> document = ParseJsonObject(text, where);
   if (!document.ok()) return document.status();
+  const ClearsJson clears(*document);
   PlanMetadata metadata;
   PlanFields fields(*document, where);
   metadata.weft_version = fields.String("weft_version");

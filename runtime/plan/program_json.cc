@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/base/clear_json.h"
 #include "runtime/base/json_reader.h"
 #include "runtime/plan/json_fields.h"
 #include "runtime/plan/validate_program.h"
@@ -98,8 +99,9 @@ std::string ProgramToJson(const Program& program) {
 
 absl::StatusOr<Program> ProgramFromJson(absl::string_view text, absl::string_view name) {
   const std::string where = absl::StrCat(name, ": program");
-  const absl::StatusOr<json> document = ParseJsonObject(text, where);
+  absl::StatusOr<json> document = ParseJsonObject(text, where);
   if (!document.ok()) return document.status();
+  const ClearsJson clears(*document);
   Program program;
   PlanFields fields(*document, where);
   program.arena_bytes = fields.Uint("arena_bytes");

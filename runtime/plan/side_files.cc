@@ -3,7 +3,6 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "runtime/abi/check.h"
+#include "runtime/base/clear_json.h"
 #include "runtime/base/file_name.h"
 #include "runtime/base/json_reader.h"
 #include "runtime/base/posix_error.h"
@@ -50,7 +50,8 @@ Header EncodeHeader(absl::Span<const SideFile> files, size_t index) {
 std::string NameOf(const std::string& plan_name, size_t index, size_t count) {
   const std::string stem =
       absl::EndsWith(plan_name, ".weft") ? plan_name.substr(0, plan_name.size() - 5) : plan_name;
-  return absl::StrFormat("%s-%05d-of-%05d.weftw", stem, index + 1, count);
+  return absl::StrCat(stem, "-", absl::Dec(index + 1, absl::kZeroPad5), "-of-",
+                      absl::Dec(count, absl::kZeroPad5), ".weftw");
 }
 
 // Beside the plan; or, where that is a link, beside what it leads to.
@@ -73,8 +74,9 @@ std::string SideFilesToJson(absl::Span<const SideFile> files) {
 
 absl::StatusOr<std::vector<SideFile>> SideFilesFromJson(absl::string_view text,
                                                         const std::string& where) {
-  const absl::StatusOr<json> document = ParseJsonObject(text, where);
+  absl::StatusOr<json> document = ParseJsonObject(text, where);
   if (!document.ok()) return document.status();
+  const ClearsJson clears(*document);
   PlanFields fields(*document, where);
   std::vector<SideFile> files;
   uint64_t total = 0;

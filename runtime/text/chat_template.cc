@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "runtime/base/clear_json.h"
 
 namespace weft {
 
@@ -32,12 +33,18 @@ absl::StatusOr<std::string> ChatTemplate::Render(absl::Span<const ChatMessage> m
     return absl::InvalidArgumentError(
         "the extra variables of a chat template are not a JSON object");
   }
-  nlohmann::ordered_json variables = {{"bos_token", bos_token_},
-                                      {"eos_token", eos_token_},
-                                      {"add_generation_prompt", add_generation_prompt}};
+  // One by one, the list last: lists of initialisers, and tables that grow, free JSON in ways that
+  // end the process where memory is out.
+  nlohmann::ordered_json variables = nlohmann::ordered_json::object();
+  const ClearsJson clears(variables);
+  variables["bos_token"] = bos_token_;
+  variables["eos_token"] = eos_token_;
+  variables["add_generation_prompt"] = add_generation_prompt;
   nlohmann::ordered_json& list = variables["messages"] = nlohmann::ordered_json::array();
   for (const ChatMessage& message : messages) {
-    list.push_back({{"role", message.role}, {"content", message.content}});
+    nlohmann::ordered_json& object = list.emplace_back(nlohmann::ordered_json::object());
+    object["role"] = message.role;
+    object["content"] = message.content;
   }
   for (const auto& [name, value] : extra.items()) variables[name] = value;
   return template_.Render(variables, now);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/clear_json.h"
 #include "runtime/base/json_reader.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
@@ -129,8 +130,9 @@ std::string SettingsToJson(const TokenizerSettings& settings, const SpecialIds& 
 }
 
 absl::StatusOr<TokenizerSettings> SettingsFromJson(std::string_view text, const std::string& name) {
-  const absl::StatusOr<json> value = ParseJson(absl::string_view(text.data(), text.size()), name);
+  absl::StatusOr<json> value = ParseJson(absl::string_view(text.data(), text.size()), name);
   if (!value.ok()) return value.status();
+  const ClearsJson clears(*value);
   JsonFields fields(*value, absl::StrCat(name, ":"));
   TokenizerSettings settings;
   const std::string merging = fields.RequiredString("merging");
@@ -143,8 +145,7 @@ absl::StatusOr<TokenizerSettings> SettingsFromJson(std::string_view text, const 
   settings.byte_fallback = fields.Bool("byte_fallback", false);
   settings.ignore_merges = fields.Bool("ignore_merges", false);
   const auto component = [&](const char* key) {
-    const json* found = fields.Find(key);
-    return found == nullptr ? json() : *found;
+    return fields.Find(key) == nullptr ? json() : std::move((*value)[key]);
   };
   settings.normalizer = component("normalizer");
   settings.pre_tokenizer = component("pre_tokenizer");

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/base/clear_json.h"
 
 namespace weft {
 
@@ -49,6 +50,15 @@ struct SpecialIds {
 
 // All but the vocabulary.
 struct TokenizerSettings {
+  TokenizerSettings() = default;
+  TokenizerSettings(const TokenizerSettings&) = default;
+  TokenizerSettings(TokenizerSettings&&) = default;
+  TokenizerSettings& operator=(const TokenizerSettings&) = default;
+  TokenizerSettings& operator=(TokenizerSettings&&) = default;
+  ~TokenizerSettings() {
+    for (nlohmann::json* component : {&normalizer, &pre_tokenizer, &decoder}) ClearJson(*component);
+  }
+
   enum class Merging {
     kRanked,  // by the order of `merges`, as Hugging Face tokenizers do
     kScored,  // by `scores` of the pieces, as SentencePiece does
