@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <new>
 #include <string>
 #include <vector>
@@ -83,6 +84,7 @@ class MemoryOut : public testing::Test {
     EXPECT_FALSE(call());
     const int64_t count = allocations;
     EXPECT_GT(count, 0);
+    std::cout << count << " allocations, each fails in two runs\n";
     for (const bool on : {false, true}) {
       for (int64_t at = 0; at < count; ++at) {
         allocations = 0;
