@@ -172,7 +172,10 @@ absl::StatusOr<ResolvedModel> PullEntry(const CatalogueEntry& entry,
     if (pulled.ok()) return pulled;
     WEFT_ASSIGN_OR_RETURN(const std::optional<CachedModel> cached,
                           FindInHubCache(*name, environment));
-    if (cached && cached->has_tokenizer) {
+    // Of a hub that gives nothing; where it gives what is no good, the copy may be no better.
+    const bool refused =
+        absl::IsNotFound(pulled.status()) || absl::IsPermissionDenied(pulled.status());
+    if (refused && cached && cached->has_tokenizer) {
       Note(options, absl::StrCat(entry.name, ": using the copy in the cache (",
                                  pulled.status().message(), ")"));
       return cached->model;

@@ -241,6 +241,13 @@ TEST_F(HubTest, CopyInTheCacheServesWhereTheHubRefuses) {
   EXPECT_THAT(notes_, AllOf(HasSubstr("gated"), HasSubstr("copy in the cache")));
 }
 
+TEST_F(HubTest, CopyInTheCacheDoesNotServeWhereADownloadFails) {
+  options_.limits.attempts = 1;
+  PutSnapshot(environment_.hub_cache, "drop--model");
+  const auto model = PullEntry({"test", "", "drop/model", nullptr}, environment_, options_);
+  EXPECT_THAT(Message(model.status()), HasSubstr("cannot download test: hub: "));
+}
+
 TEST_F(HubTest, PullAsksTheHubOfCatalogueNames) {
   ScopedEnvironment variables(HubVariables());
   PutSnapshot(environment_.hub_cache, "openai-community--gpt2");
