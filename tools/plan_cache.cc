@@ -53,7 +53,7 @@ absl::StatusOr<std::optional<Json>> ReadKey(const std::string& path) {
 absl::StatusOr<std::optional<struct stat>> Stat(const std::string& path) {
   struct stat info = {};
   if (stat(path.c_str(), &info) == 0) return info;
-  if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  if (MeansAbsent(errno)) return std::nullopt;
   return PosixError(errno, path, "look at it");
 }
 

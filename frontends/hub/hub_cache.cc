@@ -30,9 +30,8 @@ constexpr size_t kMaxListed = 100000;  // a snapshot holds a few dozen files
 
 // For what was listed but cannot be read: not having found it is no answer.
 absl::Status ListError(const std::error_code& error, const std::string& folder) {
-  const bool none = !error || error == std::errc::no_such_file_or_directory ||
-                    error == std::errc::not_a_directory;
-  return none ? absl::OkStatus() : PosixError(error.value(), folder, "read");
+  return !error || MeansAbsent(error.value()) ? absl::OkStatus()
+                                              : PosixError(error.value(), folder, "read");
 }
 
 // False for a link whose blob is missing.

@@ -44,4 +44,6 @@ absl::Status PosixError(int error_number, absl::string_view path, absl::string_v
                    Hint(error_number)));
 }
 
+bool MeansAbsent(int error_number) { return error_number == ENOENT || error_number == ENOTDIR; }
+
 }  // namespace weft

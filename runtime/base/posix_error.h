@@ -10,4 +10,7 @@ namespace weft {
 // code is the one that absl::ErrnoToStatusCode gives.
 absl::Status PosixError(int error_number, absl::string_view path, absl::string_view action);
 
+// Whether a call failed because what it names is not there; after any other error it may be.
+bool MeansAbsent(int error_number);
+
 }  // namespace weft

@@ -19,5 +19,10 @@ TEST(PosixError, SaysWhatToDo) {
             "a: cannot open: Too many levels of symbolic links");
 }
 
+TEST(PosixError, AbsenceIsNoOtherError) {
+  for (const int error : {ENOENT, ENOTDIR}) EXPECT_TRUE(MeansAbsent(error)) << error;
+  for (const int error : {0, EIO, EACCES, ELOOP, EMFILE}) EXPECT_FALSE(MeansAbsent(error)) << error;
+}
+
 }  // namespace
 }  // namespace weft

@@ -84,7 +84,7 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& path, uint64_t ma
 absl::StatusOr<std::optional<std::string>> ReadRegularFileIfAny(const std::string& path,
                                                                 uint64_t max_bytes) {
   const int fd = OpenToRead(path, /*regular=*/true);
-  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  if (fd < 0 && MeansAbsent(errno)) return std::nullopt;
   absl::StatusOr<std::string> text = ReadOpened(fd, path, /*regular=*/true, max_bytes);
   if (!text.ok()) return text.status();
   return *std::move(text);
