@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string path = weft::fuzz::WriteScratch("model.gguf", weft::fuzz::Text(data, size));
   if (const auto model = weft::LoadModel(path); model.ok()) weft::fuzz::UseModel(*model);
   if (const auto tokenizer = weft::LoadTokenizer(path); tokenizer.ok())
-    weft::fuzz::UseTokenizer(**tokenizer);
+    weft::fuzz::UseTokenizer(**tokenizer, weft::fuzz::Text(data, size));
   return 0;
 }
 

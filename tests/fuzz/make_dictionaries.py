@@ -8,10 +8,12 @@ import sys
 # Target: the sources whose strings are its words, and words of its own.
 INTEGERS = [n.to_bytes(8, "little") for n in (0, 1, 31, 32, 2**31, 2**32, 2**61 + 1, 2**63 - 1, 2**63, 2**64 - 32, 2**64 - 1)]
 NUMBERS = [b"1e999", b"-1", b"0.5", b"18446744073709551615", b"18446744073709551616", b"9223372036854775807", b"NaN", b"null", b"true", b"false", b"[[", b"]]", b'"":', b"\\ud800"]
+REGEX = [b"(?i)", b"(?-i)", b"(?i:", b"(?>", b"(?=", b"(?!", b"(?<=", b"(?<!", b"(?#", b"(?R)", b"(?1)", b"(*", b"[[:alpha:]]", b"[:", b"&&", b"[^", b"a-z", b"{2,4}", b"{1,2}+", b"*+", b"*?", b"\\1", b"\\h", b"\\G", b"\\K", b"\\Q",
+         b"\\b", b"\\X", b"\\R", b"\\p{L}", b"\\P{N}", b"\\x{10FFFF}", b"\\x{0}-\\x{10FFFF}"]
 TARGETS = {
     "safetensors": (["frontends/safetensors.cc"], NUMBERS + INTEGERS),
     "gguf": (["frontends/gguf*.cc", "frontends/families/*.cc", "runtime/text/tokenizer_gguf.cc", "runtime/text/pre_tokenizer.cc"], INTEGERS + [b"GGUF"]),
-    "tokenizer_json": (["runtime/text/tokenizer*.cc", "runtime/text/normalizer.cc", "runtime/text/pre_tokenizer*.cc", "runtime/text/bpe*.cc"], NUMBERS),
+    "tokenizer_json": (["runtime/text/tokenizer*.cc", "runtime/text/normalizer.cc", "runtime/text/pre_tokenizer*.cc", "runtime/text/bpe*.cc"], NUMBERS + REGEX),
     "config_json": (["frontends/*config*.cc", "frontends/hf_rope.cc", "frontends/text_settings.cc", "frontends/safetensors.cc", "frontends/families/*.cc"], NUMBERS),
     "chat_template": (["runtime/text/jinja_*.cc", "runtime/text/chat_template.cc"],
                       [b"{%", b"%}", b"{{", b"}}", b"{%-", b"-%}", b"{#", b"#}", b"loop.index0", b"range(", b"messages", b"namespace(", b"%s", b"[::-1]", b" in ", b" is ", b" not ", b" ~ ", b"**", b"//"]),

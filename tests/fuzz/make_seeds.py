@@ -230,6 +230,14 @@ def cut_tokenizer(path, vocab=600):
     return json.dumps(tokenizer)
 
 
+# Each comes to one of the bounds on templates: steps, text, values, depth of lists, of dicts and of calls.
+UNBOUNDED = ["{% for i in range(999) %}{% for j in range(999) %}{{ loop.index }}{% if j > 900 %}{% break %}{% endif %}{% endfor %}{% endfor %}",
+             "{% set n = namespace(s='ab') %}{% for i in range(40) %}{% set n.s = n.s ~ n.s %}{% endfor %}{{ n.s }}",
+             "{% set n = namespace(l=[], s='a' * 200000) %}{% for i in range(99) %}{% set n.l = n.l + [n.s ~ i] %}{% endfor %}{{ n.l | tojson }}",
+             "{% set n = namespace(d={}) %}{% for i in range(99) %}{% set n.d = {'d': n.d, i: 1} %}{% endfor %}{{ n.d | dictsort | tojson(indent=2) }}",
+             "{% set n = namespace(l=[]) %}{% for i in range(500) %}{% set n.l = [n.l, {'a': n.l}] %}{% if loop.first %}{% continue %}{% endif %}{% endfor %}{{ n.l }}",
+             "{% macro m(x) %}{{ m(x + 1) if x < 9999 }}{% endmacro %}{{ m(0) }}",
+             "{% for x in [messages] recursive %}{{ loop(x) }}{% else %}{{ caller is defined }}{% endfor %}{{ ('a' * 9999).split('a') | sort | unique | join(',' * 999) }}"]
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
@@ -251,11 +259,14 @@ def sentencepiece_tokenizers():
             split({"Regex": r"[.,]"}, "Removed"), split({"Regex": r"\w+"}, "Isolated", True)]
     forms = [{"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True},
              {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "}]
+    # What known tokenizers leave out: ranges without case, looking around, backtracking that needs more steps than a window allows.
+    patterns = [split({"Regex": pattern}, "Isolated") for pattern in (r"(?i)[a-f\x{3b1}-\x{3c9}]+|(?-i)[[:upper:]]", r"(?<=\s)\S+(?=\s)|(?<!a)b(?!c)", r"(a|aa)+b|(\w+\s?){2,4}$", r"^(?>\s*)(.*)$|\p{Han}\X?")]
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
     parts = {"sentencepiece": {}, "gemma": {"normalizer": replace, "pre_tokenizer": cuts[0]}, "metaspace": {"normalizer": None, "pre_tokenizer": metaspace, "decoder": metaspace},
              "llama3": {"normalizer": {"type": "NFC"}, "pre_tokenizer": several("pretokenizers", [split({"Regex": LLAMA3}, "Isolated"), byte_level]),
                         "post_processor": {"type": "Sequence", "processors": [byte_level, template]}, "decoder": byte_level},
+             "patterns": {"pre_tokenizer": several("pretokenizers", patterns)},
              "all-splits": {"normalizer": several("normalizers", forms), "pre_tokenizer": several("pretokenizers", [*cuts, {"type": "WhitespaceSplit"}, {"type": "Whitespace"}, {"type": "Digits", "individual_digits": True}])}}
     return {name: json.dumps({**whole, **part}) for name, part in parts.items()}
 
@@ -335,6 +346,8 @@ def main():
     context = json.dumps(chat["snippet_context"])
     for i, snippet in enumerate(chat["snippets"]):
         write("chat_template", f"snippet-{i}", snippet["template"] + "\0" + context)
+    for i, template in enumerate(UNBOUNDED):
+        write("chat_template", f"unbounded-{i}", template + "\0" + context)
     for family in chat["families"]:
         for i, messages in enumerate(list(chat["conversations"].values())[:3]):
             variables = {"messages": messages, "add_generation_prompt": True, "bos_token": "<s>", "eos_token": "</s>"}

@@ -16,10 +16,29 @@
 
 namespace weft::fuzz {
 
-void UseTokenizer(const Tokenizer& tokenizer) {
+namespace {
+
+// Runs longer than the windows through which tokenizers look at a text first.
+const std::string& LongText() {
+  static const std::string* const text = [] {
+    auto* const runs = new std::string(300, ' ');
+    for (const std::string_view part :
+         {"a", " the", "7", "\n", "don't ", "\xe4\xb8\xad", "\xcc\x81"})
+      for (int i = 0; i < 100; ++i) runs->append(part);
+    return runs;
+  }();
+  return *text;
+}
+
+}  // namespace
+
+void UseTokenizer(const Tokenizer& tokenizer, absl::string_view prompt) {
+  constexpr size_t kMostOfPrompt = 1024;
   for (const std::string_view text :
-       {"Hello, World! 12345  \n\t<s>[INST]<|im_end|>",
-        "\xc3\xa9\xe2\x96\x81\xf0\x9f\x98\x80\xff\xc3", "", "the the the the"}) {
+       {std::string_view("Hello, World! 12345  \n\t<s>[INST]<|im_end|>"),
+        std::string_view("\xc3\xa9\xe2\x96\x81\xf0\x9f\x98\x80\xff\xc3"), std::string_view(),
+        std::string_view("the the the the"), std::string_view(LongText()),
+        std::string_view(prompt.data(), std::min(prompt.size(), kMostOfPrompt))}) {
     const auto ids = tokenizer.Encode(text);
     if (!ids.ok()) continue;
     for (const int32_t id : *ids) WEFT_CHECK(id >= 0 && id < tokenizer.vocab_size());

@@ -13,7 +13,8 @@ namespace weft::fuzz {
 void UseModel(const Model& model);
 // All passes, with options that the graph's text, `printed`, chooses.
 absl::Status UsePasses(ir::Module module, absl::string_view printed, int64_t context);
-void UseTokenizer(const Tokenizer& tokenizer);
+// Texts of its own, and the start of `prompt`: a prompt may come from a stranger too.
+void UseTokenizer(const Tokenizer& tokenizer, absl::string_view prompt = "");
 void UseChatTemplate(absl::string_view source);
 
 }  // namespace weft::fuzz

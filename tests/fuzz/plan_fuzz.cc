@@ -93,7 +93,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view image = (*plan)->tokenizer();
   const auto tokenizer =
       weft::Tokenizer::FromImage(std::string_view(image.data(), image.size()), *plan, "x");
-  if (tokenizer.ok()) weft::fuzz::UseTokenizer(*tokenizer);
+  if (tokenizer.ok()) weft::fuzz::UseTokenizer(*tokenizer, image);
   weft::fuzz::UseChatTemplate((*plan)->chat_template());
   return 0;
 }

@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto tokenizer = weft::Tokenizer::FromTokenizerJson(
       std::string_view(reinterpret_cast<const char*>(data), size), "x");
   if (!tokenizer.ok()) return 0;
-  weft::fuzz::UseTokenizer(*tokenizer);
+  weft::fuzz::UseTokenizer(*tokenizer, weft::fuzz::Text(data, size));
   const auto image = std::make_shared<std::string>(tokenizer->ToImage());
   const auto again = weft::Tokenizer::FromImage(*image, image, "x");
   WEFT_CHECK(again.ok());
