@@ -3,12 +3,15 @@
 #include "tests/graphs/case_check.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 
 #include "ir/text.h"
 #include "ir/verifier.h"
+#include "tests/graphs/forked.h"
 #include "tests/graphs/graph_generator.h"
 #include "tests/graphs/minimise.h"
 
@@ -157,6 +160,19 @@ TEST_P(Mistakes, AreFoundAndMadeSmall) {
   const auto parsed = ParseCase(Print(small));
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(KindOf(checker.Check(*parsed)), mistake.kind);
+}
+
+TEST(ForkedTest, EndsThatCount) {
+  const ForkedResult whole = RunForked([](int fd) { WriteAll(fd, "work"); });
+  EXPECT_EQ(whole.output, "work");
+  EXPECT_EQ(whole.death, "");
+  EXPECT_EQ(RunForked([](int fd) {
+              WriteAll(fd, "work");
+              _exit(0);
+            }).death,
+            "exit before its end");
+  EXPECT_EQ(RunForked([](int /*fd*/) { _exit(3); }).death, "exit status 3");
+  EXPECT_EQ(RunForked([](int /*fd*/) { abort(); }).death, "signal 6 (Aborted)");
 }
 
 INSTANTIATE_TEST_SUITE_P(

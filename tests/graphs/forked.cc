@@ -5,12 +5,19 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
 #include "tests/graphs/case_check.h"
 
 namespace weft::graphs {
+namespace {
+
+// What a child writes last: one that ends well, but early, has not done its work.
+constexpr std::string_view kDone = "\nall done\n";
+
+}  // namespace
 
 void WriteAll(int fd, const std::string& text) {
   for (size_t done = 0; done < text.size();) {
@@ -30,6 +37,7 @@ ForkedResult RunForked(const std::function<void(int fd)>& work) {
     close(ends[0]);
     alarm(kHangSeconds);
     work(ends[1]);
+    WriteAll(ends[1], std::string(kDone));
     _exit(0);
   }
   close(ends[1]);
@@ -45,7 +53,10 @@ ForkedResult RunForked(const std::function<void(int fd)>& work) {
         absl::StrCat("signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
   } else if (WEXITSTATUS(status) != 0) {  // of a sanitizer
     result.death = absl::StrCat("exit status ", WEXITSTATUS(status));
+  } else if (!result.output.ends_with(kDone)) {
+    result.death = "exit before its end";
   }
+  if (result.death.empty()) result.output.resize(result.output.size() - kDone.size());
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "tests/graphs/random_weights.h"
 
-#include <bit>
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "absl/strings/numbers.h"
@@ -41,21 +42,63 @@ void Put(T value, std::vector<uint8_t>* bytes) {
   bytes->insert(bytes->end(), data, data + sizeof(T));
 }
 
-// Where the F16 scales of a block stand (frontends/dequantize_*.cc), and about how far from zero
-// its values get for a scale of 1.
+using PutScale = void (*)(double scale, uint8_t* at);
+
+void PutF16(double scale, uint8_t* at) {
+  const uint16_t half = F32ToF16(static_cast<float>(scale));
+  std::memcpy(at, &half, sizeof(half));
+}
+
+// Of a block of IQ1_M: a quarter of the F16 in the top of each of four u16, lowest first.
+void PutIq1M(double scale, uint8_t* at) {
+  const uint16_t half = F32ToF16(static_cast<float>(scale));
+  for (int i = 0; i < 4; ++i)
+    at[2 * i + 1] = static_cast<uint8_t>((at[2 * i + 1] & 0x0f) | (((half >> (4 * i)) & 15) << 4));
+}
+
+// A power of two.
+void PutE8M0(double scale, uint8_t* at) {
+  *at = static_cast<uint8_t>(std::clamp(128 + std::ilogb(scale), 0, 254));
+}
+
+// The power of two, with two bits of what stood there; not the lowest: 0x7f is the format's NaN.
+void PutUE4M3(double scale, uint8_t* at) {
+  *at = static_cast<uint8_t>((*at & 0x86) | (std::clamp(std::ilogb(scale) + 8, 0, 15) << 3));
+}
+
+// Where the scales of a block stand (frontends/dequantize_*.cc), and about how far from zero its
+// values get for a scale of 1.
 struct BlockScales {
   DataType type;
   std::vector<int> offsets;
   double reach;
+  PutScale put = PutF16;
 };
 
 const std::vector<BlockScales>& AllBlockScales() {
   static const auto* const kAll = new std::vector<BlockScales>{
-      {DataType::kQ4_0, {0}, 8},          {DataType::kQ4_1, {0, 2}, 16},
-      {DataType::kQ5_0, {0}, 16},         {DataType::kQ5_1, {0, 2}, 32},
-      {DataType::kQ2_K, {80, 82}, 45},    {DataType::kQ3_K, {108}, 128},
-      {DataType::kQ4_K, {0, 2}, 15 * 63}, {DataType::kQ5_K, {0, 2}, 31 * 63},
+      {DataType::kQ4_0, {0}, 8},
+      {DataType::kQ4_1, {0, 2}, 16},
+      {DataType::kQ5_0, {0}, 16},
+      {DataType::kQ5_1, {0, 2}, 32},
+      {DataType::kQ2_K, {80, 82}, 45},
+      {DataType::kQ3_K, {108}, 128},
+      {DataType::kQ4_K, {0, 2}, 15 * 63},
+      {DataType::kQ5_K, {0, 2}, 31 * 63},
       {DataType::kQ6_K, {208}, 32 * 127},
+      {DataType::kIQ2_XXS, {0}, 16 * 43 / 4},
+      {DataType::kIQ2_XS, {0}, 16 * 43 / 4},
+      {DataType::kIQ2_S, {0}, 16 * 43 / 4},
+      {DataType::kIQ3_XXS, {0}, 16 * 62 / 2},
+      {DataType::kIQ3_S, {0}, 31 * 15},
+      {DataType::kIQ1_S, {0}, 15},
+      {DataType::kIQ1_M, {48}, 15, PutIq1M},
+      {DataType::kIQ4_NL, {0}, 127},
+      {DataType::kIQ4_XS, {0}, 32 * 127},
+      {DataType::kTQ1_0, {52}, 1},
+      {DataType::kTQ2_0, {64}, 2},
+      {DataType::kMXFP4, {0}, 12, PutE8M0},
+      {DataType::kNVFP4, {0, 1, 2, 3}, 12, PutUE4M3},
   };
   return *kAll;
 }
@@ -70,8 +113,7 @@ std::vector<uint8_t> RandomBlocks(const BlockScales& scales, int64_t blocks, dou
     for (int i = 0; i < bytes; ++i) result.push_back(static_cast<uint8_t>(random->Next()));
     for (const int offset : scales.offsets) {
       const double scale = random->Normal() * 1.5 * deviation / scales.reach;
-      const uint16_t half = F32ToF16(static_cast<float>(scale));
-      std::memcpy(result.data() + begin + offset, &half, sizeof(half));
+      scales.put(scale, result.data() + begin + offset);
     }
   }
   return result;
