@@ -20,6 +20,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "runtime/abi/check.h"
+#include "runtime/abi/program.h"
 #include "runtime/base/cpu.h"
 
 namespace weft::codegen {
@@ -82,6 +83,13 @@ absl::Status EmitKernels(absl::Span<const NamedEmission> kernels, const Target& 
     KernelBuilder builder(module, target, kernel.spec, kernel.name);
     kernel.emit(builder);
     builder.Finish();
+    // The rest is for what LLVM spills.
+    constexpr int64_t kMostScratch = int64_t{kKernelStackBytes} * 7 / 8;
+    if (builder.scratch_bytes() > kMostScratch) {
+      return absl::UnimplementedError(
+          absl::StrCat("kernel '", kernel.name, "' takes ", builder.scratch_bytes(),
+                       " bytes of the stack, more than ", kMostScratch));
+    }
   }
   if (absl::Status status = Verify(*module); !status.ok()) return status;
   Optimise(module, machine);

@@ -97,6 +97,39 @@ std::vector<InnerLoop> InnerLoops(const std::string& assembly, const char* instr
 }
 
 // Twelve sums of tokens and panels, and what they are made of, stay in registers.
+// Columns that are cut once, and often; a group has the most panels just above the cut. Parts of
+// both formats, and twice one of them, share their memory.
+TEST(Compiler, MatmulsFitTheStackWhateverTheirSize) {
+  for (const char* columns : {"1536", "1568", "3100", "4096", "14336", "53248"}) {
+    ir::Module module = *ir::ParseWithoutVerifying(absl::StrReplaceAll(
+        R"(module "m" {
+      tensor "q" : f32[4096,K] {file=0, offset=0}
+      %0 = input {name="x"} : f32[T,K]
+      %1 = quantize %0 {partition="tokens", units=1, stride=65536} : q8a[T,K]
+      %2 = weight {tensor="q"} : f32[4096,K]
+      %3 = pack %2 {format="q8_0", layout="panels16"} : q8_0[4096,K]{panels16}
+      %4 = pack %2 {format="f32", layout="panels16"} : f32[4096,K]{panels16}
+      %5 = pack %2, %2 {format="q8_0", layout="panels16x2"} : q8_0[8192,K]{panels16x2}
+      %6 = matmul %0, %1, %3, %4, %3 {weights=3, inputs=2, partition="panels", units=768, stride=49152} : f32[T,12288]
+      %7 = matmul %1, %5 {epilogue=["gated_silu"], partition="panels", units=256, stride=16384} : f32[T,4096]
+      return %6, %7
+    })",
+        {{"K", columns}}));
+    module.node(0).Set(ir::Attr::kStride, int64_t{262144});
+    for (const std::string& name : KnownTargets()) {
+      SCOPED_TRACE(testing::Message() << columns << " columns, " << name);
+      const Target target = *ParseTarget(name, CpuFeatures());
+      std::vector<Kernel> kernels;
+      for (const int node : {6, 7}) {
+        const KernelSpec spec = MakeSpec(module, module.node(node), 1);
+        kernels.push_back({spec.BaseName(), spec, *ChooseEmitter(spec, target)});
+      }
+      const auto compiled = CompileToAssembly(kernels, target);
+      EXPECT_TRUE(compiled.ok()) << compiled.status();
+    }
+  }
+}
+
 TEST(Compiler, MatmulsOfManyTokensKeepTheirTilesInRegisters) {
   for (const auto& [format, target, product] :
        {std::tuple("q8_0", "x86-64-v3", "vpmaddwd"), std::tuple("q8_0", "avx-vnni", "vpdpbusd"),

@@ -14,9 +14,6 @@ namespace {
 using Value = KernelBuilder::Value;
 using Values = KernelBuilder::Values;
 
-// Tiles of tokens whose sums wait for the next columns of K: with 6 tokens and 7 panels, 105 KiB.
-constexpr int64_t kWaitingTiles = 40;
-
 class MatmulEmitter {
  public:
   explicit MatmulEmitter(KernelBuilder& k) : k_(k), b_(k.ir()), epilogue_(k) {}
@@ -82,7 +79,7 @@ class MatmulEmitter {
     const int64_t tile_bytes = panels * SumsOfPanel(tile);
     const MatmulTile::Range all = {k_.I64(0), k_.I64(part.k), part.k};
     const Values zeros(tile.tokens(), k_.ZeroF32());
-    Value sums = k_.Scratch(CeilDiv(choice.most_tokens, tile.tokens()) * tile_bytes / 4);
+    Value sums = k_.Scratch(CeilDiv(choice.most_tokens, tile.tokens()) * tile_bytes / 4, &sums_);
     const auto sums_of = [&](Value token) {
       return k_.Element(sums, b_.CreateUDiv(token, k_.I64(tile.tokens())), tile_bytes);
     };
@@ -110,10 +107,11 @@ class MatmulEmitter {
     Blocking cut{CutForCaches(choice, part.rows, part.k, part.quantized, epilogue_.unit_panels())};
     cut.panel_bytes = PreparedPanelBytes(choice.kind, cut.most_k);
     cut.token_bytes = tile.prepared_token_bytes(cut.most_k);
-    if (cut.panel_bytes > 0) cut.panels = k_.Scratch(cut.group_panels * cut.panel_bytes / 4);
-    if (cut.token_bytes > 0) cut.inputs = k_.Scratch(tile.tokens() * cut.token_bytes / 4);
-    const int64_t sums = cut.most_k == part.k ? cut.step_panels : cut.group_panels * kWaitingTiles;
-    cut.sums = k_.Scratch(sums * SumsOfPanel(tile) / 4);
+    if (cut.panel_bytes > 0)
+      cut.panels = k_.Scratch(cut.group_panels * cut.panel_bytes / 4, &panels_);
+    if (cut.token_bytes > 0) cut.inputs = k_.Scratch(tile.tokens() * cut.token_bytes / 4, &inputs_);
+    const int64_t panels = cut.most_k == part.k ? cut.step_panels : cut.group_panels;
+    cut.sums = k_.Scratch(cut.waiting_tiles * panels * SumsOfPanel(tile) / 4, &sums_);
     return cut;
   }
 
@@ -138,7 +136,7 @@ class MatmulEmitter {
           });
         });
       } else {
-        ForTiles(tile, k_.I64(0), tokens_, kWaitingTiles,
+        ForTiles(tile, k_.I64(0), tokens_, cut.waiting_tiles,
                  [&](Value token) { EmitRanges(part, tile, cut, token); });
       }
     });
@@ -147,14 +145,14 @@ class MatmulEmitter {
 
   // Some tokens whose sums wait in memory from one range of K to the next.
   void EmitRanges(const MatmulPart& part, MatmulTile& tile, const Blocking& cut, Value begin) {
-    Value end = k_.Min64(b_.CreateAdd(begin, k_.I64(kWaitingTiles * tile.tokens())), tokens_);
+    Value end = k_.Min64(b_.CreateAdd(begin, k_.I64(cut.waiting_tiles * tile.tokens())), tokens_);
     const int64_t tile_bytes = cut.group_panels * SumsOfPanel(tile);
     const auto sums = [&](Value token, Value panel) {
       Value index = b_.CreateUDiv(b_.CreateSub(token, begin), k_.I64(tile.tokens()));
       return k_.Element(k_.Element(cut.sums, index, tile_bytes), b_.CreateSub(panel, cut.first),
                         SumsOfPanel(tile));
     };
-    k_.TightLoop(k_.I64(0), k_.I64(kWaitingTiles * tile_bytes), kLanes * 4,
+    k_.TightLoop(k_.I64(0), k_.I64(cut.waiting_tiles * tile_bytes), kLanes * 4,
                  [&](Value at) { k_.Store(k_.ZeroF32(), k_.Offset(cut.sums, at)); });
     k_.TightLoop(k_.I64(0), k_.I64(part.k), cut.most_k, [&](Value k) {
       const MatmulTile::Range range = {
@@ -261,6 +259,8 @@ class MatmulEmitter {
   llvm::IRBuilder<>& b_;
   MatmulEpilogue epilogue_;
   Value tokens_ = nullptr;
+  // Of one part and tile after the other.
+  KernelBuilder::SharedScratch panels_, inputs_, sums_;
 };
 
 }  // namespace

@@ -245,15 +245,24 @@ void KernelBuilder::Columns(int64_t count, const std::function<void(Value, Value
 }
 
 Value KernelBuilder::Scratch(int64_t floats) {
-  // The rest is for what LLVM spills.
-  scratch_bytes_ += floats * 4;
-  WEFT_CHECK(scratch_bytes_ <= static_cast<int64_t>(kKernelStackBytes) * 7 / 8);
-  // In the entry block, so that a loop does not grow the stack.
-  llvm::IRBuilder<> entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
-  auto* type = llvm::ArrayType::get(entry.getFloatTy(), static_cast<uint64_t>(floats));
-  llvm::AllocaInst* memory = entry.CreateAlloca(type);
-  memory->setAlignment(llvm::Align(64));
-  return memory;
+  SharedScratch own;
+  return Scratch(floats, &own);
+}
+
+Value KernelBuilder::Scratch(int64_t floats, SharedScratch* shared) {
+  if (shared->memory != nullptr && floats <= shared->floats) return shared->memory;
+  auto* type = llvm::ArrayType::get(ir_.getFloatTy(), static_cast<uint64_t>(floats));
+  if (shared->memory == nullptr) {
+    // In the entry block, so that a loop does not grow the stack.
+    llvm::IRBuilder<> entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
+    shared->memory = entry.CreateAlloca(type);
+    shared->memory->setAlignment(llvm::Align(64));
+  } else {
+    shared->memory->setAllocatedType(type);
+  }
+  scratch_bytes_ += (floats - shared->floats) * 4;
+  shared->floats = floats;
+  return shared->memory;
 }
 
 }  // namespace weft::codegen

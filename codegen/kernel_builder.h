@@ -108,8 +108,15 @@ class KernelBuilder {
       int64_t count, const Values& initial,
       const std::function<Values(Value column, Value mask, const Values& carried)>& body);
 
-  // Memory of this call, 64-byte aligned; all of it fits kKernelStackBytes (runtime/abi/program.h).
+  // Memory of this call, 64-byte aligned, on its stack.
   Value Scratch(int64_t floats);
+  // The same, but the last user's memory again, made larger where it is too small.
+  struct SharedScratch {
+    llvm::AllocaInst* memory = nullptr;
+    int64_t floats = 0;
+  };
+  Value Scratch(int64_t floats, SharedScratch* shared);
+  int64_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
   Values Loop(Value lo, Value hi, int64_t step, bool unroll, const Values& initial,

@@ -19,6 +19,11 @@ constexpr int64_t kGroupCacheBytes = 384 << 10;
 // Of K at once: activations of a tile of 6 tokens in 16 bits take 18 KiB of the L1 cache.
 constexpr int64_t kMostK = 1536;
 
+// Tokens whose sums wait for the next columns of K, as many tiles as that makes. A group has at
+// most 28 panels then (of 800 columns in Q8_0), and their sums take 420 KiB; 7 panels in F32 take
+// 105.
+constexpr int64_t kWaitingTokens = 240;
+
 // A block of a panel: 16 F32 scales, then 16 pairs of k, each 16 rows × 2 int16.
 constexpr int64_t kWidenedBlock = kPanelRows * 4 + kBlock / 2 * kPanelRows * 4;
 
@@ -108,6 +113,7 @@ BlockCut CutForCaches(const TileChoice& tile, int64_t rows, int64_t k, bool quan
   cut.step_panels = std::max(tile.panels, unit_panels);
   const int64_t most = std::min(Panels(rows), std::max<int64_t>(1, kGroupCacheBytes / bytes));
   cut.group_panels = CeilDiv(most, cut.step_panels) * cut.step_panels;
+  cut.waiting_tiles = ranges == 1 ? 1 : kWaitingTokens / tile.tokens;
   return cut;
 }
 

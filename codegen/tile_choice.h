@@ -45,6 +45,8 @@ struct BlockCut {
   int64_t step_panels;
   int64_t group_panels;
   int64_t most_k;  // columns at once; K where they are taken in one go
+  // Tiles of tokens whose sums wait for the next columns; 1 where K is taken in one go.
+  int64_t waiting_tiles;
 };
 
 // Of weights [rows, k], where a unit of the step has `unit_panels`.

@@ -22,7 +22,7 @@ struct KernelContext {
 // Computes units [begin, end) of a step. `operands` are the step's, in its order. Units write
 // disjoint bytes, and the result does not depend on how they are grouped. Takes at most
 // kKernelStackBytes of the stack.
-inline constexpr size_t kKernelStackBytes = 512 << 10;
+inline constexpr size_t kKernelStackBytes = 768 << 10;
 using KernelFn = void (*)(const KernelContext* context, void* const* operands, int64_t begin,
                           int64_t end);
 

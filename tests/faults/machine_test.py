@@ -217,12 +217,12 @@ class Limits(MachineTest):
         self.sweep_limit("-n", [3, 4, 5, 6, 8, 10, 12, 64])
 
     def test_stack(self):
-        """Kernels take up to 512 KiB of it, in the thread that calls as well."""
-        for kilobytes, threads in ((768, 1), (768, 4), (8192, 4)):
+        """Kernels take up to 768 KiB of it, in the thread that calls as well."""
+        for kilobytes, threads in ((1024, 1), (1024, 4), (8192, 4)):
             self.answers(self.limited("-s", kilobytes, WEFT_RUN, self.plan, *GREEDY, "-t", threads))
         result = self.limited("-s", 400, WEFT_RUN, self.plan, *GREEDY)
         self.assertEqual(result.returncode, 1, result.stderr)
-        self.assertRegex(result.stderr, "this thread has [0-9]+ KiB of its stack left, but 512 may be needed")
+        self.assertRegex(result.stderr, "this thread has [0-9]+ KiB of its stack left, but 768 may be needed")
 
     def test_file_size(self):
         for kilobytes in (0, 1, 100, 1000):
