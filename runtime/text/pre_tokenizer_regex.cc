@@ -26,17 +26,27 @@ constexpr size_t kMaxCaselessCharacters = size_t{4} * 0x110000;
 constexpr size_t kStepsPerByte = 32;
 constexpr size_t kMinSteps = 1'000'000;
 constexpr uint32_t kHeapLimitKib = 128 * 1024;
+// PCRE2 compares a character with one after the other of a class's items beyond Latin-1, of two
+// bytes or more, 1.25 ns each on a slow machine. So what one character takes is bounded by the
+// size of the compiled pattern, and what one item takes of a text, at which no clock is read, by 5
+// µs a byte. Known patterns compile to 143 to 463 bytes, deepseek-llm's to some 4 KB.
+constexpr size_t kMaxProgramBytes = size_t{16} << 10;
 // PCRE2's limit counts neither what a repetition runs over nor the places where a match may begin,
 // and a call looks at no clock. So a text is first searched through a window that bounds a call to
-// kNearStarts · kNearSteps · (kNearStarts + kAhead) bytes looked at, 50 ms if all are and some µs
-// in known tokenizers, whose words are short; what needs to see more is done again by a copy of the
-// pattern that calls back between its items, which takes twice the time.
-constexpr size_t kNearStarts = 256;
-constexpr size_t kAhead = 512;
-constexpr uint32_t kNearSteps = 256;
-// For TextBudget, of each place where a match may begin and of each call back.
+// kNearStarts · kNearSteps · (kNearStarts + kAhead) bytes looked at: 0.5 s if all are, at the most
+// that a character takes with kNearProgramBytes, and some µs in known tokenizers, whose words are
+// short. What needs to see more is done again by a copy of the pattern that calls back between its
+// items, which takes twice the time; so is all that larger patterns do.
+constexpr size_t kNearProgramBytes = 1024;
+constexpr size_t kNearStarts = 64;
+constexpr size_t kAhead = 192;
+constexpr uint32_t kNearSteps = 128;
+constexpr size_t kFarStarts = 4096;
+// Of characters; known patterns look back by one. It is walked from each place where a match may
+// begin.
+constexpr uint32_t kMaxLookbehind = 255;
+// For TextBudget, of each place where a match may begin.
 constexpr size_t kWorkPerStart = 128;
-constexpr size_t kWorkPerCallback = 16;
 
 bool IsContinuation(char byte) { return (static_cast<uint8_t>(byte) & 0xC0U) == 0x80; }
 
@@ -59,6 +69,9 @@ std::string_view FindForeignSyntax(std::string_view pattern) {
       if (i + 1 < pattern.size() && pattern[i + 1] == 'G') return "\\G, where the search begins";
       if (i + 1 < pattern.size() && pattern[i + 1] == 'K') {
         return "\\K, which can begin a match before where it was sought";
+      }
+      if (i + 1 < pattern.size() && pattern[i + 1] == 'X') {
+        return "\\X, a cluster of characters, which looks at all flags before it";
       }
       if (i + 1 < pattern.size() && pattern[i + 1] == 'Q') {
         return "\\Q, which quotes in one engine and is a letter in the other";
@@ -170,18 +183,9 @@ Engine& ThreadEngine() {
   return engine;
 }
 
-struct Watch {
-  TextBudget* budget;
-  size_t position;  // in the text, at the last call
-};
-
-// Called before each item of the pattern: an item may have run over the text up to here.
-int CallBack(pcre2_callout_block* block, void* data) {
-  auto* const watch = static_cast<Watch*>(data);
-  const size_t position = block->current_position;
-  const size_t moved = std::max(position, watch->position) - std::min(position, watch->position);
-  watch->position = position;
-  return watch->budget->TimeIsUp(kWorkPerCallback + moved) ? PCRE2_ERROR_CALLOUT : 0;
+// Called before each item of the pattern.
+int CallBack(pcre2_callout_block* /*block*/, void* budget) {
+  return static_cast<TextBudget*>(budget)->TimeIsUpAnyway() ? PCRE2_ERROR_CALLOUT : 0;
 }
 
 // Nothing where the pattern is wrong.
@@ -203,6 +207,18 @@ struct Regex::Program {
   ~Program() {
     pcre2_code_free(plain);
     pcre2_code_free(watched);
+  }
+
+  // 0 where the engine gives none, which it does not.
+  size_t bytes() const {
+    size_t size = 0;
+    pcre2_pattern_info(plain, PCRE2_INFO_SIZE, &size);
+    return size;
+  }
+  uint32_t lookbehind() const {
+    uint32_t characters = 0;
+    pcre2_pattern_info(plain, PCRE2_INFO_MAXLOOKBEHIND, &characters);
+    return characters;
   }
 
   pcre2_code* const plain;
@@ -244,6 +260,16 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern, PatternBudget& bu
     return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
                                                    "' at byte ", offset, ": ", ErrorText(error)));
   }
+  if (program->bytes() > kMaxProgramBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a regular expression of ", pattern.size(),
+                                                   " bytes compiles to ", program->bytes(),
+                                                   " bytes; the most is ", kMaxProgramBytes));
+  }
+  if (program->lookbehind() > kMaxLookbehind) {
+    return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
+                                                   "' looks back by ", program->lookbehind(),
+                                                   " characters; the most is ", kMaxLookbehind));
+  }
   return Regex(program);
 }
 
@@ -261,12 +287,14 @@ absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
                      " of a text of ", text.size(), " bytes"));
   };
 
+  const bool near = program_->bytes() <= kNearProgramBytes;
+  const size_t starts = near ? kNearStarts : kFarStarts;
   bool after_match = false;
   for (size_t position = 0; position <= text.size();) {
-    if (budget.TimeIsUp(kWorkPerStart)) return took_too_long(position);
+    if (budget.TimeIsUpAnyway()) return took_too_long(position);
     // Matches begin before `last`, which is the end, or within the window.
-    const size_t last = std::min(text.size(), position + kNearStarts);
-    const int result = Find(text, position, last, budget);
+    const size_t last = std::min(text.size(), position + starts);
+    const int result = Find(text, position, last, near, budget);
     if (result == PCRE2_ERROR_CALLOUT) return took_too_long(position);
     if (result == PCRE2_ERROR_NOMATCH) {
       if (last == text.size()) break;
@@ -306,9 +334,10 @@ absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
   return absl::OkStatus();
 }
 
-// As pcre2_match, of matches that begin from `position` to `last`. PCRE2_ERROR_CALLOUT where the
-// budget's time is over.
-int Regex::Find(std::string_view text, size_t position, size_t last, TextBudget& budget) const {
+// As pcre2_match, of matches that begin from `position` to `last`, first through the window if
+// `near`. PCRE2_ERROR_CALLOUT where the budget's time is over.
+int Regex::Find(std::string_view text, size_t position, size_t last, bool near,
+                TextBudget& budget) const {
   Engine& engine = ThreadEngine();
   const auto match = [&](const pcre2_code* code, size_t size, uint32_t options,
                          pcre2_match_context* context) {
@@ -316,14 +345,15 @@ int Regex::Find(std::string_view text, size_t position, size_t last, TextBudget&
     return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), size, position,
                        PCRE2_NO_UTF_CHECK | options, engine.data.get(), context);
   };
-  size_t end = std::min(text.size(), last + kAhead);
-  while (end < text.size() && IsContinuation(text[end])) --end;
-  // A partial match is one that looked at what would follow the end.
-  const int result =
-      match(program_->plain, end, end < text.size() ? PCRE2_PARTIAL_HARD : 0, engine.near.get());
-  if (result != PCRE2_ERROR_PARTIAL && result != PCRE2_ERROR_MATCHLIMIT) return result;
-  Watch watch = {&budget, position};
-  pcre2_set_callout(engine.far.get(), CallBack, &watch);
+  if (near) {
+    size_t end = std::min(text.size(), last + kAhead);
+    while (end < text.size() && IsContinuation(text[end])) --end;
+    // A partial match is one that looked at what would follow the end.
+    const int result =
+        match(program_->plain, end, end < text.size() ? PCRE2_PARTIAL_HARD : 0, engine.near.get());
+    if (result != PCRE2_ERROR_PARTIAL && result != PCRE2_ERROR_MATCHLIMIT) return result;
+  }
+  pcre2_set_callout(engine.far.get(), CallBack, &budget);
   return match(program_->watched, text.size(), 0, engine.far.get());
 }
 

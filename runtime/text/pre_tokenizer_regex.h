@@ -37,7 +37,8 @@ class Regex {
  public:
   // InvalidArgument for a pattern that is malformed, too large, or outside what both engines read
   // alike: character class intersections (&&), nested classes, \h, \H, \Q, comments and {n,m}+;
-  // or that depends on where a search begins: \G, \K, (*COMMIT) and its like.
+  // or that depends on where a search begins: \G, \K, (*COMMIT) and its like; or that takes time
+  // nobody bounds: \X, lookbehinds of more than 255 characters.
   static absl::StatusOr<Regex> Compile(std::string_view pattern, PatternBudget& budget);
   static absl::StatusOr<Regex> Compile(std::string_view pattern) {
     PatternBudget budget;
@@ -54,7 +55,8 @@ class Regex {
  private:
   struct Program;
   explicit Regex(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
-  int Find(std::string_view text, size_t position, size_t last, TextBudget& budget) const;
+  int Find(std::string_view text, size_t position, size_t last, bool near,
+           TextBudget& budget) const;
 
   std::shared_ptr<const Program> program_;
 };

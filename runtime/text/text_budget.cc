@@ -32,6 +32,14 @@ bool TextBudget::Resume() {
   return true;
 }
 
+bool TextBudget::TimeIsUpAnyway() {
+  if (over_) return true;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_reading_) return false;
+  next_reading_ = now + std::chrono::milliseconds(1);
+  return ReadClock();
+}
+
 bool TextBudget::ReadClock() {
   work_ = 0;
   over_ = used_ + (paused_ ? 0 : ThreadSeconds() - begin_) > seconds_;

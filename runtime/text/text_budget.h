@@ -3,6 +3,7 @@
 // for each of the words that other steps cut. So one budget serves a text from end to end.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 #include "absl/status/status.h"
@@ -44,6 +45,9 @@ class TextBudget {
     work_ += work;
     return work_ >= kWorkPerReading && ReadClock();
   }
+  // The same after work that may have taken anything: by a clock that takes 20 ns, so that the
+  // thread's is read once in a millisecond.
+  bool TimeIsUpAnyway();
   // ResourceExhausted where the time is over.
   absl::Status CheckTime(size_t work);
 
@@ -63,6 +67,7 @@ class TextBudget {
   double used_ = 0;  // seconds, up to begin_
   double begin_;
   size_t work_ = 0;  // since the clock was read
+  std::chrono::steady_clock::time_point next_reading_;
   bool over_ = false;
   bool paused_ = false;
 };

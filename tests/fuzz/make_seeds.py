@@ -260,7 +260,7 @@ def sentencepiece_tokenizers():
     forms = [{"type": "NFD"}, {"type": "NFKC"}, {"type": "NFKD"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True},
              {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "}]
     # What known tokenizers leave out: ranges without case, looking around, backtracking that needs more steps than a window allows.
-    patterns = [split({"Regex": pattern}, "Isolated") for pattern in (r"(?i)[a-f\x{3b1}-\x{3c9}]+|(?-i)[[:upper:]]", r"(?<=\s)\S+(?=\s)|(?<!a)b(?!c)", r"(a|aa)+b|(\w+\s?){2,4}$", r"^(?>\s*)(.*)$|\p{Han}\X?")]
+    patterns = [split({"Regex": pattern}, "Isolated") for pattern in (r"(?i)[a-f\x{3b1}-\x{3c9}]+|(?-i)[[:upper:]]", r"(?<=\s)\S+(?=\s)|(?<!a)b(?!c)", r"(a|aa)+b|(\w+\s?){2,4}$", r"^(?>\s*)(.*)$|\p{Han}\R?")]
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
     parts = {"sentencepiece": {}, "gemma": {"normalizer": replace, "pre_tokenizer": cuts[0]}, "metaspace": {"normalizer": None, "pre_tokenizer": metaspace, "decoder": metaspace},
