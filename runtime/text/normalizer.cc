@@ -63,7 +63,8 @@ std::string_view Strip(std::string_view text, bool left, bool right) {
 
 }  // namespace
 
-std::string NormalizeUnicode(std::string_view text, UnicodeForm form) {
+absl::StatusOr<std::string> NormalizeUnicode(std::string_view text, UnicodeForm form,
+                                             const TextBudget& budget) {
   if (std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; })) {
     return std::string(text);
   }
@@ -82,18 +83,26 @@ std::string NormalizeUnicode(std::string_view text, UnicodeForm form) {
         static_cast<utf8proc_int32_t>(c.code), buffer.data(), buffer.size(), options, &boundary);
     WEFT_CHECK(count >= 0 && static_cast<size_t>(count) <= buffer.size());
     codes.insert(codes.end(), buffer.begin(), buffer.begin() + count);
+    if (const size_t bytes = codes.size() * sizeof(codes[0]); !budget.HasBytes(bytes))
+      return budget.CheckBytes(bytes);
   }
   // Canonical order: runs of marks by combining class, stably. utf8proc's own sort is quadratic in
   // the run.
   const auto combining = [](utf8proc_int32_t code) {
     return utf8proc_get_property(code)->combining_class;
   };
-  std::vector<std::tuple<int, size_t, utf8proc_int32_t>> marks;  // class, place, code
+  using Mark = std::tuple<int, size_t, utf8proc_int32_t>;  // class, place, code
+  std::vector<Mark> marks;
   for (size_t i = 0; i < codes.size();) {
     marks.clear();
     size_t end = i;
-    for (; end < codes.size() && combining(codes[end]) != 0; ++end)
+    for (; end < codes.size() && combining(codes[end]) != 0; ++end) {
       marks.emplace_back(combining(codes[end]), end, codes[end]);
+      if (const size_t bytes = codes.size() * sizeof(codes[0]) + marks.size() * sizeof(Mark);
+          !budget.HasBytes(bytes)) {
+        return budget.CheckBytes(bytes);
+      }
+    }
     std::ranges::sort(marks);
     for (const auto& mark : marks) codes[i++] = std::get<2>(mark);
     i = end + 1;
@@ -220,9 +229,12 @@ absl::StatusOr<std::string> Normalizer::Apply(std::string text, TextBudget& budg
   for (const Step& step : steps_) {
     const size_t before = text.size() * kWorkPerByte;
     switch (step.kind) {
-      case Kind::kUnicode:
-        text = NormalizeUnicode(text, step.form);
+      case Kind::kUnicode: {
+        absl::StatusOr<std::string> normalized = NormalizeUnicode(text, step.form, budget);
+        if (!normalized.ok()) return normalized.status();
+        text = *std::move(normalized);
         break;
+      }
       case Kind::kReplace: {
         absl::StatusOr<std::string> replaced = step.replacer.front().Apply(text, budget);
         if (!replaced.ok()) return replaced.status();

@@ -34,8 +34,9 @@ class Replacer {
 enum class UnicodeForm { kNfc, kNfd, kNfkc, kNfkd };
 
 // The Unicode normal form of valid UTF-8, in time linear in the text (n log n for its longest run
-// of marks).
-std::string NormalizeUnicode(std::string_view text, UnicodeForm form);
+// of marks). ResourceExhausted where the budget has fewer bytes than the work takes.
+absl::StatusOr<std::string> NormalizeUnicode(std::string_view text, UnicodeForm form,
+                                             const TextBudget& budget);
 
 class Normalizer {
  public:

@@ -205,6 +205,8 @@ absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, Te
       if (!pattern.empty()) {
         for (size_t at = FindString(text, pattern, 0); at != std::string_view::npos;
              at = FindString(text, pattern, at + pattern.size())) {
+          const size_t bytes = (matches.size() + 1) * sizeof(TextRange);
+          if (!budget.HasBytes(bytes)) return budget.CheckBytes(bytes);
           matches.push_back({at, at + pattern.size()});
         }
       }

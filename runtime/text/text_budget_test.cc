@@ -86,6 +86,41 @@ TEST(TextBudget, AddedTokensThatTheNormalizerEnlarges) {
       HasSubstr("t.json: added_tokens["));
 }
 
+// What is made of each byte before anything is done with it: matches, segments, code points, marks.
+TEST(TextBudget, WhatStepsKeepOfAnEnlargedText) {
+  const auto replace = [](const std::string& content) {
+    return json{{"type", "Replace"}, {"pattern", {{"String", "x"}}}, {"content", content}};
+  };
+  const auto then = [](const json& first, const char* type) {
+    return json{{"type", "Sequence"}, {"normalizers", {first, {{"type", type}}}}};
+  };
+  const auto times = [](int count, const char* part) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += part;
+    return text;
+  };
+  const std::string text(100'000, 'x');
+  const json ys = replace(times(60, "y"));
+  const json token = {{"id", 4},           {"content", "y"},  {"special", false},
+                      {"lstrip", false},   {"rstrip", false}, {"single_word", false},
+                      {"normalized", true}};
+  const json split = {{"type", "Split"},
+                      {"pattern", {{"String", "y"}}},
+                      {"behavior", "Isolated"},
+                      {"invert", false}};
+  const auto too_much = HasSubstr("the tokenizer makes more than 6531072 bytes of a text");
+  EXPECT_THAT(ErrorOf({{"normalizer", ys}, {"added_tokens", {token}}}, text), too_much);
+  EXPECT_THAT(ErrorOf({{"normalizer", ys}, {"pre_tokenizer", split}}, text), too_much);
+  EXPECT_THAT(ErrorOf({{"normalizer", then(replace(times(20, "\uFDFA")), "NFKD")}}, text),
+              too_much);
+  EXPECT_THAT(ErrorOf({{"normalizer", then(replace(times(30, "\u0301")), "NFD")}}, text), too_much);
+  // The most that a text itself makes: a character of 3 bytes that becomes 18.
+  EXPECT_EQ(ErrorOf({{"normalizer", {{"type", "NFKD"}}}}, times(100'000, "\uFDFA")), "");
+  EXPECT_EQ(ErrorOf({{"normalizer", {{"type", "NFKC"}}}, {"added_tokens", {token}}},
+                    std::string(100'000, 'y')),
+            "");
+}
+
 // The error of cutting the text into words by blanks, and each of them by `count` steps that look
 // for the pattern.
 std::string ErrorOfSplitting(const std::string& text, const char* pattern, int count,

@@ -97,8 +97,10 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
   TextBudget budget(text.size());
   std::vector<int32_t> ids;
   if (options.add_special) ids = tables_->image.settings().prefix;
-  for (const AddedVocabulary::Segment& segment :
-       tables_->added.Split(text, AddedVocabulary::Phase::kRaw, options.parse_special)) {
+  const auto segments =
+      tables_->added.Split(text, AddedVocabulary::Phase::kRaw, options.parse_special, budget);
+  if (!segments.ok()) return segments.status();
+  for (const AddedVocabulary::Segment& segment : *segments) {
     if (segment.id >= 0) {
       ids.push_back(segment.id);
       continue;
@@ -120,8 +122,10 @@ absl::Status Tokenizer::EncodePlain(std::string_view text, bool at_start, bool p
       tables_->normalizer.Apply(std::string(text), budget);
   if (!normalized.ok()) return normalized.status();
   budget.Spend(normalized->size());
-  for (const AddedVocabulary::Segment& segment :
-       tables_->added.Split(*normalized, AddedVocabulary::Phase::kNormalized, parse_special)) {
+  const auto segments =
+      tables_->added.Split(*normalized, AddedVocabulary::Phase::kNormalized, parse_special, budget);
+  if (!segments.ok()) return segments.status();
+  for (const AddedVocabulary::Segment& segment : *segments) {
     if (segment.id >= 0) {
       ids->push_back(segment.id);
       continue;

@@ -114,14 +114,17 @@ uint32_t AddedVocabulary::Finder::Next(uint32_t node, uint8_t byte) const {
   return of_root_[byte];
 }
 
-std::vector<AddedVocabulary::Finder::Match> AddedVocabulary::Finder::FindAll(
-    std::string_view text) const {
+absl::StatusOr<std::vector<AddedVocabulary::Finder::Match>> AddedVocabulary::Finder::FindAll(
+    std::string_view text, const TextBudget& budget) const {
   std::vector<Match> matches;
   if (token_.empty()) return matches;
   uint32_t node = 0;
   for (size_t i = text.size(); i > 0; --i) {
     node = Next(node, static_cast<uint8_t>(text[i - 1]));
-    if (token_[node] >= 0) matches.push_back({i - 1, token_[node]});
+    if (token_[node] < 0) continue;
+    const size_t bytes = (matches.size() + 1) * sizeof(Match);
+    if (!budget.HasBytes(bytes)) return budget.CheckBytes(bytes);
+    matches.push_back({i - 1, token_[node]});
   }
   return matches;
 }
@@ -135,10 +138,12 @@ AddedVocabulary::AddedVocabulary(absl::Span<const AddedToken> tokens) : tokens_(
   normalized_ = Finder(tokens, std::move(normalized));
 }
 
-std::vector<AddedVocabulary::Segment> AddedVocabulary::Split(std::string_view text, Phase phase,
-                                                             bool parse_special) const {
-  const std::vector<Finder::Match> matches =
-      (phase == Phase::kRaw ? raw_ : normalized_).FindAll(text);
+absl::StatusOr<std::vector<AddedVocabulary::Segment>> AddedVocabulary::Split(
+    std::string_view text, Phase phase, bool parse_special, const TextBudget& budget) const {
+  const absl::StatusOr<std::vector<Finder::Match>> found =
+      (phase == Phase::kRaw ? raw_ : normalized_).FindAll(text, budget);
+  if (!found.ok()) return found.status();
+  const std::vector<Finder::Match>& matches = *found;
   std::vector<Segment> segments;
   size_t plain = 0;  // where the text begins that no segment holds yet
   // A run of whitespace that was skipped. Tokens of whitespace may each skip the same one, which
@@ -164,6 +169,11 @@ std::vector<AddedVocabulary::Segment> AddedVocabulary::Split(std::string_view te
     // A token of whitespace may lie in what the token before took as well; with nothing left to
     // take it is none.
     if (begin >= end) continue;
+    if (const size_t bytes =
+            matches.size() * sizeof(Finder::Match) + (segments.size() + 3) * sizeof(Segment);
+        !budget.HasBytes(bytes)) {
+      return budget.CheckBytes(bytes);
+    }
     if (plain < begin) segments.push_back({text.substr(plain, begin - plain), -1});
     segments.push_back({text.substr(begin, end - begin), token.id});
     plain = end;

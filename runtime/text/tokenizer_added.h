@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "runtime/text/text_budget.h"
 #include "runtime/text/tokenizer_spec.h"
 
 namespace weft {
@@ -28,8 +30,10 @@ class AddedVocabulary {
   explicit AddedVocabulary(absl::Span<const AddedToken> tokens);
 
   // Cuts `text` (valid UTF-8) at the tokens of one phase. Special tokens stay text unless
-  // `parse_special`. No segment of plain text is empty.
-  std::vector<Segment> Split(std::string_view text, Phase phase, bool parse_special) const;
+  // `parse_special`. No segment of plain text is empty. ResourceExhausted where the budget has
+  // fewer bytes than the segments take.
+  absl::StatusOr<std::vector<Segment>> Split(std::string_view text, Phase phase, bool parse_special,
+                                             const TextBudget& budget) const;
 
  private:
   // Aho and Corasick's automaton over the patterns read backwards. Going through a text from its
@@ -46,7 +50,8 @@ class AddedVocabulary {
       int32_t token;
     };
     // From the last to the first, one for each place where patterns begin: the longest.
-    std::vector<Match> FindAll(std::string_view text) const;
+    absl::StatusOr<std::vector<Match>> FindAll(std::string_view text,
+                                               const TextBudget& budget) const;
 
    private:
     uint32_t Next(uint32_t node, uint8_t byte) const;

@@ -27,9 +27,11 @@ std::vector<std::pair<std::string, int32_t>> Split(
     AddedVocabulary::Phase phase = AddedVocabulary::Phase::kRaw) {
   const AddedVocabulary added(tokens);
   std::vector<std::pair<std::string, int32_t>> out;
-  for (const AddedVocabulary::Segment& segment : added.Split(text, phase, parse_special)) {
+  const auto segments = added.Split(text, phase, parse_special, TextBudget(text.size()));
+  EXPECT_TRUE(segments.ok()) << segments.status();
+  if (!segments.ok()) return out;
+  for (const AddedVocabulary::Segment& segment : *segments)
     out.emplace_back(segment.text, segment.id);
-  }
   return out;
 }
 
