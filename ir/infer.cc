@@ -65,7 +65,11 @@ Status ExpectRows(const InferContext& c, size_t operand) {
 }
 
 Status Divides(const InferContext& c, Attr attr, const Dim& dim) {
+  // What looks at each head takes time with their number, which no text should choose freely.
+  constexpr int64_t kMost = 1 << 16;
   const int64_t value = c.node.Int(attr);
+  if (attr == Attr::kHeads && value > kMost)
+    return Bad(Name(attr), "=", value, " is above ", kMost);
   if (value > 0 && dim.value() % value == 0) return OkStatus();
   return Bad(Name(attr), "=", value, " does not divide ", ToString(dim));
 }

@@ -28,6 +28,34 @@ absl::Status CheckAttrs(const Node& node) {
   return absl::OkStatus();
 }
 
+// What passes that schedule and plan memory add.
+absl::Status CheckPlace(const Node& node) {
+  const bool placed = node.Has(Attr::kSpace);
+  if (node.Has(Attr::kAddress) != placed || node.Has(Attr::kBytes) != placed)
+    return absl::InvalidArgumentError("has not all of space, address and bytes");
+  for (const Attr attr : {Attr::kSlices, Attr::kWorkspace}) {
+    if (node.Has(attr) && node.op != Op::kAttention) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("attribute '", Name(attr), "' is of attention alone"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// How many nodes a stack is, where what it is made of counts as often as it occurs: some lines that
+// each stack the one before twice would make millions of weights.
+absl::Status CheckStack(const Module& module, NodeId id, std::vector<int64_t>* sizes) {
+  constexpr int64_t kMost = 4096;  // known models stack q, k and v, or gate and up
+  const Node& node = module.node(id);
+  int64_t& size = (*sizes)[id];
+  size = 1;
+  if (node.op != Op::kConcat) return absl::OkStatus();
+  for (const NodeId operand : node.operands) size += (*sizes)[operand];
+  if (size <= kMost) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("stacks ", size, " nodes, those of its parts counted, more than ", kMost));
+}
+
 absl::Status CheckTensor(const SourceTensor& tensor) {
   const absl::StatusOr<uint64_t> bytes = TensorBytes(tensor.dtype, tensor.dims);
   if (!bytes.ok()) return bytes.status();
@@ -50,6 +78,7 @@ absl::Status CheckNode(const Module& module, NodeId id, const std::vector<bool>&
       return absl::InvalidArgumentError(absl::StrCat("operand ", i, " is not defined before it"));
     }
   }
+  if (absl::Status status = CheckPlace(node); !status.ok()) return status;
   const absl::StatusOr<Type> type = InferType(module, node);
   if (!type.ok()) return type.status();
   if (*type != node.type) {
@@ -94,11 +123,18 @@ absl::Status Verify(const Module& module, NodeId* culprit, size_t* wrong_tensor)
     }
   }
   if (wrong_tensor != nullptr) *wrong_tensor = module.tensors.size();
+  if (module.order().size() > kMaxNodes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a module of ", module.order().size(), " nodes; the most is ", kMaxNodes));
+  }
   std::vector<bool> defined(module.id_bound(), false);
+  std::vector<int64_t> sizes(module.id_bound());
   for (NodeId id : module.order()) {
     if (defined[id])
       return absl::InvalidArgumentError(absl::StrCat("%", id, " stands twice in the order"));
-    if (absl::Status status = CheckNode(module, id, defined); !status.ok()) {
+    absl::Status status = CheckNode(module, id, defined);
+    if (status.ok()) status = CheckStack(module, id, &sizes);
+    if (!status.ok()) {
       if (culprit != nullptr) *culprit = id;
       return absl::Status(status.code(),
                           absl::StrCat("'", PrintNode(module, id), "': ", status.message()));

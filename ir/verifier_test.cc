@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "ir/op_examples.h"
@@ -89,6 +90,54 @@ TEST_F(VerifierTest, NodesStandOnce) {
   order.push_back(6);
   module_.SetOrder(order);
   EXPECT_THAT(Error(), HasSubstr("stands twice in the order"));
+}
+
+TEST_F(VerifierTest, NodesAreBounded) {
+  while (module_.order().size() < kMaxNodes) module_.Append(module_.node(7));
+  EXPECT_EQ(Error(), "");
+  module_.Append(module_.node(7));
+  EXPECT_EQ(Error(), "a module of 131073 nodes; the most is 131072");
+}
+
+// Each line stacks the one before twice: the 24th is of 2^24 weights, which took passes 14 s.
+TEST(Verifier, StacksAreBounded) {
+  const auto error = [](int lines) {
+    std::string text = R"(module "m" { tensor "w" : f32[1,8] {file=0, offset=0}
+      %0 = input {name="tokens"} : i32[T]
+      %1 = weight {tensor="w"} : f32[1,8]
+)";
+    for (int i = 0; i < lines; ++i)
+      absl::StrAppend(&text, "%", i + 2, " = concat %", i + 1, ", %", i + 1, " : f32[", 2 << i,
+                      ",8]\n");
+    absl::StrAppend(&text, "%", lines + 2, " = embed %0, %", lines + 1, " : f32[T,8] return %",
+                    lines + 2, "}");
+    return std::string(Parse(text).status().message());
+  };
+  EXPECT_EQ(error(11), "");
+  EXPECT_THAT(error(12),
+              HasSubstr("stacks 8191 nodes, those of its parts counted, more than 4096"));
+  EXPECT_THAT(error(40), HasSubstr("stacks 8191 nodes"));
+}
+
+// What passes read of a node without asking.
+TEST_F(VerifierTest, PlacesAreWholeAndOnlyAttentionHasSlices) {
+  module_.node(7).Set(Attr::kSpace, std::string("arena"));
+  EXPECT_THAT(Error(), HasSubstr("has not all of space, address and bytes"));
+  module_.node(7).Set(Attr::kAddress, int64_t{0});
+  EXPECT_THAT(Error(), HasSubstr("has not all of space, address and bytes"));
+  module_.node(7).Set(Attr::kBytes, int64_t{64});
+  EXPECT_EQ(Error(), "");
+  module_.node(7).Set(Attr::kSlices, int64_t{1});
+  EXPECT_THAT(Error(), HasSubstr("attribute 'slices' is of attention alone"));
+}
+
+// The schedule looks for a divisor of the heads: 2^34 of them took it 17 s.
+TEST(Verifier, HeadsAreBounded) {
+  for (const Op op : {Op::kAttention, Op::kRope, Op::kKvAppend}) {
+    Module module = *Parse(ExampleOf(op));
+    module.node(module.order().back()).Set(Attr::kHeads, int64_t{65'537});
+    EXPECT_THAT(Verify(module).message(), HasSubstr("heads=65537 is above 65536"));
+  }
 }
 
 TEST_F(VerifierTest, ArityIsTheTables) {

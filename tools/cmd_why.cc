@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "passes/legality.h"
 #include "passes/pass_manager.h"
 #include "passes/pipelines.h"
 #include "runtime/base/cpu.h"
@@ -12,6 +13,7 @@
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
+#include "tools/json_text.h"
 #include "tools/profile_recorder.h"
 #include "tools/recompile_plan.h"
 #include "tools/why.h"
@@ -66,6 +68,14 @@ absl::StatusOr<WhyFacts> FactsOfPlan(const WhyArguments& arguments, const Plan& 
   WEFT_ASSIGN_OR_RETURN(facts.cpu, UsableCpuFeatures());
   WEFT_ASSIGN_OR_RETURN(facts.module, ParseStage(plan, std::string(plan.ir())));
   facts.program = plan.program();
+  const passes::PassOptions limits = {.max_tokens = facts.program.max_tokens,
+                                      .max_logit_rows = facts.program.max_logit_rows,
+                                      .context = facts.program.context};
+  if (const absl::Status status = passes::CheckPlanned(facts.module, limits); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(plan.path(),
+                                                   ": its IR is not what this version makes (",
+                                                   status.message(), "); compile the model again"));
+  }
   for (const PlanMetadata::Target& target : plan.metadata().targets) {
     WEFT_ASSIGN_OR_RETURN(facts.targets.emplace_back(),
                           codegen::ParseTarget(target.name, facts.cpu));
@@ -146,10 +156,7 @@ absl::Status RunWhy(const WhyArguments& arguments) {
     WEFT_ASSIGN_OR_RETURN(facts.times, Measure(arguments, &facts));
     WEFT_ASSIGN_OR_RETURN(json, WhyJson(facts, arguments.weight));
   }
-  std::cout << (arguments.json
-                    ? json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-                          "\n"
-                    : WhyText(json));
+  std::cout << (arguments.json ? JsonText(json, 2) + "\n" : WhyText(json));
   return absl::OkStatus();
 }
 
