@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "runtime/version.h"
 #include "tools/bench_stats.h"
+#include "tools/json_text.h"
 #include "tools/table.h"
 
 namespace weft::tools {
@@ -133,7 +134,7 @@ std::string BenchCsv(const ModelBenchResult& result) {
         cells.push_back(absl::StrCat(
             "\"", absl::StrReplaceAll(test[column].get<std::string>(), {{"\"", "\"\""}}), "\""));
       } else {
-        cells.push_back(test[column].dump());
+        cells.push_back(JsonText(test[column]));
       }
     }
     absl::StrAppend(&text, absl::StrJoin(cells, ","), "\n");

@@ -11,6 +11,7 @@
 #include "tools/bench_roof.h"
 #include "tools/bench_stats.h"
 #include "tools/commands.h"
+#include "tools/json_text.h"
 #include "tools/progress.h"
 
 namespace weft::tools {
@@ -37,7 +38,7 @@ absl::Status RunMatmul(const BenchArguments& arguments) {
   WEFT_RETURN_IF_ERROR(ParseMatmulShape(arguments.matmul, &options));
   WEFT_ASSIGN_OR_RETURN(const MatmulBenchResult result, RunMatmulBench(options));
   if (arguments.output == "json") {
-    std::cout << MatmulBenchJson(result).dump(2) << "\n";
+    std::cout << JsonText(MatmulBenchJson(result), 2) << "\n";
   } else {
     std::cout << MatmulBenchText(result);
   }
@@ -80,7 +81,7 @@ absl::Status RunModel(const BenchArguments& arguments) {
     WEFT_ASSIGN_OR_RETURN(result, RunModelBench(*engine, options));
   }
   if (arguments.output == "json") {
-    std::cout << BenchJson(result).dump(2) << "\n";
+    std::cout << JsonText(BenchJson(result), 2) << "\n";
   } else {
     std::cout << (arguments.output == "csv" ? BenchCsv(result) : BenchMarkdown(result));
   }

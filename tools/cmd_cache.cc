@@ -15,6 +15,7 @@
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/digest_index.h"
+#include "tools/json_text.h"
 #include "tools/plan_cache.h"
 #include "tools/plan_key.h"
 #include "tools/table.h"
@@ -30,7 +31,7 @@ struct CacheArguments {
 };
 
 std::string TextOf(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : JsonText(value);
 }
 
 // The options that are not as commands have them when none is given.
@@ -91,7 +92,7 @@ absl::Status RunList(const CacheArguments& arguments) {
   if (arguments.json) {
     const Json json = {
         {"folder", cache.folder()}, {"bytes", bytes}, {"max_bytes", most}, {"plans", plans}};
-    std::cout << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    std::cout << JsonText(json, 2) << "\n";
     return absl::OkStatus();
   }
   if (!plans.empty()) std::cout << table.ToString() << "\n";

@@ -2,6 +2,7 @@
 
 #include "runtime/base/status_macros.h"
 #include "tools/commands.h"
+#include "tools/json_text.h"
 #include "tools/plan_diff.h"
 
 namespace weft::tools {
@@ -17,10 +18,7 @@ absl::Status RunDiff(const DiffArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> a, Plan::Open(arguments.a));
   WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> b, Plan::Open(arguments.b));
   const nlohmann::ordered_json diff = DiffPlans(*a, *b);
-  std::cout << (arguments.json
-                    ? diff.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-                          "\n"
-                    : DiffText(diff));
+  std::cout << (arguments.json ? JsonText(diff, 2) + "\n" : DiffText(diff));
   return absl::OkStatus();
 }
 

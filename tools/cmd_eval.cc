@@ -13,6 +13,7 @@
 #include "tools/commands.h"
 #include "tools/evaluate.h"
 #include "tools/interrupt.h"
+#include "tools/json_text.h"
 #include "tools/progress.h"
 
 namespace weft::tools {
@@ -42,7 +43,7 @@ std::string Report(const EvalArguments& arguments, const TextScore& score, int64
     json["mean_kl"] = score.MeanKl();
     json["top1_agreement"] = score.TopAgreement();
   }
-  if (arguments.json) return json.dump(2) + "\n";
+  if (arguments.json) return JsonText(json, 2) + "\n";
   std::string text = absl::StrFormat(
       "tokens          %d in %d window%s, %d scored\nmean NLL        %.6f nats\nperplexity      "
       "%.4f\n",

@@ -16,6 +16,7 @@
 #include "tools/commands.h"
 #include "tools/explore.h"
 #include "tools/interrupt.h"
+#include "tools/json_text.h"
 #include "tools/progress.h"
 
 namespace weft::tools {
@@ -276,7 +277,7 @@ class Explorer {
 absl::Status RunExplore(const ExploreArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const Exploration exploration, Explorer(arguments).Run());
   if (arguments.json) {
-    std::cout << ExplorationJson(exploration).dump(2) << "\n";
+    std::cout << JsonText(ExplorationJson(exploration), 2) << "\n";
   } else {
     std::cout << ExplorationText(exploration);
   }

@@ -9,6 +9,7 @@
 #include "runtime/text/terminal_text.h"
 #include "tools/arguments.h"
 #include "tools/commands.h"
+#include "tools/json_text.h"
 #include "tools/table.h"
 
 namespace weft::tools {
@@ -89,7 +90,7 @@ Json PlanJson(const Plan& plan) {
 std::string Text(const Json& json) {
   std::string text;
   for (const auto& [key, value] : json.items()) {
-    std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
+    std::string shown = value.is_string() ? value.get<std::string>() : JsonText(value);
     if (key == "weights") {
       shown = absl::StrJoin(value, ", ", [](std::string* out, const Json& type) {
         absl::StrAppend(
@@ -122,8 +123,7 @@ absl::Status RunInfo(const InfoArguments& arguments) {
     WEFT_ASSIGN_OR_RETURN(const Model model, OpenModel(arguments.model));
     json = ModelJson(model);
   }
-  std::cout << (arguments.json ? json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
-                               : Text(json));
+  std::cout << (arguments.json ? JsonText(json, 2) + "\n" : Text(json));
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
+#include "tools/json_text.h"
 #include "tools/profile_compare.h"
 #include "tools/profile_generation.h"
 #include "tools/profile_table.h"
@@ -159,7 +160,7 @@ absl::Status RunCompare(const ProfileArguments& arguments) {
   if (recorded == 0) WEFT_RETURN_IF_ERROR(MeasureInTurns(arguments, sides));
   WEFT_ASSIGN_OR_RETURN(const Comparison comparison, Compare(sides[0], sides[1], recorded == 0));
   if (arguments.json) {
-    std::cout << ComparisonJson(comparison).dump(2) << "\n";
+    std::cout << JsonText(ComparisonJson(comparison), 2) << "\n";
   } else {
     std::cout << (arguments.csv ? ComparisonCsv(comparison) : ComparisonText(comparison));
   }
@@ -183,7 +184,8 @@ absl::Status RunProfile(const ProfileArguments& arguments) {
                      target, report.threads));
   }
   if (arguments.rounds > 1) {
-    std::cout << nlohmann::ordered_json{{"rounds", RoundsJson(arguments, measured.get())}}.dump(2)
+    std::cout << JsonText(nlohmann::ordered_json{{"rounds", RoundsJson(arguments, measured.get())}},
+                          2)
               << "\n";
     return absl::OkStatus();
   }
@@ -194,7 +196,7 @@ absl::Status RunProfile(const ProfileArguments& arguments) {
     WEFT_RETURN_IF_ERROR(WriteReport(arguments.report, engine, report, measured->recorder));
   const ProfileBy by = ByOf(arguments);
   if (arguments.json) {
-    std::cout << ProfileJson(report, by).dump(2) << "\n";
+    std::cout << JsonText(ProfileJson(report, by), 2) << "\n";
   } else {
     std::cout << (arguments.csv ? ProfileCsv(report, by) : ProfileText(report, by));
   }

@@ -15,6 +15,7 @@
 #include "tools/arguments.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
+#include "tools/json_text.h"
 #include "tools/profile_table.h"
 
 namespace weft::tools {
@@ -174,7 +175,7 @@ absl::Status RunRun(const RunArguments& arguments) {
         ToJson(result, prompt, sampling, engine->plan_path(), load_seconds);
     if (arguments.trace)
       json["trace"] = ProfileJson(ReportOf(*engine, result, &recorder), ProfileBy::kOp);
-    std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
+    std::cout << JsonText(json, 2) << "\n";
   } else {
     std::cout << "\n" << std::flush;
     PrintTimes(result, load_seconds);

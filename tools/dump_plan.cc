@@ -13,6 +13,7 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/choose_target.h"
 #include "tools/dump_text.h"
+#include "tools/json_text.h"
 #include "tools/module_diff.h"
 #include "tools/recompile_plan.h"
 #include "tools/table.h"
@@ -140,7 +141,7 @@ std::string DumpSections(const Plan& plan, const std::string& format) {
                     {"checksum", checksum},
                     {"share", share}});
   }
-  return format == "json" ? json.dump(2) + "\n" : table.ToString();
+  return format == "json" ? JsonText(json, 2) + "\n" : table.ToString();
 }
 
 absl::StatusOr<std::string> DumpPlanMemory(const Plan& plan, const std::string& format) {

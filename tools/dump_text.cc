@@ -13,6 +13,7 @@
 #include "runtime/barriers.h"
 #include "runtime/plan/program_json.h"
 #include "tools/dot_graph.h"
+#include "tools/json_text.h"
 #include "tools/memory_map.h"
 
 namespace weft::tools {
@@ -69,8 +70,7 @@ std::string FormatMemory(const Program& program, const ir::Module* module,
                          const std::string& format) {
   const MemoryMap map = MapMemory(program, module);
   if (format == "text") return MemoryText(map);
-  return MemoryJson(map).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
-         "\n";
+  return JsonText(MemoryJson(map), 2) + "\n";
 }
 
 absl::StatusOr<std::string> CodeText(const std::string& stage,

@@ -23,6 +23,7 @@
 #include "runtime/base/posix_error.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "tools/json_text.h"
 
 namespace weft::tools {
 namespace {
@@ -174,8 +175,7 @@ absl::Status PlanCache::Prepare(const PlanKey& key, uint64_t bytes) const {
   }
   Prune(most - bytes);
   const Json description = {{"key", key.content}};
-  return WriteFileByRename(File(key.id, kDescription),
-                           description.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  return WriteFileByRename(File(key.id, kDescription), JsonText(description, 2) + "\n");
 }
 
 // Of all files of the cache, whole or not; files of other names are not its own.

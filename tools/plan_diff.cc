@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "runtime/text/terminal_text.h"
+#include "tools/json_text.h"
 
 namespace weft::tools {
 namespace {
@@ -72,7 +73,7 @@ std::string Shown(const std::string& name, const Json& value) {
   if (value.is_null()) return "none";
   if (value.is_number_unsigned() && name.ends_with("_bytes"))
     return absl::StrFormat("%.2f MB", static_cast<double>(value.get<uint64_t>()) / 1e6);
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : JsonText(value);
 }
 
 }  // namespace

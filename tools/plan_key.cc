@@ -17,6 +17,7 @@
 #include "runtime/plan/checksum.h"
 #include "runtime/plan/plan_format.h"
 #include "runtime/version.h"
+#include "tools/json_text.h"
 #include "tools/recorded_options.h"
 
 namespace weft::tools {
@@ -112,7 +113,7 @@ absl::StatusOr<PlanKey> MakePlanKey(const std::string& path, const CompileSettin
                  {"weights", weights},
                  {"config", config},
                  {"options", DescribeOptions(settings, context)}};
-  const std::string text = key.content.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = JsonText(key.content);
   key.id = absl::StrFormat("%016x", Checksum::Of(text));
   return key;
 }

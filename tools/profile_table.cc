@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "ir/op.h"
 #include "runtime/base/cpu.h"
+#include "tools/json_text.h"
 #include "tools/layer_names.h"
 #include "tools/table.h"
 
@@ -412,7 +413,7 @@ std::string ProfileCsv(const ProfileReport& report, ProfileBy by) {
         names.push_back(name);
         // Names hold commas, as in "{q,k,v}_proj".
         cells.push_back(value.is_string() ? absl::StrCat("\"", value.get<std::string>(), "\"")
-                                          : value.dump());
+                                          : JsonText(value));
       }
       if (text.empty()) absl::StrAppend(&text, absl::StrJoin(names, ","), "\n");
       absl::StrAppend(&text, absl::StrJoin(cells, ","), "\n");

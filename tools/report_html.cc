@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/version.h"
+#include "tools/json_text.h"
 #include "tools/layer_names.h"
 #include "tools/memory_map.h"
 #include "tools/report_page.h"
@@ -233,8 +234,7 @@ std::string HtmlOf(const HtmlReport& report) {
                      {"passes", passes},
                      {"graphs", graphs}};
   // "</script>" in a name would end the script that holds the data.
-  const std::string text = absl::StrReplaceAll(
-      data.dump(-1, ' ', false, Json::error_handler_t::replace), {{"<", "\\u003c"}});
+  const std::string text = absl::StrReplaceAll(JsonText(data), {{"<", "\\u003c"}});
   return absl::StrReplaceAll(kReportPage, {{"@WEFT_REPORT_DATA@", text}});
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "tools/json_text.h"
 
 namespace weft::tools {
 namespace {
@@ -45,8 +46,7 @@ class Writer {
  private:
   // One event a line: the whole would not have to fit memory twice.
   void Add(const Json& event) {
-    absl::StrAppend(&text_, text_.empty() ? "" : ",\n",
-                    event.dump(-1, ' ', false, Json::error_handler_t::replace));
+    absl::StrAppend(&text_, text_.empty() ? "" : ",\n", JsonText(event));
   }
 
   std::string text_;

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "tools/json_text.h"
 #include "tools/why.h"
 
 namespace weft::tools {
@@ -41,7 +42,7 @@ std::string Micros(double us) {
 
 std::string Join(const Json& array, absl::string_view between) {
   return absl::StrJoin(array, between, [](std::string* out, const Json& each) {
-    absl::StrAppend(out, each.is_string() ? each.get<std::string>() : each.dump());
+    absl::StrAppend(out, each.is_string() ? each.get<std::string>() : JsonText(each));
   });
 }
 
