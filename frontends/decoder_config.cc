@@ -21,6 +21,10 @@ absl::Status ValidateConfig(const DecoderConfig& config) {
     return bad(config.fields.kv_heads, " is ", config.kv_heads, ", which does not divide ",
                config.fields.heads, " = ", config.heads);
   }
+  if (static_cast<int64_t>(config.layers.size()) * config.kv_heads > kMaxCachedHeads) {
+    return bad(config.fields.kv_heads, " = ", config.kv_heads, " times ", config.layers.size(),
+               " layers is above ", kMaxCachedHeads);
+  }
   // Rows of q; also bounds those of k and v.
   if (config.heads * config.head_dim > kMaxModelDim) {
     return bad(config.fields.heads, " = ", config.heads, " times ", config.fields.head_dim, " = ",

@@ -19,6 +19,7 @@ struct Family;
 inline constexpr int64_t kMaxLayers = 1'000;
 inline constexpr int64_t kMaxModelDim = int64_t{1} << 24;
 inline constexpr int64_t kMaxHeads = 1024;
+inline constexpr int64_t kMaxCachedHeads = 16'384;  // of all layers; the largest known have 9,216
 inline constexpr int64_t kMaxHeadDim = 1024;
 inline constexpr int64_t kMaxPositions = int64_t{1} << 30;
 

@@ -40,6 +40,13 @@ TEST(DecoderConfig, NumbersMustGoTogether) {
   config.head_dim = kMaxModelDim;
   EXPECT_THAT(std::string(ValidateConfig(config).message()), HasSubstr("is above 16777216"));
   config = Sample();
+  config.heads = config.kv_heads = 1024;
+  config.layers.resize(16);
+  EXPECT_TRUE(ValidateConfig(config).ok());
+  config.layers.resize(17);
+  EXPECT_EQ(std::string(ValidateConfig(config).message()),
+            "config.json: kv_heads = 1024 times 17 layers is above 16384");
+  config = Sample();
   config.AddRope({.inv_freq = {1, 1, 1, 1, 1}});
   EXPECT_THAT(std::string(ValidateConfig(config).message()),
               HasSubstr("turn 10 columns of a head, which has head_dim = 8"));

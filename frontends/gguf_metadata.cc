@@ -233,6 +233,14 @@ absl::StatusOr<std::optional<double>> GgufMetadata::GetF32Within(absl::string_vi
                                                  ", expected a number from ", low, " to ", high));
 }
 
+absl::StatusOr<std::optional<int32_t>> GgufMetadata::GetTokenId(absl::string_view key) const {
+  if (!Has(key)) return std::nullopt;
+  if (const auto id = GetU32(key); id.ok() && *id == UINT32_MAX) return std::nullopt;
+  WEFT_ASSIGN_OR_RETURN(const int32_t id, GetI32(key));
+  if (id < 0) return std::nullopt;
+  return id;
+}
+
 absl::StatusOr<bool> GgufMetadata::GetBool(absl::string_view key) const {
   WEFT_ASSIGN_OR_RETURN(const GgufValue* value, Require(key));
   if (value->type != GgufType::kBool) return WrongType(key, *value, "a bool");

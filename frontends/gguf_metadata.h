@@ -84,6 +84,9 @@ class GgufMetadata {
   // A float within [low, high]; nullopt where there is no such key.
   absl::StatusOr<std::optional<double>> GetF32Within(absl::string_view key, double low,
                                                      double high) const;
+  // An id of a token; nullopt where there is no such key, or it is -1 (2^32 - 1 where unsigned),
+  // which is what writers put for "none".
+  absl::StatusOr<std::optional<int32_t>> GetTokenId(absl::string_view key) const;
 
  private:
   absl::StatusOr<const GgufValue*> Require(absl::string_view key) const;

@@ -23,15 +23,10 @@ absl::Status ReadFlag(const GgufMetadata& metadata, const char* name, std::optio
   return absl::OkStatus();
 }
 
-// Writers mark "none" with -1, as an unsigned number too.
 absl::Status ReadId(const GgufMetadata& metadata, const char* name, int64_t* id) {
   if (!metadata.Has(Key(name))) return absl::OkStatus();
-  const absl::StatusOr<uint32_t> unsigned_id = metadata.GetU32(Key(name));
-  if (unsigned_id.ok()) {
-    *id = *unsigned_id == 0xffffffffU ? -1 : static_cast<int64_t>(*unsigned_id);
-    return absl::OkStatus();
-  }
-  WEFT_ASSIGN_OR_RETURN(*id, metadata.GetI32(Key(name)));
+  WEFT_ASSIGN_OR_RETURN(const std::optional<int32_t> found, metadata.GetTokenId(Key(name)));
+  *id = found.value_or(-1);
   return absl::OkStatus();
 }
 

@@ -110,14 +110,10 @@ absl::StatusOr<TextSettings> ReadGgufTextSettings(const GgufMetadata& metadata) 
   const std::string prefix = "tokenizer.ggml.";
   std::vector<int64_t> eos;
   for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id"}) {
-    if (!metadata.Has(prefix + key)) continue;
-    WEFT_ASSIGN_OR_RETURN(const int32_t id, metadata.GetI32(prefix + key));
-    if (id >= 0) eos.push_back(id);  // writers put -1 (or 2^32 - 1) for "none"
+    WEFT_ASSIGN_OR_RETURN(const std::optional<int32_t> id, metadata.GetTokenId(prefix + key));
+    if (id) eos.push_back(*id);
   }
-  if (metadata.Has(prefix + "bos_token_id")) {
-    WEFT_ASSIGN_OR_RETURN(const int32_t id, metadata.GetI32(prefix + "bos_token_id"));
-    if (id >= 0) settings.bos_id = id;
-  }
+  WEFT_ASSIGN_OR_RETURN(settings.bos_id, metadata.GetTokenId(prefix + "bos_token_id"));
   const GgufValue* tokens = metadata.Find(prefix + "tokens");
   if (tokens != nullptr && tokens->element == GgufType::kString) {
     const auto text = [&](int64_t id) {

@@ -135,6 +135,17 @@ TEST(GgufTextSettings, CollectEndsOfGeneration) {
   EXPECT_THAT(settings->eos_ids, ElementsAre(1, 3));
 }
 
+// -1, which writers put as an unsigned number too.
+TEST(GgufTextSettings, TokensThatAreNone) {
+  const auto settings = ReadGguf(GgufWriter()
+                                     .Number("tokenizer.ggml.eos_token_id", 0xFFFFFFFF)
+                                     .Number("tokenizer.ggml.bos_token_id", 0xFFFFFFFF));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->bos_id, std::nullopt);
+  EXPECT_TRUE(settings->eos_ids.empty());
+  EXPECT_FALSE(ReadGguf(GgufWriter().Number("tokenizer.ggml.eos_token_id", 0xFFFFFFFE)).ok());
+}
+
 TEST(GgufTextSettings, AdviceThatNoSamplerTakesIsRefused) {
   for (const auto& [key, value] : {std::pair("temp", NAN),
                                    {"temp", -1.0F},

@@ -15,12 +15,18 @@ using ir::Node;
 using ir::NodeId;
 using ir::Op;
 
-// Weights by the thousand have no operands; their tensor keeps the buckets small.
-using Key = std::tuple<int, std::vector<NodeId>, std::string>;
+// Weights by the thousand have no operands, and slices the same ones: their tensor, and where they
+// begin, keep the buckets small.
+using Key = std::tuple<int, std::vector<NodeId>, std::string, int64_t>;
+
+int64_t BeginOf(const Node& node) {
+  if (node.op == Op::kSlice) return node.Int(Attr::kBegin);
+  return node.Has(Attr::kRows) ? node.Ints(Attr::kRows)[0] : 0;
+}
 
 Key KeyOf(const Node& node) {
   return {static_cast<int>(node.op), node.operands,
-          node.op == Op::kWeight ? node.String(Attr::kTensor) : ""};
+          node.op == Op::kWeight ? node.String(Attr::kTensor) : "", BeginOf(node)};
 }
 
 // The value that the node equals, or itself. May change the node into a simpler one.
