@@ -17,6 +17,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "lld/Common/Driver.h"
+#include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 #include "runtime/base/atomic_file.h"
@@ -85,7 +86,8 @@ absl::StatusOr<std::string> MakeTemporaryFolder() {
 // of what was there before for as long as LLVM takes to put that back: of two threads that meet a
 // truncated file at once, one would end the process. So it makes itself known here, and is
 // overruled; who handles signals in this process, and what an interruption leaves, is decided
-// elsewhere.
+// elsewhere. So it goes with the handlers that lld's way back from a fatal error takes: without
+// Enable(), such an error ends the process without a word.
 void KeepHandlersOfSignals() {
   static const bool done = [] {
     std::array<struct sigaction, NSIG> before = {};
@@ -94,6 +96,7 @@ void KeepHandlersOfSignals() {
     const char no_file[] = "/nonexistent/weft-link";
     llvm::sys::RemoveFileOnSignal(no_file);
     llvm::sys::DontRemoveFileOnSignal(no_file);
+    llvm::CrashRecoveryContext::Enable();
     for (int signal = 1; signal < NSIG; ++signal)
       (void)sigaction(signal, &before[static_cast<size_t>(signal)], nullptr);
     return true;
@@ -140,7 +143,11 @@ absl::StatusOr<std::vector<uint8_t>> LinkSharedObject(absl::Span<const uint8_t> 
     static std::mutex one_at_a_time;  // lld keeps its state in globals
     const std::lock_guard<std::mutex> lock(one_at_a_time);
     KeepHandlersOfSignals();
+    static bool can_run_again = true;  // after a fatal error, the globals are as that left them
+    if (!can_run_again)
+      return absl::InternalError("cannot link kernels: the linker failed before in this process");
     const lld::Result result = lld::lldMain(arguments, out, out, {{lld::Gnu, &lld::elf::link}});
+    can_run_again = result.canRunAgain;
     if (result.retCode != 0)
       return absl::InternalError(absl::StrCat("cannot link kernels: ", out.str()));
   }
