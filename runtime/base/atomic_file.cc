@@ -17,16 +17,20 @@
 
 #include "runtime/abi/check.h"
 #include "runtime/base/posix_error.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/base/temporary_name.h"
 
 namespace weft {
 namespace {
 
 // Where a chain of symbolic links that starts at `path` ends; `path` itself where nothing exists
-// yet.
-std::string ResolveLinks(const std::string& path) {
+// yet, but not where that cannot be seen, or the file would take a link's place.
+absl::StatusOr<std::string> ResolveLinks(const std::string& path) {
   char* resolved = realpath(path.c_str(), nullptr);
-  if (resolved == nullptr) return path;
+  if (resolved == nullptr) {
+    if (MeansAbsent(errno)) return path;
+    return PosixError(errno, path, "see where it leads");
+  }
   std::string result = resolved;
   free(resolved);
   return result;
@@ -53,9 +57,12 @@ int OpenUnnamed(const std::string& folder) {
 
 absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
     const std::string& path) {
-  const std::string target = ResolveLinks(path);
+  WEFT_ASSIGN_OR_RETURN(const std::string target, ResolveLinks(path));
   struct stat info = {};
-  if (stat(target.c_str(), &info) == 0) {
+  if (stat(target.c_str(), &info) != 0) {
+    // What cannot be seen may be a device.
+    if (!MeansAbsent(errno)) return PosixError(errno, path, "look at it");
+  } else {
     if (S_ISDIR(info.st_mode)) {
       return absl::InvalidArgumentError(
           absl::StrCat(path, ": is a folder; name a file to write inside it"));
@@ -75,7 +82,7 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
 
 absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::CreateTemporary(
     const std::string& path) {
-  const std::string target = ResolveLinks(path);
+  WEFT_ASSIGN_OR_RETURN(const std::string target, ResolveLinks(path));
   int fd = -1;
   absl::StatusOr<std::string> temporary =
       MakeTemporary(path, target, [&fd](const std::string& name) {
