@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Signals that come while a command waits for others, or while it ends. Usage: signal_test.py path/to/weft path/to/shim [unittest arguments]"""
-import os, pathlib, shutil, signal, subprocess, time, unittest
+import os, pathlib, re, shutil, signal, subprocess, time, unittest
 
 from faults import TINY, WEFT, FaultTest
 from hub import FakeHub
@@ -63,6 +63,31 @@ class WhileItWaits(SignalTest):
                     process = self.start(WEFT, *command)
                     self.wait_until(process, lambda: any(path.stat().st_size for path in cache.rglob("*.incomplete")))
                     self.ends_by(process, number)
+
+    def test_for_a_download_by_another_process(self):
+        """Which holds the lock of the file."""
+        hub = FakeHub()
+        self.addCleanup(hub.close)
+        del self.environment["HF_HUB_OFFLINE"]
+        cache = self.folder / "hf"
+        self.environment.update(HF_ENDPOINT=hub.url, HF_HUB_CACHE=str(cache), HF_HUB_DOWNLOAD_TIMEOUT="300", no_proxy="*", http_proxy="")
+        holder = self.start(WEFT, "pull", "stall/model")
+        try:
+            self.wait_until(holder, lambda: any(path.stat().st_size for path in cache.rglob("*.incomplete")))
+            for command in (["pull", "stall/model"], ["run", "stall/model", "-p", "a"], ["compile", "stall/model", "-o", self.folder / "m.weft"]):
+                for number in SIGNALS:
+                    with self.subTest(command=command[0], signal=number.name):
+                        process = self.start(WEFT, *command)
+                        # flock(…, LOCK_EX
+                        self.wait_until(process, lambda: re.match(r"73 0x\w+ 0x2 ", pathlib.Path(f"/proc/{process.pid}/syscall").read_text()))
+                        self.ends_by(process, number)
+            self.assertIsNone(holder.poll())
+        finally:
+            self.ends_by(holder, signal.SIGTERM)
+        # Nothing of theirs is in the way of who comes next.
+        process = self.start(WEFT, "pull", "stall/model")
+        self.wait_until(process, lambda: any(entry["range"] for entry in hub.log()))
+        self.ends_by(process, signal.SIGINT)
 
 
 class WhileItEnds(SignalTest):
