@@ -465,4 +465,4 @@ class Reuse(CacheTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

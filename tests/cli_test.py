@@ -524,4 +524,4 @@ class Interruption(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -267,7 +267,7 @@ class Corruption(unittest.TestCase):
 
 if __name__ == "__main__":
     WEFT = str(pathlib.Path(sys.argv.pop(1)).absolute())
-    result = unittest.main(exit=False).result
+    result = unittest.main(exit=False, verbosity=2).result
     for kind, count in sorted(cases.items()):
         print(f"corruption by command: {kind}: {count} cases, all " + ("passed over" if kind == "cache" else "refused with exit 1"))
     sys.exit(not result.wasSuccessful())

@@ -55,7 +55,7 @@ class Determinism(CommandTest):
                 self.assertEqual(self.digest(source, "--weights", weights), digest)
 
     def test_every_target_that_this_cpu_executes(self):
-        counted = 0
+        counted, lacking = 0, set()
         for model, weights, digest in digests.expected():
             if not model.startswith("tests/"):
                 continue
@@ -66,7 +66,10 @@ class Determinism(CommandTest):
                     counted += 1
                 else:
                     self.assertRegex(result.stderr, f"target {target} needs CPU features that this machine lacks")
+                    lacking.add(target)
         self.assertGreaterEqual(counted, 20)
+        if lacking:
+            print(f"NOT TESTED: digests of {', '.join(sorted(lacking))}, which this machine lacks", flush=True)
 
     def test_every_way_to_run_a_model(self):
         cache = {**ENVIRONMENT, "WEFT_CACHE_SIZE": "1G", "XDG_CACHE_HOME": str(self.folder / "cache")}
@@ -130,4 +133,4 @@ class Determinism(CommandTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

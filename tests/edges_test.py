@@ -302,4 +302,4 @@ class Numbers(Edges):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -123,7 +123,7 @@ class Pages(MemoryTest):
     def locked(self, process):
         return 1024 * int(re.search(r"VmLck:\s*(\d+) kB", pathlib.Path(f"/proc/{process.pid}/status").read_text())[1])
 
-    @unittest.skipIf(os.geteuid() != 0, "the limit may be lower than the weights")
+    @unittest.skipIf(os.geteuid() != 0, "NOT TESTED: locked weights; the limit may be lower, but for root")
     def test_locked(self):
         for no_hugepages in (0, 1):
             self.assertEqual(self.locked(self.hold(no_hugepages, mlock=0)), 0)
@@ -137,7 +137,7 @@ class Pages(MemoryTest):
             self.assertEqual(result.returncode, 1, result.stderr)
             self.assertRegex(result.stderr, "m.weft: cannot lock .* RLIMIT_MEMLOCK is 0.1 MB .*ulimit -l")
 
-    @unittest.skipIf(os.geteuid() != 0, "the limit may be lower than the weights")
+    @unittest.skipIf(os.geteuid() != 0, "NOT TESTED: locked weights; the limit may be lower, but for root")
     def test_flags_change_no_token(self):
         outputs = {self.succeeds("run", self.plan, *GREEDY, *flags) for flags in ([], ["--no-hugepages"], ["--mlock"], ["--mlock", "--no-hugepages"])}
         self.assertEqual(len(outputs), 1)
@@ -229,4 +229,4 @@ class Truncated(MemoryTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -70,4 +70,4 @@ class OtherCpus(CommandTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -116,4 +116,4 @@ class PlanReaderTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -52,7 +52,7 @@ class Dom(html.parser.HTMLParser):
                 self.text[identity] = self.text.get(identity, "") + data
 
 
-@unittest.skipIf(BROWSER is None, "no Chromium; scripts/install-deps installs it")
+@unittest.skipIf(BROWSER is None, "NOT TESTED: no Chromium; scripts/install-deps installs it")
 class ReportTest(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
@@ -111,4 +111,4 @@ class ReportTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -71,4 +71,4 @@ class SideBySideTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -26,4 +26,4 @@ class TokenizerSection(CommandTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why
