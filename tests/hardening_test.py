@@ -85,6 +85,19 @@ class Hardening(unittest.TestCase):
         listed = re.findall(r"^  (\w+) {3,}", self.command("weft", "--help").decode().partition("Subcommands:")[2], re.MULTILINE)
         self.assertEqual({arguments[0] for arguments in commands} | {"run", "pull"}, set(listed))
 
+    def test_the_library_runs_under_it(self):
+        """By the C interface, called from Python: opening a plan maps its code."""
+        script = ("import sys; sys.path.insert(0, 'tests'); import c_library\n"
+                  "for no_hugepages in (0, 1):\n"
+                  "    with c_library.Plan(sys.argv[1], sys.argv[2], no_hugepages=no_hugepages) as plan:\n"
+                  "        logits = [plan.decode(id) for id in plan.tokenize(b'It was', 0)]\n"
+                  "        sys.stdout.buffer.write(logits[-1])")
+        command = [sys.executable, "-c", script, next(BUILD.glob("runtime/c/libweft-runtime.so")), self.plan]
+        free, filtered = (subprocess.run(command, check=True, capture_output=True, env=self.environment, timeout=300, preexec_fn=before).stdout
+                          for before in (None, refuse_writable_code))
+        self.assertGreater(len(filtered), 1000)
+        self.assertEqual(filtered, free)
+
     def pull(self):
         hub, cache = FakeHub(), self.folder / "hub"
         self.addCleanup(hub.close)
@@ -145,4 +158,4 @@ class Hardening(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)  # which says what is skipped, and why

@@ -1,5 +1,5 @@
 """Control groups of this machine, v1 or v2, for tests: made below the group that the test is in, or at the root, and removed again."""
-import contextlib, os, pathlib, subprocess, sys, time, unittest
+import contextlib, os, pathlib, re, subprocess, sys, time, unittest
 
 HOLD = """
 import mmap, pathlib, sys
@@ -73,6 +73,10 @@ class Group:
             yield
         finally:
             holder.communicate()
+
+    def throttled(self):
+        """In how many periods the group of CPUs used its quota up."""
+        return int(re.search(r"(?m)^nr_throttled (\d+)$", (self.folder / "cpu.stat").read_text())[1])
 
     def remove(self):
         for _ in range(200):

@@ -187,9 +187,10 @@ class Limits(MachineTest):
         return self.limited(what, number, program, "--version").returncode == 0
 
     def sweep_limit(self, what, numbers):
-        ran, refused = 0, 0
+        all_ran, all_refused = 0, 0
         for program, *arguments in ([WEFT, "run", self.plan, *GREEDY], [WEFT, "run", self.model, *GREEDY], [WEFT_RUN, self.plan, *GREEDY],
                                     [WEFT, "compile", self.model, "-o", self.folder / "new.weft"], [WEFT, "verify", self.plan]):
+            ran, refused, unloaded = 0, 0, 0
             for number in numbers:
                 shutil.rmtree(self.folder / "cache", ignore_errors=True)
                 (self.folder / "new.weft").unlink(missing_ok=True)
@@ -197,6 +198,7 @@ class Limits(MachineTest):
                 with self.subTest(limit=f"ulimit {what} {number}", command=[program, *arguments][:3]):
                     if result.returncode not in (0, 1):
                         self.assertFalse(self.loads(what, number, program), f"{result.returncode} {result.stderr}")
+                        unloaded += 1
                     elif result.returncode == 1:
                         refused += 1
                         self.assertRegex(result.stderr, r"(?m)^weft(-run)?: .*(memory|too many open files|thread|cannot)")
@@ -205,8 +207,12 @@ class Limits(MachineTest):
                         ran += 1
                         if GREEDY[0] in arguments:
                             self.answers(result)
-        self.assertGreater(ran, 0)
-        print(f"ulimit {what}: {ran} ran, {refused} ended with a message")
+            with self.subTest(limit=f"ulimit {what}", command=[program, *arguments][:3]):
+                self.assertGreater(ran, 0)
+                # To verify takes no more descriptors than the dynamic linker does.
+                self.assertGreater(unloaded if (what, arguments[0]) == ("-n", "verify") else refused, 0)
+            all_ran, all_refused = all_ran + ran, all_refused + refused
+        print(f"ulimit {what}: {all_ran} ran, {all_refused} ended with a message")
 
     def test_address_space(self):
         # From what the program itself needs on, in small steps.
