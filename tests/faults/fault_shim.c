@@ -8,7 +8,8 @@
 //   FAULT_ERROR  what it gives: an errno, or -1: success after fewer bytes than asked for
 //   FAULT_LEAST  allocations of fewer bytes do not count
 //   FAULT_VICTIM a file: instead of failing, the call first does to it what FAULT_ACTION says: truncate (to FAULT_SIZE bytes),
-//                scribble (over all of its bytes, in place), replace (by the file of the same name with .new behind it)
+//                scribble (over all of its bytes, in place), replace (by the file of the same name with .new behind it), overwrite
+//                (in place, with that file's bytes)
 //   FAULT_BACK   the call that puts back the file of the same name with .old behind it, or removes the victim where there is none
 // What the C library calls by itself (fopen's open, dlopen's mmap, getc's read) does not come by here; fopen and getc do.
 #define _GNU_SOURCE
@@ -25,8 +26,10 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { kPathBytes = 4096, kShort = -1 };
@@ -84,6 +87,15 @@ static void Act(void) {
     char other[kPathBytes + 8];
     snprintf(other, sizeof(other), "%s.new", victim);
     syscall(SYS_rename, other, victim);
+  } else if (strcmp(action, "overwrite") == 0) {
+    char other[kPathBytes + 8], bytes[4096];
+    snprintf(other, sizeof(other), "%s.new", victim);
+    const int from = (int)syscall(SYS_openat, AT_FDCWD, other, O_RDONLY | O_CLOEXEC, 0);
+    const int to = (int)syscall(SYS_openat, AT_FDCWD, victim, O_WRONLY | O_CLOEXEC, 0);
+    for (long got, done = 0; (got = syscall(SYS_pread64, from, bytes, sizeof(bytes), done)) > 0; done += got)
+      syscall(SYS_pwrite64, to, bytes, got, done);
+    syscall(SYS_close, from);
+    syscall(SYS_close, to);
   } else {
     const int fd = (int)syscall(SYS_openat, AT_FDCWD, victim, O_WRONLY | O_CLOEXEC, 0);
     const long size = syscall(SYS_lseek, fd, 0, SEEK_END);
@@ -302,6 +314,10 @@ int mprotect(void* address, size_t size, int protection) {
   if (Strikes("protect", "mprotect")) return -1;
   return (int)syscall(SYS_mprotect, address, size, protection);
 }
+int mlock(const void* address, size_t size) {
+  if (Strikes("pin", "mlock")) return -1;
+  return (int)syscall(SYS_mlock, address, size);
+}
 int memfd_create(const char* name, unsigned flags) {
   if (Strikes("memfd", name)) return -1;
   return (int)syscall(SYS_memfd_create, name, flags);
@@ -367,6 +383,47 @@ int mkdir(const char* path, mode_t mode) {
   if (Strikes("mkdir", path)) return -1;
   return (int)syscall(SYS_mkdir, path, mode);
 }
+char* mkdtemp(char* path) {
+  if (Strikes("mkdir", path)) return NULL;
+  return NEXT("mkdtemp", char* (*)(char*))(path);
+}
+char* realpath(const char* path, char* resolved) {
+  if (Strikes("resolve", path)) return NULL;
+  return NEXT("realpath", char* (*)(const char*, char*))(path, resolved);
+}
+int utimensat(int folder, const char* path, const struct timespec times[2], int flags) {
+  if (StrikesAt("touch", folder, path)) return -1;
+  return (int)syscall(SYS_utimensat, folder, path, times, flags);
+}
+
+// What the file system has free, and of which kind it is.
+#define SPACE(name, info)                                              \
+  int name(const char* path, struct info* answer) {                    \
+    if (Strikes("space", path)) return -1;                             \
+    return NEXT(#name, int (*)(const char*, struct info*))(path, answer); \
+  }
+SPACE(statvfs, statvfs)
+SPACE(statvfs64, statvfs64)
+SPACE(statfs, statfs)
+#define FSPACE(name, info)                                             \
+  int name(int fd, struct info* answer) {                              \
+    if (StrikesFd("space", fd)) return -1;                             \
+    return NEXT(#name, int (*)(int, struct info*))(fd, answer);        \
+  }
+FSPACE(fstatvfs, statvfs)
+FSPACE(fstatfs, statfs)
+FSPACE(fstatfs64, statfs64)
+
+// For a program of another language.
+int pipe2(int ends[2], int flags) {
+  if (Strikes("child", "a pipe")) return -1;
+  return (int)syscall(SYS_pipe2, ends, flags);
+}
+pid_t fork(void) {
+  if (Strikes("child", "a process")) return -1;
+  return NEXT("fork", pid_t (*)(void))();
+}
+
 #define FSTAT(name, status)                      \
   int name(int fd, struct status* info) {        \
     if (StrikesFd("stat", fd)) return -1;        \

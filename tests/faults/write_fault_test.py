@@ -4,8 +4,8 @@ import shutil, unittest
 
 from faults import GREEDY, SHORT, WEFT, FaultTest
 
-ALL = "open,read,write,map,truncate,allocate,sync,close,rename,link,unlink,mkdir,folder,stat,look"
-WRITING = "write,map,allocate,sync,close,rename,link,unlink,mkdir,look"
+ALL = "open,read,write,map,truncate,allocate,sync,close,rename,link,unlink,mkdir,folder,stat,look,resolve"
+WRITING = "write,map,allocate,sync,close,rename,link,unlink,mkdir,look,resolve"
 
 
 class Writes(FaultTest):
@@ -38,10 +38,27 @@ class Writes(FaultTest):
         folder.mkdir()
         shutil.copy(self.small_gguf(), folder)
         for model in (self.in_shards(self.model), folder, folder / "model.gguf"):
-            self.sweep([WEFT, "compile", model, "-o", self.plan], "look,folder", self.wrote, self.reset, [self.plan], retry=10**6)
+            self.sweep([WEFT, "compile", model, "-o", self.plan], "look,folder", self.wrote, self.reset, [self.plan], paths=f"{model}:{self.out}")
 
     def test_compile_over_an_old_plan(self):
         self.sweep([WEFT, "compile", self.model, "-o", self.plan], WRITING, self.wrote, self.with_old, [self.plan], paths=self.out, stride=3)
+
+    def test_compile_through_a_link(self):
+        """Which stays one: the file that it leads to is another, or as it was."""
+        real = self.folder / "elsewhere.weft"
+
+        def link():
+            self.reset()
+            real.write_bytes(b"an old file")
+            self.plan.symlink_to(real)
+
+        def through_it(result):
+            self.wrote(result)
+            self.assertTrue(self.plan.is_symlink())
+
+        self.sweep([WEFT, "compile", self.model, "-o", self.plan], WRITING, through_it, link, [self.plan, real], paths=f"{self.out}:{real}", stride=3)
+        self.sweep([WEFT, "compile", self.model, "-o", self.plan], "resolve,look", through_it, link, [self.plan, real], paths=f"{self.out}:{real}",
+                   ends={1})
 
     def test_compile_into_parts(self):
         # Parts are of no use without the plan, which comes last: they may be there without it.
@@ -55,10 +72,10 @@ class Writes(FaultTest):
     def test_compile_with_an_earlier_plan(self):
         earlier = self.folder / "earlier.weft"
         self.succeeds("compile", self.model, "-o", earlier)
-        self.sweep([WEFT, "compile", self.model, "-o", self.plan, "--reuse", earlier], ALL, self.wrote, self.reset, [self.plan], stride=5, first=2)
+        self.sweep([WEFT, "compile", self.model, "-o", self.plan, "--reuse", earlier], ALL, self.wrote, self.reset, [self.plan], stride=8, first=2)
 
     def test_compile_a_gguf_file(self):
-        self.sweep([WEFT, "compile", self.small_gguf(), "-o", self.plan], ALL, self.wrote, self.reset, [self.plan], stride=5)
+        self.sweep([WEFT, "compile", self.small_gguf(), "-o", self.plan], ALL, self.wrote, self.reset, [self.plan], stride=8)
 
     def test_logits(self):
         self.succeeds("compile", self.model, "-o", self.folder / "m.weft")
