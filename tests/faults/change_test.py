@@ -29,7 +29,8 @@ class Changes(FaultTest):
             self.other[path] = data[:-values] + struct.pack(f"<{values // 4}f", *reversed(numbers))
 
     def change(self, command, victim, right, actions, stride, message, outputs=()):
-        """Changes `victim` at each `stride`-th moment of `command`: it ends as ever, or with an error that tells of the file."""
+        """Changes `victim` at each `stride`-th moment of `command`: it ends as ever, or with an error that tells of the file. The last
+        moment comes too late to be noticed; some before it do not."""
         original = victim.read_bytes()
         replacement = victim.with_name(victim.name + ".new")
 
@@ -47,26 +48,24 @@ class Changes(FaultTest):
         def whole():
             return [path.read_bytes() for path in outputs]
 
-        reset()
-        result, lines = self.shimmed(command, MOMENTS, least=65536)
-        self.assertEqual(result.returncode, 0, result.stderr)
+        result, lines = self.calls_of(command, MOMENTS, reset, least=65536)
         text, files = result.stdout, whole()
-        refused = 0
+        seen = []
         for action, size in actions:
-            for number in range(1 + stride // 2, len(lines) + 1, stride):
+            for number in (*range(1 + stride // 2, len(lines), stride), len(lines)):
                 result, now = self.strike(command, MOMENTS, reset, least=65536, at=number, victim=victim, action=action, size=size)
                 with self.subTest(command=command[:2], action=action, size=size, at=lines[number - 1][1:]):
                     self.struck(now)
                     self.assertIn(result.returncode, (0, 1), result.stderr)
+                    seen.append(result.returncode)
                     if result.returncode == 1:
-                        refused += 1
                         self.assertRegex(result.stderr, rf"(?m)^weft(-run)?: .*{victim.name}")
                         self.assertRegex(result.stderr, message)
                         self.assertEqual([path for path in outputs if path.exists()], [])
                     elif right:
                         right(result, text)
                         self.assertEqual(whole(), files)
-        self.assertGreater(refused, 0)
+        self.assertEqual(set(seen), {0, 1}, command)
         reset()
 
     def sizes(self, path):
@@ -84,73 +83,69 @@ class Changes(FaultTest):
             self.change(command, victim, lambda result, text: None, self.sizes(victim)[1:], 15, message, [self.plan])
             self.change_values(command, victim)
 
-    def change_values(self, command, victim):
+    def change_values(self, command, victim, action="replace"):
         """Where the values change the plan is that of the old or of the new ones, and says so: what it was compiled from is what it holds."""
-        def plan():
-            data = self.plan.read_bytes()
-            self.plan.unlink()
-            return data
+        self.change_to_other(command, victim, action, self.plan, 9 if action == "replace" else 24)
 
+    def change_to_other(self, command, victim, action, output, stride):
+        """Changes `victim` to other values at each `stride`-th moment: `output` is there by the old or by the new ones, or there is an error."""
         original = victim.read_bytes()
         wholes = []
         for data in (original, self.other[victim]):
             victim.write_bytes(data)
-            self.weft(*command[1:])
-            wholes.append(plan())
+            shutil.rmtree(self.folder / "cache", ignore_errors=True)
+            self.succeeds(*command[1:])
+            wholes.append(output.read_bytes())
         self.assertNotEqual(*wholes)
-        victim.write_bytes(original)
-        replacement = victim.with_name(victim.name + ".new")
-        result, lines = self.shimmed(command, MOMENTS, least=65536)
-        seen = set()
-        for number in range(1, len(lines) + 1, 9):
-            victim.unlink()
-            victim.write_bytes(original)
-            replacement.write_bytes(self.other[victim])
-            self.plan.unlink(missing_ok=True)
-            result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action="replace")
-            with self.subTest(at=lines[number - 1][1:]):
-                self.struck(now)
-                self.assertIn(result.returncode, (0, 1), result.stderr)
-                if result.returncode == 1:
-                    self.assertRegex(result.stderr, f"{victim.name}: the file was changed or replaced while it was read")
-                    self.assertFalse(self.plan.exists())
-                else:
-                    self.assertIn(self.plan.read_bytes(), wholes)
-                seen.add(result.returncode)
-        self.assertEqual(seen, {0, 1})
-        victim.write_bytes(original)
 
-    def test_a_cached_plan_is_that_of_its_key(self):
-        victim = self.model / "model.safetensors"
-        original = victim.read_bytes()
-        logits = self.out / "l"
-        command = [WEFT, "logits", self.model, "--ids", "1,2,3", "-o", logits]
-
-        def answer(*options):
-            self.succeeds(*command[1:], *options)
-            return logits.read_bytes()
-
-        expected = []
-        for data in (original, self.other[victim]):
-            victim.write_bytes(data)
-            expected.append(answer("--no-cache"))
-        self.assertNotEqual(*expected)
-        victim.write_bytes(original)
-        result, lines = self.shimmed(command, MOMENTS, least=65536)
-        for number in range(1, len(lines) + 1, 9):
-            shutil.rmtree(self.folder / "cache")
+        def reset():
+            shutil.rmtree(self.folder / "cache", ignore_errors=True)
+            output.unlink(missing_ok=True)
             victim.unlink()
             victim.write_bytes(original)
             victim.with_name(victim.name + ".new").write_bytes(self.other[victim])
-            result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=victim, action="replace")
-            with self.subTest(at=lines[number - 1][1:]):
+
+        keeps = command[1] != "compile" and "--no-cache" not in command
+        # Noise is no model any more, where it is opened after that.
+        message = victim.name + (".*" if action == "scribble" else ": the file was changed or replaced while it was read")
+        _, lines = self.calls_of(command, MOMENTS, reset, least=65536)
+        self.assertEqual(output.read_bytes(), wholes[0])
+        seen = set()
+        for number in range(1, len(lines) + 1, stride):
+            result, now = self.strike(command, MOMENTS, reset, least=65536, at=number, victim=victim, action=action)
+            with self.subTest(command=command[:2], victim=victim.name, action=action, at=lines[number - 1][1:]):
                 self.struck(now)
+                self.assertNotEqual(victim.read_bytes(), original)
                 self.assertIn(result.returncode, (0, 1), result.stderr)
-                if result.returncode == 0:
-                    self.assertIn(logits.read_bytes(), expected)
-                for data, values in zip((original, self.other[victim]), expected):
+                if result.returncode == 1:
+                    self.assertRegex(result.stderr, "its files were changed while it was compiled" if "compiled" in result.stderr else message)
+                    self.assertFalse(output.exists())
+                    seen.add("refused")
+                else:
+                    self.assertIn(output.read_bytes(), wholes)
+                    seen.add(("old", "new")[wholes.index(output.read_bytes())])
+                # What is kept for either is that.
+                for data, whole in zip((original, self.other[victim]), wholes) if keeps else ():
                     victim.write_bytes(data)
-                    self.assertEqual(answer(), values)
+                    self.succeeds(*command[1:])
+                    self.assertEqual(output.read_bytes(), whole)
+        self.assertIn("refused", seen)
+        self.assertTrue(seen & {"old", "new"} or action == "scribble", seen)
+        victim.unlink()
+        victim.write_bytes(original)
+
+    def test_models_overwritten_in_place(self):
+        """While they are compiled, computed with, and kept: the old values, the new ones or an error, and nothing else in the cache."""
+        logits = self.out / "l"
+        for model, victim in ((self.model, self.model / "model.safetensors"), (self.gguf, self.gguf)):
+            for action in ("overwrite", "scribble"):
+                self.change_values([WEFT, "compile", model, "-o", self.plan], victim, action)
+                for options in ([], ["--no-cache"]):
+                    self.change_to_other([WEFT, "logits", model, "--ids", "1,2,3", "-o", logits, *options], victim, action, logits, 40)
+
+    def test_a_cached_plan_is_that_of_its_key(self):
+        logits = self.out / "l"
+        self.change_to_other([WEFT, "logits", self.model, "--ids", "1,2,3", "-o", logits], self.model / "model.safetensors", "replace", logits, 9)
 
     def test_texts_that_change_and_change_back(self):
         """Between any two looks at them: what is kept is what compiling the files of its key gives."""
@@ -163,7 +158,7 @@ class Changes(FaultTest):
         def alone(text):
             self.put(victim, text)
             shutil.rmtree(self.folder / "cache", ignore_errors=True)
-            self.succeeds(*command[1:])
+            texts.add(self.succeeds(*command[1:]))
             return kept()
 
         for name, other in (("generation_config.json", '{"eos_token_id": [1, 5]}'), ("chat_template.jinja", "{{ 1 }}"),
@@ -173,10 +168,12 @@ class Changes(FaultTest):
             if other is None:
                 other = before.replace("1e-05", "1e-06") if name == "config.json" else before.replace('"Ġthe"', '"Ġthy"').replace("Ġ the", "Ġ thy")
                 other = other if other != before else before.replace("</s>", "</S>")
+            texts, ends, kept_some = set(), set(), 0
             right = alone(other) | alone(before)
             self.assertEqual(len(right), 2)
             shutil.rmtree(self.folder / "cache")
-            _, lines = self.shimmed(command, "open,look", paths=victim)
+            result, lines = self.shimmed(command, "open,look", paths=victim)
+            self.assertEqual(result.returncode, 0, result.stderr)
             self.assertGreater(len(lines), 1)
             for there in range(1, len(lines) + 1):
                 for back in range(there + 1, len(lines) + 2):
@@ -184,13 +181,23 @@ class Changes(FaultTest):
                     self.put(victim.with_name(name + ".new"), other)
                     self.put(victim.with_name(name + ".old"), before)
                     shutil.rmtree(self.folder / "cache", ignore_errors=True)
-                    result, _ = self.shimmed(command, "open,look", paths=victim, victim=victim, action="replace", at=there, back=back)
-                    self.count(2)
+                    result, now = self.shimmed(command, "open,look", paths=victim, victim=victim, action="replace", at=there, back=back)
                     with self.subTest(file=name, there=there, back=back):
+                        self.struck(now)
+                        is_back = len(now) >= back  # else the command ended before
+                        self.assertEqual(victim.read_text() if victim.exists() else None, before if is_back else other)
+                        self.injected["back"] += is_back
                         self.assertIn(result.returncode, (0, 1), result.stderr)
+                        ends.add((result.returncode, is_back))
                         if result.returncode == 1:
                             self.assertRegex(result.stderr, f"its files were changed while it was compiled|{name}")
+                        else:
+                            self.assertIn(result.stdout, texts)
                         self.assertEqual(right | kept(), right)
+                        kept_some += len(kept())
+            self.assertEqual({code for code, _ in ends}, {0, 1}, name)
+            self.assertEqual({is_back for _, is_back in ends}, {False, True}, name)
+            self.assertGreater(kept_some, 0, name)
             self.put(victim, before)
 
     def put(self, path, text):
