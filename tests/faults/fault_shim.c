@@ -12,6 +12,7 @@
 //                (in place, with that file's bytes)
 //   FAULT_BACK   the call that puts back the file of the same name with .old behind it, or removes the victim where there is none
 // What the C library calls by itself (fopen's open, dlopen's mmap, getc's read) does not come by here; fopen and getc do.
+// It defines the C library's own names, and makes its calls by number. NOLINTBEGIN(bugprone-reserved-identifier,bugprone-macro-parentheses,performance-no-int-to-ptr)
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -491,3 +492,4 @@ int posix_memalign(void** memory, size_t alignment, size_t size) {
   *memory = __libc_memalign(alignment, size);
   return *memory == NULL ? ENOMEM : 0;
 }
+// NOLINTEND(bugprone-reserved-identifier,bugprone-macro-parentheses,performance-no-int-to-ptr)
