@@ -237,8 +237,8 @@ absl::StatusOr<std::optional<int32_t>> GgufMetadata::GetTokenId(absl::string_vie
   if (!Has(key)) return std::nullopt;
   if (const auto id = GetU32(key); id.ok() && *id == UINT32_MAX) return std::nullopt;
   WEFT_ASSIGN_OR_RETURN(const int32_t id, GetI32(key));
-  if (id < 0) return std::nullopt;
-  return id;
+  if (id < -1) return OutOfRange(key, "a token id");
+  return id == -1 ? std::nullopt : std::optional(id);
 }
 
 absl::StatusOr<bool> GgufMetadata::GetBool(absl::string_view key) const {

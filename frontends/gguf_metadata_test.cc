@@ -6,6 +6,7 @@
 #include <cstring>
 #include <deque>
 #include <limits>
+#include <optional>
 
 namespace weft {
 namespace {
@@ -63,6 +64,19 @@ TEST_F(GgufMetadataTest, IntegersOfAnyWidth) {
   EXPECT_FALSE(metadata_.GetU64("i8").ok());
   EXPECT_THAT(metadata_.keys().size(), 8u);
   EXPECT_EQ(metadata_.keys()[2], "u16");
+}
+
+TEST_F(GgufMetadataTest, TokenIds) {
+  Scalar<uint32_t>("id", GgufType::kU32, 7);
+  Scalar<uint32_t>("none of 32 bits", GgufType::kU32, 0xffffffff);
+  Scalar<int32_t>("none", GgufType::kI32, -1);
+  Scalar<uint32_t>("large", GgufType::kU32, 0x80000000);
+  Scalar<int8_t>("negative", GgufType::kI8, -2);
+  EXPECT_EQ(*metadata_.GetTokenId("id"), std::optional(7));
+  for (const char* none : {"none of 32 bits", "none", "absent"})
+    EXPECT_EQ(*metadata_.GetTokenId(none), std::nullopt) << none;
+  for (const char* wrong : {"large", "negative"})
+    EXPECT_THAT(std::string(metadata_.GetTokenId(wrong).status().message()), HasSubstr(wrong));
 }
 
 TEST_F(GgufMetadataTest, OtherScalars) {
