@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "frontends/families/family.h"
 #include "frontends/rope_frequencies.h"
+#include "frontends/tensor_file.h"
 
 namespace weft {
 namespace {
@@ -120,8 +121,12 @@ void ReadDims(ArchitectureKeys& keys, const TensorEntry& embedding, DecoderConfi
               absl::StrCat("is ", config->heads, ", so that a head has ", config->head_dim,
                            " columns, above ", kMaxHeadDim));
   }
-  if (keys.IntOr("attention.value_length", config->head_dim, 1, kMaxModelDim) != config->head_dim)
-    keys.Fail("attention.value_length", "is not the key_length, which is not supported");
+  const int64_t value_dim = keys.IntOr("attention.value_length", config->head_dim, 1, kMaxModelDim);
+  if (value_dim != config->head_dim) {
+    keys.Fail("attention.value_length",
+              absl::StrCat("is ", value_dim, " and not ", config->fields.head_dim, " = ",
+                           config->head_dim, ", which is not supported"));
+  }
   if (keys.IntOr("expert_count", 0, 0, kMaxModelDim) > 0)
     keys.Fail("expert_count", "is above 0: models of experts are not supported");
 
@@ -240,8 +245,8 @@ absl::Status ReadRopes(ArchitectureKeys& keys, const GgufFile& file, const Famil
     global.scaling = RopeSettings::Scaling::kLinear;
     global.factor = keys.FloatOr("rope.scaling.factor", 1, 1e-3, 1e6);
   } else if (scaling != "none") {
-    keys.Fail("rope.scaling.type",
-              absl::StrCat("is '", scaling, "', which is not supported; known: none, linear"));
+    keys.Fail("rope.scaling.type", absl::StrCat("is ", QuoteName(scaling),
+                                                ", which is not supported; known: none, linear"));
   }
   if (keys.FloatOr("rope.scale_linear", 1, 0, 1e6) != 1)
     keys.Fail("rope.scale_linear", "is not 1, which is not supported");

@@ -133,7 +133,8 @@ TEST(GgufConfig, ErrorsNameTheKey) {
   EXPECT_THAT(with("llama.embedding_length", 0), HasSubstr("llama.embedding_length is 0"));
   EXPECT_THAT(with("llama.attention.head_count_kv", 4),
               HasSubstr("llama.attention.head_count_kv is 4, which does not divide"));
-  EXPECT_THAT(with("llama.attention.value_length", 8), HasSubstr("value_length is not"));
+  EXPECT_THAT(with("llama.attention.value_length", 8),
+              HasSubstr("value_length is 8 and not llama.attention.key_length = "));
   EXPECT_THAT(with("llama.rope.dimension_count", 15), HasSubstr("rope.dimension_count is 15"));
   EXPECT_THAT(with("llama.rope.dimension_count", 18), HasSubstr("rope.dimension_count is 18"));
   EXPECT_THAT(with("llama.attention.key_length", 1025), HasSubstr("key_length is 1025"));

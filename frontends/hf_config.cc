@@ -9,6 +9,8 @@
 #include "frontends/config_json.h"
 #include "frontends/families/family.h"
 #include "frontends/hf_rope.h"
+#include "frontends/tensor_file.h"
+#include "runtime/text/terminal_text.h"
 
 namespace weft {
 namespace {
@@ -88,8 +90,8 @@ void ReadNumerics(const ConfigFields& file, const Family& family, DecoderConfig*
   config->activation = ActivationOf(activation);
   if (config->activation.empty()) {
     file.Fail(names.activation,
-              absl::StrCat("is '", activation,
-                           "', which is not supported; known: gelu, gelu_new, gelu_pytorch_tanh, "
+              absl::StrCat("is ", QuoteName(activation),
+                           ", which is not supported; known: gelu, gelu_new, gelu_pytorch_tanh, "
                            "silu, swish"));
   }
   config->attention_softcap =
@@ -131,8 +133,8 @@ std::vector<bool> ReadSlidingLayers(const ConfigFields& file, const Family& fami
     for (size_t i = 0; i < layers; ++i) {
       sliding[i] = types[i] == "sliding_attention";
       if (!sliding[i] && types[i] != "full_attention") {
-        file.Fail("layer_types", absl::StrCat("holds '", types[i],
-                                              "', which is not supported; known: full_attention, "
+        file.Fail("layer_types", absl::StrCat("holds ", QuoteName(types[i]),
+                                              ", which is not supported; known: full_attention, "
                                               "sliding_attention"));
       }
     }
@@ -198,7 +200,7 @@ void RefuseUnsupported(const ConfigFields& file) {
     const std::string method =
         quantization ? quantization->String("quant_method", "unnamed") : "unnamed";
     file.Fail("quantization_config",
-              absl::StrCat("says that the weights are quantised (", method,
+              absl::StrCat("says that the weights are quantised (", TerminalText(method, 120),
                            "), which is not supported; take the original model or a GGUF file"));
   }
   if (file.Bool("add_cross_attention", false))
@@ -218,7 +220,7 @@ absl::StatusOr<DecoderConfig> ParseHfConfig(const nlohmann::json& json, const st
   if (family == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
         name, ": model_type ",
-        model_type.empty() ? "is missing" : absl::StrCat("'", model_type, "' is unknown"),
+        model_type.empty() ? "is missing" : absl::StrCat(QuoteName(model_type), " is unknown"),
         "; known are ", KnownModelTypes()));
   }
   // Multimodal models keep the decoder's fields one level down.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "frontends/tensor_file.h"
 
 namespace weft {
 namespace {
@@ -17,9 +18,9 @@ void ReadScaling(const ConfigFields& fields, const ConfigFields& file, const Dec
   const std::string type = fields.String(old_name ? "type" : "rope_type", "default");
   if (type == "default") return;
   if (type != "linear" && type != "llama3") {
-    fields.Fail(
-        old_name ? "type" : "rope_type",
-        absl::StrCat("is '", type, "', which is not supported; known: default, linear, llama3"));
+    fields.Fail(old_name ? "type" : "rope_type",
+                absl::StrCat("is ", QuoteName(type),
+                             ", which is not supported; known: default, linear, llama3"));
     return;
   }
   for (const char* key : {"factor", "low_freq_factor", "high_freq_factor"}) {

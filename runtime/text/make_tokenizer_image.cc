@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/text/bpe.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_image.h"
 #include "runtime/text/utf8.h"
 
@@ -60,9 +61,9 @@ absl::StatusOr<std::vector<int32_t>> Merges(const TokenizerSpec& spec, const Pie
     made.assign(spec.tokens[left]).append(spec.tokens[right]);
     const auto piece = pieces.find(made);
     if (piece == pieces.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, ": merge ", merges.size() / 3, " of '", spec.tokens[left], "' and '",
-                       spec.tokens[right], "' makes something that is not in the vocabulary"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          name, ": merge ", merges.size() / 3, " of ", QuotedText(spec.tokens[left]), " and ",
+          QuotedText(spec.tokens[right]), " makes something that is not in the vocabulary"));
     }
     merges.insert(merges.end(), {left, right, piece->second});
   }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
 
@@ -212,8 +213,8 @@ absl::Status Normalizer::AddSteps(const nlohmann::json& config, const std::strin
     step.strip_left = fields.Bool("strip_left", true);
     step.strip_right = fields.Bool("strip_right", true);
   } else {
-    fields.Fail(absl::StrCat("unknown normalizer '", type,
-                             "' (known: Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, "
+    fields.Fail(absl::StrCat("unknown normalizer ", QuotedText(type),
+                             " (known: Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, "
                              "Lowercase, Strip)"));
   }
   if (steps_.size() >= kMaxSequenceSteps) fields.Fail("too many steps");

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/text/bpe_bytes.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
 
@@ -62,7 +63,8 @@ absl::StatusOr<MetaspaceConfig> ParseMetaspace(const nlohmann::json& config,
   } else if (scheme == "never") {
     result.prepend = MetaspaceConfig::Prepend::kNever;
   } else {
-    fields.Fail(absl::StrCat("unknown prepend_scheme '", scheme, "' (always, first or never)"));
+    fields.Fail(
+        absl::StrCat("unknown prepend_scheme ", QuotedText(scheme), " (always, first or never)"));
   }
   result.split = fields.Bool("split", true);
   if (!fields.status().ok()) return fields.status();
@@ -96,7 +98,7 @@ absl::StatusOr<PreTokenizer::Step> PreTokenizer::CreateSplit(const nlohmann::jso
   } else if (behavior == "Contiguous") {
     step.behavior = Behavior::kContiguous;
   } else {
-    fields.Fail(absl::StrCat("unknown behavior '", behavior, "'"));
+    fields.Fail(absl::StrCat("unknown behavior ", QuotedText(behavior)));
   }
   step.invert = fields.Bool("invert", false);
   JsonFields pattern(fields.RequiredObject("pattern"), fields.Path("pattern"));
@@ -161,8 +163,8 @@ absl::Status PreTokenizer::AddSteps(const nlohmann::json& config, const std::str
     step.kind = Kind::kWhitespaceSplit;
     step.behavior = Behavior::kRemoved;
   } else {
-    fields.Fail(absl::StrCat("unknown pre-tokenizer '", type,
-                             "' (known: Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, "
+    fields.Fail(absl::StrCat("unknown pre-tokenizer ", QuotedText(type),
+                             " (known: Sequence, ByteLevel, Split, Digits, Metaspace, Whitespace, "
                              "WhitespaceSplit)"));
   }
   if (steps_.size() >= kMaxSequenceSteps) fields.Fail("too many steps");

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/utf8.h"
 
 namespace weft {
@@ -246,8 +247,9 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern, PatternBudget& bu
                                                    " bytes; the most is ", kMaxPatternBytes));
   }
   if (const std::string_view foreign = FindForeignSyntax(pattern); !foreign.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
-                                                   "' is not supported: ", ToAbsl(foreign)));
+    return absl::InvalidArgumentError(absl::StrCat("regular expression ",
+                                                   QuotedText(ToAbsl(pattern)),
+                                                   " is not supported: ", ToAbsl(foreign)));
   }
   if (const std::string refusal = budget.Refusal(pattern); !refusal.empty())
     return absl::InvalidArgumentError(refusal);
@@ -257,8 +259,9 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern, PatternBudget& bu
       std::make_shared<const Program>(CompileCode(pattern, 0, &error, &offset),
                                       CompileCode(pattern, PCRE2_AUTO_CALLOUT, &error, &offset));
   if (program->plain == nullptr || program->watched == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
-                                                   "' at byte ", offset, ": ", ErrorText(error)));
+    return absl::InvalidArgumentError(absl::StrCat("regular expression ",
+                                                   QuotedText(ToAbsl(pattern)), " at byte ", offset,
+                                                   ": ", ErrorText(error)));
   }
   if (program->bytes() > kMaxProgramBytes) {
     return absl::InvalidArgumentError(absl::StrCat("a regular expression of ", pattern.size(),

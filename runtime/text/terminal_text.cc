@@ -40,4 +40,9 @@ std::string TerminalLine(absl::string_view text) {
   return Show(text, absl::string_view::npos, /*one_line=*/true);
 }
 
+std::string QuotedText(absl::string_view text) {
+  constexpr size_t kMostBytes = 120;
+  return absl::StrCat("'", TerminalText(text, kMostBytes), "'");
+}
+
 }  // namespace weft

@@ -14,4 +14,7 @@ std::string TerminalText(absl::string_view text, size_t most = absl::string_view
 // The same in one line: \n and \t as well.
 std::string TerminalLine(absl::string_view text);
 
+// A name or text of a file as messages give it: 'text', of a long one the beginning.
+std::string QuotedText(absl::string_view text);
+
 }  // namespace weft

@@ -24,5 +24,10 @@ TEST(TerminalText, IsCut) {
   EXPECT_EQ(TerminalText("abc\u00e9e", 4), "abc\u00e9…");  // never within a character
 }
 
+TEST(TerminalText, QuotedIsShort) {
+  EXPECT_EQ(QuotedText("a b"), "'a b'");
+  EXPECT_EQ(QuotedText(std::string(1000, 'x')), "'" + std::string(120, 'x') + "…'");
+}
+
 }  // namespace
 }  // namespace weft

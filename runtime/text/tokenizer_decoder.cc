@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "runtime/text/bpe.h"
 #include "runtime/text/bpe_bytes.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
 
@@ -97,8 +98,8 @@ absl::Status Decoder::AddSteps(const nlohmann::json& config, const std::string& 
     if (!metaspace.ok()) return metaspace.status();
     step.metaspace = *std::move(metaspace);
   } else {
-    fields.Fail(absl::StrCat("unknown decoder '", type,
-                             "' (known: Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, "
+    fields.Fail(absl::StrCat("unknown decoder ", QuotedText(type),
+                             " (known: Sequence, ByteLevel, Replace, ByteFallback, Fuse, Strip, "
                              "Metaspace)"));
   }
   if (fused_ && step.kind != Kind::kFusedStrip) {

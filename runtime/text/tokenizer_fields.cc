@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/text/terminal_text.h"
 
 namespace weft {
 namespace {
@@ -99,7 +100,7 @@ const nlohmann::json& JsonFields::RequiredArray(const char* key) {
 const nlohmann::json& JsonFields::RequiredObject(const char* key) {
   const nlohmann::json* value = Find(key);
   if (value == nullptr || !value->is_object()) {
-    Fail(absl::StrCat("'", key, "' must be an object",
+    Fail(absl::StrCat(QuotedText(key), " must be an object",
                       value == nullptr ? ", and is missing" : ", found ",
                       value == nullptr ? "" : value->type_name()));
     return EmptyObject();

@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "runtime/text/pre_tokenizer.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/utf8.h"
 
 namespace weft {
@@ -136,9 +137,9 @@ absl::Status ReadMerges(const GgufVocabulary& vocabulary, const std::string& nam
     const auto right =
         blank == std::string_view::npos ? ids.end() : ids.find(merge.substr(blank + 1));
     if (left == ids.end() || right == ids.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(name, ": tokenizer.ggml.merges[", i, "] '",
-                                                     ToAbsl(merge),
-                                                     "' is not two tokens with a blank between"));
+      return absl::InvalidArgumentError(absl::StrCat(name, ": tokenizer.ggml.merges[", i, "] ",
+                                                     QuotedText(ToAbsl(merge)),
+                                                     " is not two tokens with a blank between"));
     }
     spec->merges.emplace_back(left->second, right->second);
   }
@@ -154,8 +155,8 @@ absl::Status FillByteLevel(const GgufVocabulary& vocabulary, const std::string& 
                                 [&](const PreTokenizerRow& r) { return r.name == pre; });
   if (row == rows.end()) {
     return absl::UnimplementedError(
-        absl::StrCat(name, ": unknown tokenizer.ggml.pre '", ToAbsl(pre),
-                     "' (known: ", absl::StrJoin(KnownGgufPreTokenizers(), ", "), ")"));
+        absl::StrCat(name, ": unknown tokenizer.ggml.pre ", QuotedText(ToAbsl(pre)),
+                     " (known: ", absl::StrJoin(KnownGgufPreTokenizers(), ", "), ")"));
   }
   if (absl::Status status = ReadMerges(vocabulary, name, spec); !status.ok()) return status;
   spec->ignore_merges = row->ignore_merges;
@@ -269,8 +270,9 @@ absl::StatusOr<TokenizerSpec> SpecFromGgufVocabulary(GgufVocabulary vocabulary,
                        // as elsewhere
     status = FillByteLevel(vocabulary, name, &spec, &default_bos);
   } else {
-    status = absl::UnimplementedError(absl::StrCat(name, ": unknown tokenizer.ggml.model '",
-                                                   vocabulary.model, "' (known: gpt2, llama)"));
+    status = absl::UnimplementedError(absl::StrCat(name, ": unknown tokenizer.ggml.model ",
+                                                   QuotedText(vocabulary.model),
+                                                   " (known: gpt2, llama)"));
   }
   if (!status.ok()) return status;
   FillAddedTokens(&spec);

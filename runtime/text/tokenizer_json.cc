@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/json_reader.h"
 #include "runtime/text/normalizer.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
 
@@ -40,7 +41,7 @@ absl::Status ReadVocabulary(JsonFields* model, TokenizerSpec* spec, TokenIds* id
   for (const auto& [token, value] : vocab.get_ref<const json::object_t&>()) {
     const int64_t id = value.is_number_integer() ? value.get<int64_t>() : -1;
     if (id < 0 || id >= limit) {
-      return fail("the id of '", token, "' must be a whole number from 0 to ", limit - 1);
+      return fail("the id of ", QuotedText(token), " must be a whole number from 0 to ", limit - 1);
     }
     ids->emplace(token, static_cast<int32_t>(id));
     size = std::max(size, id + 1);
@@ -49,7 +50,8 @@ absl::Status ReadVocabulary(JsonFields* model, TokenizerSpec* spec, TokenIds* id
   spec->types.resize(size, TokenType::kAbsent);
   for (const auto& [token, id] : *ids) {
     if (spec->types[id] != TokenType::kAbsent) {
-      return fail("'", ToAbsl(token), "' and '", spec->tokens[id], "' have the same id ", id);
+      return fail(QuotedText(ToAbsl(token)), " and ", QuotedText(spec->tokens[id]),
+                  " have the same id ", id);
     }
     spec->tokens[id] = token;
     spec->types[id] = TokenType::kNormal;
@@ -84,9 +86,9 @@ absl::Status ReadMerges(JsonFields* model, const TokenIds& ids, TokenizerSpec* s
       return model->status();
     }
     if (left_id == ids.end() || right_id == ids.end()) {
-      model->Fail(absl::StrCat("merges[", i, "] of '", ToAbsl(left), "' and '", ToAbsl(right),
-                               "': '", ToAbsl(left_id == ids.end() ? left : right),
-                               "' is not in the vocabulary"));
+      model->Fail(absl::StrCat(
+          "merges[", i, "] of ", QuotedText(ToAbsl(left)), " and ", QuotedText(ToAbsl(right)), ": ",
+          QuotedText(ToAbsl(left_id == ids.end() ? left : right)), " is not in the vocabulary"));
       return model->status();
     }
     spec->merges.emplace_back(left_id->second, right_id->second);
@@ -98,8 +100,8 @@ absl::Status ReadModel(JsonFields* model, TokenizerSpec* spec, TokenIds* ids) {
   // Files from before the field existed are BPE if they have merges.
   const std::string type = model->String("type", model->Find("merges") != nullptr ? "BPE" : "");
   if (model->status().ok() && type != "BPE") {
-    return absl::UnimplementedError(absl::StrCat(model->where(), ": tokenizer model '", type,
-                                                 "' is not supported; only BPE is"));
+    return absl::UnimplementedError(absl::StrCat(
+        model->where(), ": tokenizer model ", QuotedText(type), " is not supported; only BPE is"));
   }
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!model->String(affix, "").empty()) {
@@ -120,7 +122,7 @@ absl::Status ReadModel(JsonFields* model, TokenizerSpec* spec, TokenIds* ids) {
   if (const std::string unk = model->String("unk_token", ""); !unk.empty()) {
     const auto id = ids->find(unk);
     if (id == ids->end()) {
-      model->Fail(absl::StrCat("unk_token '", unk, "' is not in the vocabulary"));
+      model->Fail(absl::StrCat("unk_token ", QuotedText(unk), " is not in the vocabulary"));
     } else {
       spec->unk_id = id->second;
     }
@@ -153,8 +155,8 @@ absl::Status ReadAddedToken(const json& value, const std::string& where, const T
       spec->types.resize(id + 1, TokenType::kAbsent);
     }
     if (spec->types[id] != TokenType::kAbsent && spec->tokens[id] != token.content) {
-      fields.Fail(absl::StrCat("'", token.content, "' has id ", id, ", which is '",
-                               spec->tokens[id], "' already"));
+      fields.Fail(absl::StrCat(QuotedText(token.content), " has id ", id, ", which is ",
+                               QuotedText(spec->tokens[id]), " already"));
       return fields.status();
     }
     spec->tokens[id] = token.content;
@@ -192,7 +194,8 @@ absl::Status ReadTemplate(JsonFields* fields, TokenizerSpec* spec) {
       JsonFields special(item.RequiredObject("SpecialToken"), item.Path("SpecialToken"));
       const std::string name = special.RequiredString("id");
       if (!special.status().ok()) return special.status();
-      JsonFields entry(specials.RequiredObject(name.c_str()), specials.Path(name));
+      JsonFields entry(specials.RequiredObject(name.c_str()),
+                       specials.Path(TerminalText(name, 120)));
       if (!specials.status().ok()) return specials.status();
       for (const json& id : entry.RequiredArray("ids")) {
         if (!id.is_number_integer() || id.get<int64_t>() < 0 ||
@@ -225,8 +228,8 @@ absl::Status ReadPostProcessor(const json& config, const std::string& where, int
   if (type == "ByteLevel") return absl::OkStatus();  // moves offsets only
   if (type != "Sequence") {
     return absl::UnimplementedError(
-        absl::StrCat(where, ": unknown post-processor '", type,
-                     "' (known: Sequence, TemplateProcessing, ByteLevel)"));
+        absl::StrCat(where, ": unknown post-processor ", QuotedText(type),
+                     " (known: Sequence, TemplateProcessing, ByteLevel)"));
   }
   if (depth >= kMaxSequenceDepth) fields.Fail("sequences nested too deeply");
   const json& list = fields.RequiredArray("processors");

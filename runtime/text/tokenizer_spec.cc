@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/clear_json.h"
 #include "runtime/base/json_reader.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
 
@@ -94,7 +95,7 @@ absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string&
   }
   for (const AddedToken& token : spec.added_tokens) {
     if (!in_range(token.id)) {
-      return fail("added token '", token.content, "' has id ", token.id,
+      return fail("added token ", QuotedText(token.content), " has id ", token.id,
                   ", beyond the vocabulary of ", size);
     }
     if (token.pattern.empty()) return fail("added token ", token.id, " is empty");
@@ -139,7 +140,7 @@ absl::StatusOr<TokenizerSettings> SettingsFromJson(std::string_view text, const 
   if (merging == "scored") {
     settings.merging = TokenizerSettings::Merging::kScored;
   } else if (merging != "ranked") {
-    fields.Fail(absl::StrCat("unknown merging '", merging, "' (ranked or scored)"));
+    fields.Fail(absl::StrCat("unknown merging ", QuotedText(merging), " (ranked or scored)"));
   }
   settings.fuse_unk = fields.Bool("fuse_unk", false);
   settings.byte_fallback = fields.Bool("byte_fallback", false);
