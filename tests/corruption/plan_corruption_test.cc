@@ -38,6 +38,11 @@ class PlanCorruption : public testing::Test {
     Write("p.weft", bytes);
     return Plan::Open(path_).status();
   }
+  size_t OffsetOf(size_t part) const {
+    uint64_t offset = 0;
+    std::memcpy(&offset, file_.data() + kTableAt + part * kEntryBytes + kOffsetAt, sizeof offset);
+    return offset;
+  }
   // The header as damaged: its own rules give the verdict, where what it leads to is not changed.
   void CheckHeader(const std::string& name, const std::string& bytes,
                    const std::vector<std::string>& words = {}) {
@@ -65,9 +70,14 @@ TEST_F(PlanCorruption, Truncated) {
   std::vector<size_t> sizes;
   for (size_t size = 0; size <= kTableAt + parts_.size() * kEntryBytes + 1; ++size)
     sizes.push_back(size);
-  for (size_t page = 4096; page < file_.size(); page += 4096)
-    for (const int step : {-1, 0, 1, 17}) sizes.push_back(page + static_cast<size_t>(step));
-  sizes.push_back(file_.size() - 1);
+  // Around where each section begins, at a page, and where its bytes end, within one.
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    const size_t begin = OffsetOf(i);
+    for (const size_t place : {begin, begin + parts_[i].bytes.size()})
+      for (const int step : {-1, 0, 1, 17}) sizes.push_back(place + static_cast<size_t>(step));
+  }
+  std::erase_if(sizes, [&](size_t size) { return size >= file_.size(); });
+  EXPECT_EQ(*std::ranges::max_element(sizes), file_.size() - 1);
   for (const size_t size : sizes) {
     const std::string cut = file_.substr(0, size);
     CheckHeader(absl::StrCat("truncated to ", size), cut);
@@ -78,6 +88,32 @@ TEST_F(PlanCorruption, Truncated) {
     CheckHeader(absl::StrCat("cut to ", size), WithMendedChecksum(told));
   }
   CheckHeader("with a byte more", file_ + "x", {"file size"});
+}
+
+// The table gives a section a byte less or more than it has, with the checksum of these bytes. Of
+// program, metadata and weights that is an error; of texts, tokenizer and code, which are not read
+// here, it is another text.
+TEST_F(PlanCorruption, EndsOfSections) {
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    for (const int step : {-1, 1}) {
+      const uint64_t size = parts_[i].bytes.size() + static_cast<uint64_t>(step);
+      std::string damaged = file_;
+      damaged.resize(std::max(damaged.size(), OffsetOf(i) + size));
+      const size_t entry = kTableAt + i * kEntryBytes;
+      const uint64_t sum = Checksum::Of(absl::MakeConstSpan(
+          reinterpret_cast<const uint8_t*>(damaged.data()) + OffsetOf(i), size));
+      const uint64_t file_size = damaged.size();
+      std::memcpy(damaged.data() + entry + kBytesAt, &size, sizeof size);
+      std::memcpy(damaged.data() + entry + kSumAt, &sum, sizeof sum);
+      std::memcpy(damaged.data() + kSizeAt, &file_size, sizeof file_size);
+      const std::string mended = WithMendedChecksum(damaged);
+      EXPECT_TRUE(HasPlanTable(mended));
+      const bool is_refused = parts_[i].kind <= 2 || parts_[i].kind == 7;
+      tally_.Check(absl::StrCat("part ", i, " with ", step, " bytes more"), mended.size(),
+                   Open(mended),
+                   {.verdict = is_refused ? Verdict::kRefused : Verdict::kValid, .offset = false});
+    }
+  }
 }
 
 TEST_F(PlanCorruption, SizesCountsAndOffsets) {
@@ -153,8 +189,7 @@ TEST_F(PlanCorruption, KindsTwiceAndByteOrder) {
 
 TEST_F(PlanCorruption, BytesOfSections) {
   for (size_t i = 0; i < parts_.size(); ++i) {
-    uint64_t offset = 0;
-    std::memcpy(&offset, file_.data() + kTableAt + i * kEntryBytes + kOffsetAt, sizeof offset);
+    const size_t offset = OffsetOf(i);
     const size_t size = parts_[i].bytes.size();
     for (size_t at = 0; at < size; at += std::max<size_t>(1, size / 40)) {
       std::string damaged = file_;
