@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ enum class Verdict : uint8_t { kRefused, kValid };
 
 struct Expectation {
   Verdict verdict = Verdict::kRefused;
-  // All of them stand in the message of a refusal, besides the file's name.
+  // All of them stand in the message of a refusal, besides the name of the file if there is one.
   std::vector<std::string> words = {};
   bool offset = true;  // and "byte N", with N inside the file
 };
@@ -26,7 +27,9 @@ struct Expectation {
 class Tally {
  public:
   // `file` is the name that messages must give.
-  Tally(std::string kind, std::string file) : kind_(std::move(kind)), file_(std::move(file)) {}
+  Tally(std::string kind, std::string file);
+  // Of a text whose reader knows no file.
+  explicit Tally(std::string kind) : kind_(std::move(kind)) {}
 
   // Fails the test where the outcome is not as expected. `name` says what was damaged.
   void Check(const std::string& name, size_t file_bytes, const absl::Status& outcome,
@@ -34,7 +37,7 @@ class Tally {
 
  private:
   std::string kind_;
-  std::string file_;
+  std::optional<std::string> file_;
 };
 
 // What takes the place of a size, count or offset of `bits` (32 or 64): 0, 1, its neighbours, the

@@ -1,62 +1,50 @@
-// The text form of the IR and chat templates: texts, of which a position is the line.
+// The text form of the IR, of which a position is line and column.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
-#include <nlohmann/json.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "frontends/model_test_util.h"
+#include "ir/op_examples.h"
 #include "ir/text.h"
-#include "runtime/text/jinja_template.h"
+#include "runtime/abi/data_type.h"
 #include "tests/corruption/corruption.h"
+#include "tests/corruption/text_tokens.h"
 
 namespace weft::corruption {
 namespace {
 
-bool IsWord(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; }
-
-// Words, numbers and single signs, with where they begin.
-std::vector<std::pair<size_t, std::string>> TokensOf(const std::string& text) {
-  std::vector<std::pair<size_t, std::string>> tokens;
-  for (size_t i = 0; i < text.size();) {
-    size_t end = i + 1;
-    if (IsWord(text[i]))
-      while (end < text.size() && (IsWord(text[end]) || text[end] == '.')) ++end;
-    if (text[i] == '"') end = std::min(text.find('"', i + 1), text.size() - 1) + 1;
-    if (!absl::ascii_isspace(static_cast<unsigned char>(text[i])))
-      tokens.emplace_back(i, text.substr(i, end - i));
-    i = end;
-  }
-  return tokens;
-}
-
-// An error says "line:column: " first, within the text. What is accepted prints, and reads back the
-// same: the text form's own rule of what a module is.
+// An error says "line:column: " first, within the text, whose file it does not know. What is
+// accepted prints, and reads back the same: the text form's own rule of what a module is. Without a
+// verdict it may be either.
 void CheckModule(Tally& tally, const std::string& name, const std::string& text,
-                 Expectation expected) {
+                 std::optional<Verdict> verdict) {
   const auto module = ir::Parse(text);
   if (module.ok()) {
     const std::string printed = ir::Print(*module);
     const auto again = ir::Parse(printed);
     EXPECT_TRUE(again.ok() && ir::Print(*again) == printed) << name;
-    EXPECT_EQ(expected.verdict, Verdict::kValid) << name;
-    expected.verdict = Verdict::kValid;
   } else {
     const std::string message(module.status().message());
     int line = 0;
     int column = 0;
     EXPECT_EQ(std::sscanf(message.c_str(), "%d:%d: ", &line, &column), 2)
         << name << ": " << message;
+    EXPECT_GE(line, 1) << name << ": " << message;
     EXPECT_LE(line, std::count(text.begin(), text.end(), '\n') + 1) << name << ": " << message;
     EXPECT_GE(column, 1) << name;
-    EXPECT_EQ(expected.verdict, Verdict::kRefused) << name << ": " << message;
-    expected = {.offset = false};
   }
-  tally.Check(name, text.size(), module.status(), expected);
+  tally.Check(name, text.size(), module.status(),
+              {.verdict = verdict.value_or(module.ok() ? Verdict::kValid : Verdict::kRefused),
+               .offset = false});
 }
 
 const char* const kModule = R"(module "m" {
@@ -73,41 +61,15 @@ const char* const kModule = R"(module "m" {
 }
 )";
 
-TEST(TextCorruption, Ir) {
-  Tally tally("IR text", "");
+TEST(IrCorruption, OneModuleWithEveryVerdict) {
+  Tally tally("IR text");
   const std::string text = kModule;
-  CheckModule(tally, "undamaged", text, {.verdict = Verdict::kValid});
+  CheckModule(tally, "undamaged", text, Verdict::kValid);
   const size_t end = text.rfind('}');
   for (size_t size = 0; size < text.size(); ++size)
     CheckModule(tally, absl::StrCat("truncated to ", size), text.substr(0, size),
-                {.verdict = size > end ? Verdict::kValid : Verdict::kRefused});
-  const std::vector<std::string> wrong = {"",
-                                          "nonsense",
-                                          "\"text\"",
-                                          "18446744073709551616",
-                                          "99999999999999999999999999",
-                                          "1e999",
-                                          "-",
-                                          "%",
-                                          "%99",
-                                          "%18446744073709551615",
-                                          "[",
-                                          "]",
-                                          "{",
-                                          "}",
-                                          "\xff",
-                                          std::string("\0", 1),
-                                          "\"",
-                                          "nan",
-                                          "f32[",
-                                          std::string(100'000, '['),
-                                          std::string(100'000, '{'),
-                                          std::string(100'000, '('),
-                                          "%-1",
-                                          "@@",
-                                          "..",
-                                          "\\",
-                                          "'"};
+                size > end ? Verdict::kValid : Verdict::kRefused);
+  const std::vector<std::string> wrong = WrongTokens();
   for (const auto& [at, token] : TokensOf(text)) {
     for (const std::string& other : wrong) {
       // Where any text may stand, another is as good; where there is one bracket, two may close.
@@ -120,12 +82,12 @@ TEST(TextCorruption, Ir) {
       const bool is_factor =
           token == "0.5" && (other == "nan" || other.find("99") == 0 || other.find("18") == 0);
       if (is_text || is_name || same || is_factor || (token == "0" && other == "-")) {
-        const auto module = ir::Parse(damaged);  // by its own rule alone
         CheckModule(tally, absl::StrCat(token, " at ", at, " = ", other.substr(0, 20)), damaged,
-                    {.verdict = module.ok() ? Verdict::kValid : Verdict::kRefused});
+                    std::nullopt);
         continue;
       }
-      CheckModule(tally, absl::StrCat(token, " at ", at, " = ", other.substr(0, 20)), damaged, {});
+      CheckModule(tally, absl::StrCat(token, " at ", at, " = ", other.substr(0, 20)), damaged,
+                  Verdict::kRefused);
     }
     if (absl::ascii_isdigit(static_cast<unsigned char>(token.front()))) {
       for (const uint64_t number :
@@ -142,9 +104,8 @@ TEST(TextCorruption, Ir) {
                              (absl::EndsWith(before, "%") && number < 7) ||
                              // Of whose rows two are taken.
                              (at == text.find("[4,6]") + 1 && number >= 2);
-        const auto module = ir::Parse(damaged);
         CheckModule(tally, absl::StrCat(token, " at ", at, " = ", number), damaged,
-                    {.verdict = is_free && module.ok() ? Verdict::kValid : Verdict::kRefused});
+                    is_free ? std::nullopt : std::optional(Verdict::kRefused));
       }
     }
   }
@@ -152,73 +113,164 @@ TEST(TextCorruption, Ir) {
   for (size_t begin = text.find('\n') + 1; begin < end; begin = text.find('\n', begin) + 1) {
     std::string damaged = text;
     damaged.insert(begin, text.substr(begin, text.find('\n', begin) + 1 - begin));
-    CheckModule(tally, absl::StrCat("the line at ", begin, " twice"), damaged, {});
+    CheckModule(tally, absl::StrCat("the line at ", begin, " twice"), damaged, Verdict::kRefused);
   }
 }
 
-TEST(TextCorruption, ChatTemplates) {
-  // A template may be any text that is well-formed: whether it is, its own grammar says. What is
-  // asked is an error with a line, or a rendering, and neither crash nor hang.
-  Tally tally("chat template", "");
-  const auto chat = nlohmann::json::parse(TextOf("tests/oracle/vectors/chat-templates.json"));
-  auto variables = nlohmann::ordered_json::object();
-  variables["messages"] = nlohmann::ordered_json::parse(
-      R"([{"role": "system", "content": "be brief"}, {"role": "user", "content": "2 + 2?"}])");
-  variables["add_generation_prompt"] = true;
-  const std::tm now = {};
-  const auto check = [&](const std::string& name, const std::string& text) {
-    const auto parsed = jinja::Template::Parse(text);
-    absl::Status status = parsed.status();
-    if (parsed.ok()) status = parsed->Render(variables, now).status();
-    const bool valid = status.ok();
-    // What raise_exception says are the template's own words.
-    EXPECT_TRUE(valid || absl::StrContains(status.message(), "line ") ||
-                absl::StrContains(text, status.message()))
-        << name << ": " << status;
-    tally.Check(name, text.size(), status,
-                {.verdict = valid ? Verdict::kValid : Verdict::kRefused, .offset = false});
-  };
-  for (const auto& family : chat["families"]) {
-    const std::string text = family["template"].get<std::string>();
-    const std::string name = family["name"].get<std::string>();
-    const auto tokens = TokensOf(text);
-    const size_t step = tokens.size() / 150 + 1;
-    for (size_t i = 0; i < tokens.size(); i += step) {
-      const auto& [at, token] = tokens[i];
-      check(absl::StrCat(name, " cut at ", at), text.substr(0, at));
-      for (const char* other : {"", "nonsense", "%}", "}}", "{%", "{{", "(", ")", "[", "]", "-",
-                                "\xff", "18446744073709551616", "1e999", "endfor", "endif", "'"}) {
+struct NamedModule {
+  std::string name;
+  std::string text;
+};
+
+// One of every op.
+std::vector<NamedModule> ModulesOfOps() {
+  std::vector<NamedModule> modules;
+  for (const ir::OpInfo& op : ir::AllOps())
+    modules.push_back({std::string(op.name), ir::ExampleOf(op.op)});
+  return modules;
+}
+
+// With those that the passes are tested with, without their comments.
+std::vector<NamedModule> Modules() {
+  std::vector<NamedModule> modules = ModulesOfOps();
+  for (const auto& entry : std::filesystem::directory_iterator("tests/passes")) {
+    if (entry.path().extension() != ".wir") continue;
+    NamedModule module = {.name = entry.path().filename()};
+    for (const absl::string_view line : absl::StrSplit(TextOf(entry.path()), '\n'))
+      if (!absl::StartsWith(line, "//")) absl::StrAppend(&module.text, line, "\n");
+    modules.push_back(std::move(module));
+  }
+  return modules;
+}
+
+// Any word or number of the lines that the op has for itself: an error with its place, or a module.
+TEST(IrCorruption, WordsOfEveryOp) {
+  Tally tally("IR text");
+  for (const auto& [name, text] : ModulesOfOps()) {
+    const size_t own = text.find("  %6 = ");
+    ASSERT_NE(own, std::string::npos);
+    for (const auto& [at, token] : TokensOf(text)) {
+      if (at < own) continue;
+      std::vector<std::string> others = WrongTokens();
+      if (absl::ascii_isdigit(static_cast<unsigned char>(token.front())))
+        for (const uint64_t number :
+             HostileNumbers(std::strtoull(token.c_str(), nullptr, 10), 64, 256))
+          others.insert(others.end(), {absl::StrCat(number), absl::StrCat("-", number)});
+      for (const std::string& other : others) {
+        if (other.size() > 1000) continue;  // in all places alike
         std::string damaged = text;
         damaged.replace(at, token.size(), other);
-        check(absl::StrCat(name, ": ", token, " at ", at, " = ", other), damaged);
+        CheckModule(tally, absl::StrCat(name, ": ", token, " at ", at, " = ", other), damaged,
+                    std::nullopt);
       }
     }
   }
-  // What opens and does not close is no template, by the grammar.
-  for (const char* text : {"{{",
-                           "{%",
-                           "{#",
-                           "{{ a",
-                           "{% if a %}",
-                           "{% for a in b %}",
-                           "{% macro a() %}",
-                           "{% set a %}",
-                           "{{ (a }}",
-                           "{{ [a }}",
-                           "{{ 'a }}",
-                           "{% endif %}",
-                           "{% endfor %}",
-                           "{% else %}",
-                           "{% if %}{% endif %}",
-                           "{% for %}{% endfor %}",
-                           "{% nonsense %}",
-                           "{{ a.b. }}",
-                           "{{ | b }}",
-                           "{{ 1 + }}",
-                           "{% for a in b %}{% endif %}",
-                           "{{ a if }}"})
-    tally.Check(text, 100, jinja::Template::Parse(text).status(),
-                {.words = {"line "}, .offset = false});
+}
+
+// The type of a value is what its operands give, and that of a weight is the tensor's.
+TEST(IrCorruption, EveryTypeInThePlaceOfEvery) {
+  std::vector<std::string> types;
+#define WEFT_TYPE_NAME(id, name, ggml, values, bytes) types.push_back(name);
+  WEFT_DATA_TYPES(WEFT_TYPE_NAME)
+#undef WEFT_TYPE_NAME
+  Tally tally("IR text");
+  size_t words = 0;
+  for (const auto& [name, text] : Modules()) {
+    for (const auto& [at, token] : TokensOf(text)) {
+      const bool is_type = std::ranges::find(types, token) != types.end() &&
+                           absl::StartsWith(text.substr(at + token.size()), "[");
+      if (!is_type) continue;
+      ++words;
+      const size_t line = text.rfind('\n', at) + 1;
+      const std::string before = text.substr(line, at - line);
+      // A tensor that no weight takes may be of any type whose blocks fit.
+      bool is_free = false;
+      if (absl::StrContains(before, "tensor \"")) {
+        const size_t quote = before.find('"');
+        const std::string tensor = before.substr(quote, before.find('"', quote + 1) + 1 - quote);
+        is_free = !absl::StrContains(text, absl::StrCat("tensor=", tensor));
+      }
+      for (const std::string& type : types) {
+        if (type == token) continue;
+        std::string damaged = text;
+        damaged.replace(at, token.size(), type);
+        CheckModule(tally, absl::StrCat(name, ": ", token, " at ", at, " = ", type), damaged,
+                    is_free ? std::nullopt : std::optional(Verdict::kRefused));
+      }
+    }
+  }
+  EXPECT_GT(words, 400U);
+}
+
+// Ops differ in how many operands and which attributes they take, or in the type that comes of
+// them.
+TEST(IrCorruption, EveryOpInThePlaceOfEvery) {
+  const std::set<std::set<std::string>> alike = {{"add", "mul"}};
+  Tally tally("IR text");
+  for (const auto& [name, text] : Modules()) {
+    for (const auto& [at, token] : TokensOf(text)) {
+      if (!ir::ParseOp(token) || !absl::EndsWith(text.substr(0, at), " = ")) continue;
+      for (const ir::OpInfo& op : ir::AllOps()) {
+        const std::string other(op.name);
+        if (other == token) continue;
+        std::string damaged = text;
+        damaged.replace(at, token.size(), other);
+        CheckModule(tally, absl::StrCat(name, ": ", token, " at ", at, " = ", other), damaged,
+                    alike.contains({token, other}) ? Verdict::kValid : Verdict::kRefused);
+      }
+    }
+  }
+}
+
+// Values that no op takes for the attribute.
+TEST(IrCorruption, Attributes) {
+  const std::map<std::string, std::vector<std::string>> wrong = {
+      {"name", {"\"\"", "\"ids\""}},
+      {"tensor", {"\"\"", "\"no such\""}},
+      {"rows",
+       {"[]", "[0]", "[0, 8, 16]", "[24, 8]", "[8, 8]", "[-1, 8]", "[0, 9999]",
+        "[0, 9223372036854775807]", "[-9223372036854775808, 8]"}},
+      {"format", {"\"\"", "\"nonsense\"", "\"i8\"", "\"q4_0\"", "\"q8a\""}},
+      {"layout", {"\"\"", "\"nonsense\"", "\"panels17\""}},
+      {"context", {"0", "-1", "9223372036854775807"}},
+      {"inv_freq", {"[]"}},
+      {"group", {"0", "-1", "5", "128", "9223372036854775807"}},
+      {"weights", {"0", "-1", "9", "9223372036854775807", "-9223372036854775808"}},
+      {"inputs", {"0", "-1", "3", "9223372036854775807"}},
+      {"epilogue",
+       {"[\"nonsense\"]", "[\"\"]", "[\"quantize\", \"quantize\"]", "[\"gated_nonsense\"]",
+        "[\"bias\", \"bias\", \"bias\"]"}},
+      {"fn", {"\"\"", "\"relu\"", "\"gated_silu\""}},
+      {"begin", {"-1", "9999", "9223372036854775807", "-9223372036854775808"}},
+      {"end", {"-1", "0", "9999", "9223372036854775807"}},
+      {"heads", {"0", "-1", "5", "9223372036854775807", "-9223372036854775808"}},
+      {"layer", {"-1", "-9223372036854775808"}},
+      {"cap", {"0.0", "-1.0", "nan"}},
+      {"softcap", {"0.0", "-1.0", "nan"}},
+      {"window", {"0", "-1", "-9223372036854775808"}},
+  };
+  Tally tally("IR text");
+  std::set<std::string> met;
+  for (const auto& [name, text] : Modules()) {
+    for (const auto& [attribute, values] : wrong) {
+      const std::string mark = attribute + "=";
+      for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
+        if (text[at - 1] != '{' && text[at - 1] != ' ') continue;
+        met.insert(attribute);
+        const size_t begin = at + mark.size();
+        size_t end = text.find_first_of(",}", begin);
+        if (text[begin] == '[') end = text.find(']', begin) + 1;
+        if (text[begin] == '"') end = text.find('"', begin + 1) + 1;
+        for (const std::string& value : values) {
+          std::string damaged = text;
+          damaged.replace(begin, end - begin, value);
+          CheckModule(tally, absl::StrCat(name, ": ", attribute, " at ", at, " = ", value), damaged,
+                      Verdict::kRefused);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(met.size(), wrong.size());
 }
 
 }  // namespace
