@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/text/jinja_template.h"
+#include "tests/corruption/bounds.h"
 #include "tests/corruption/heap_peak.h"
 
 namespace weft::corruption {
@@ -18,13 +19,6 @@ namespace {
 constexpr size_t kSlackBytes = size_t{64} << 20;
 // The clock's bound, and what a single step may take after it.
 constexpr double kMostSeconds = 3;
-
-std::string Repeat(absl::string_view text, size_t n) {
-  std::string result;
-  result.reserve(text.size() * n);
-  for (size_t i = 0; i < n; ++i) result.append(text.data(), text.size());
-  return result;
-}
 
 // More often than there are steps.
 std::string Often(absl::string_view body) {
