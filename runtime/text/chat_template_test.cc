@@ -62,7 +62,8 @@ TEST(ChatTemplateGoldens, SnippetsMatchJinja) {
   }
 }
 
-// What a rendering may take is far from what real templates do.
+// What a rendering may take is far from what real templates do: of each bound a tenth, of the stack
+// a quarter.
 TEST(ChatTemplateGoldens, LongConversationsTakeATenthOfTheLimits) {
   ASSERT_TRUE(Goldens().is_object()) << "run from the source folder";
   Json messages = Json::array();
@@ -71,9 +72,15 @@ TEST(ChatTemplateGoldens, LongConversationsTakeATenthOfTheLimits) {
         {{"role", i % 2 == 0 ? "user" : "assistant"}, {"content", std::string(1000, 'x') + "\n"}});
   }
   jinja::Limits limits;
-  limits.steps /= 10;
+  limits.template_bytes /= 10;
+  limits.syntax_depth /= 10;
+  limits.call_depth /= 10;
+  limits.stack_bytes /= 4;  // how large frames are is the compiler's
+  limits.value_depth /= 10;
+  limits.text_bytes /= 10;
   limits.total_bytes /= 10;
-  limits.stack_bytes /= 4;
+  limits.steps /= 10;
+  limits.seconds /= 10;
   for (const Json& family : Goldens()["families"]) {
     SCOPED_TRACE(family["name"].get<std::string>());
     const auto parsed = jinja::Template::Parse(family["template"].get<std::string>(), limits);
@@ -85,7 +92,7 @@ TEST(ChatTemplateGoldens, LongConversationsTakeATenthOfTheLimits) {
                                               {"add_generation_prompt", true}},
                                              GoldenNow())
                                     .status();
-    EXPECT_NE(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    EXPECT_TRUE(status.ok()) << status;
   }
 }
 
