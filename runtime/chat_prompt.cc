@@ -2,23 +2,28 @@
 
 #include <optional>
 
-#include "runtime/base/status_macros.h"
+#include "absl/strings/str_cat.h"
 
 namespace weft {
 
-absl::StatusOr<std::string> ChatPrompt(absl::string_view chat_template,
+absl::StatusOr<std::string> ChatPrompt(absl::string_view model, absl::string_view chat_template,
                                        const PlanMetadata& metadata, const Tokenizer& tokenizer,
                                        absl::Span<const ChatMessage> messages) {
-  if (chat_template.empty()) return absl::NotFoundError("the model has no chat template");
+  const auto named = [&](const absl::Status& status) {
+    return absl::Status(status.code(), absl::StrCat(model, ": ", status.message()));
+  };
+  if (chat_template.empty()) return named(absl::NotFoundError("the model has no chat template"));
   std::optional<int32_t> eos = tokenizer.eos_id();
   if (!eos && !metadata.eos_ids.empty()) eos = metadata.eos_ids[0];
   const auto text_of = [&](std::optional<int32_t> id) {
     return id ? std::string(tokenizer.TokenText(*id)) : std::string();
   };
-  WEFT_ASSIGN_OR_RETURN(
-      const ChatTemplate parsed,
-      ChatTemplate::Create(chat_template, text_of(metadata.bos_id), text_of(eos)));
-  return parsed.Render(messages, /*add_generation_prompt=*/true);
+  const absl::StatusOr<ChatTemplate> parsed =
+      ChatTemplate::Create(chat_template, text_of(metadata.bos_id), text_of(eos));
+  if (!parsed.ok()) return named(parsed.status());
+  absl::StatusOr<std::string> prompt = parsed->Render(messages, /*add_generation_prompt=*/true);
+  if (!prompt.ok()) return named(prompt.status());
+  return prompt;
 }
 
 }  // namespace weft

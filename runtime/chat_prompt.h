@@ -15,7 +15,8 @@ namespace weft {
 
 // `messages` in the model's chat template, to where the assistant's answer begins; to be tokenized
 // with kChatEncoding. NotFound where `chat_template` is empty; other errors are the template's.
-absl::StatusOr<std::string> ChatPrompt(absl::string_view chat_template,
+// `model` is the path that messages begin with.
+absl::StatusOr<std::string> ChatPrompt(absl::string_view model, absl::string_view chat_template,
                                        const PlanMetadata& metadata, const Tokenizer& tokenizer,
                                        absl::Span<const ChatMessage> messages);
 

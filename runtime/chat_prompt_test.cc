@@ -27,7 +27,7 @@ TEST_F(ChatPromptTest, TokensAreThoseOfTheMetadataWhereTheTokenizerKnowsNone) {
   PlanMetadata metadata;
   metadata.bos_id = 260;
   metadata.eos_ids = {261, 259};
-  const auto prompt = ChatPrompt(kTemplate, metadata, *tokenizer_, messages_);
+  const auto prompt = ChatPrompt("p.weft", kTemplate, metadata, *tokenizer_, messages_);
   ASSERT_TRUE(prompt.ok()) << prompt.status();
   EXPECT_EQ(*prompt, "<s>user: in<tool>assistant: ");
   const auto ids = tokenizer_->Encode(*prompt, kChatEncoding);
@@ -36,16 +36,22 @@ TEST_F(ChatPromptTest, TokensAreThoseOfTheMetadataWhereTheTokenizerKnowsNone) {
 }
 
 TEST_F(ChatPromptTest, ModelsWithoutSuchTokensHaveEmptyOnes) {
-  const auto prompt = ChatPrompt(kTemplate, PlanMetadata(), *tokenizer_, messages_);
+  const auto prompt = ChatPrompt("p.weft", kTemplate, PlanMetadata(), *tokenizer_, messages_);
   ASSERT_TRUE(prompt.ok()) << prompt.status();
   EXPECT_EQ(*prompt, "user: inassistant: ");
 }
 
 TEST_F(ChatPromptTest, ErrorsAreValues) {
-  EXPECT_TRUE(absl::IsNotFound(ChatPrompt("", PlanMetadata(), *tokenizer_, messages_).status()));
-  EXPECT_FALSE(ChatPrompt("{% if", PlanMetadata(), *tokenizer_, messages_).ok());
+  EXPECT_TRUE(
+      absl::IsNotFound(ChatPrompt("p.weft", "", PlanMetadata(), *tokenizer_, messages_).status()));
+  for (const char* wrong : {"{% if", "\n{{ messages[7].role }}"}) {
+    const auto prompt = ChatPrompt("p.weft", wrong, PlanMetadata(), *tokenizer_, messages_);
+    EXPECT_EQ(prompt.status().message().find("p.weft: chat template, line "), 0U)
+        << prompt.status();
+  }
   EXPECT_FALSE(
-      ChatPrompt("{{ raise_exception('roles') }}", PlanMetadata(), *tokenizer_, messages_).ok());
+      ChatPrompt("p.weft", "{{ raise_exception('roles') }}", PlanMetadata(), *tokenizer_, messages_)
+          .ok());
 }
 
 }  // namespace

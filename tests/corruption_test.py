@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "fuzz"))
 from make_seeds import gguf_model, hugging_face_model, safetensors  # noqa: E402
 
-WEFT = ""
+WEFT = WEFT_OPT = ""
 ADDRESS_SPACE = 4 << 30  # LLVM and the libraries take some hundred megabytes of it
 MAX64 = 2**64 - 1
 cases = {}
@@ -40,9 +40,10 @@ class Corruption(unittest.TestCase):
     def tearDownClass(cls):
         shutil.rmtree(cls.folder)
 
-    def refused(self, kind, command, path, *words):
+    def refused(self, kind, command, path, *words, options=()):
         environment = {**os.environ, "WEFT_CACHE_SIZE": "0"}
-        result = subprocess.run([WEFT, command, path], capture_output=True, timeout=120, preexec_fn=limited, env=environment)
+        program = [WEFT_OPT] if command == "weft-opt" else [WEFT, command]
+        result = subprocess.run([*program, path, *options], capture_output=True, timeout=120, preexec_fn=limited, env=environment, stdin=subprocess.DEVNULL)
         message = result.stderr.decode(errors="replace")
         self.assertEqual(result.returncode, 1, f"{path}: {message}")
         self.assertEqual(result.stdout, b"")
@@ -228,6 +229,57 @@ class Corruption(unittest.TestCase):
             self.refused("json", "info", copy, file) if file != "tokenizer.json" else self.tokenizer_refused(copy, file)
             path.write_text(good)
 
+    def test_chat_template(self):
+        """Wherever it stands, and only where it is asked for: a model whose template is none runs without."""
+        chat = ["--chat", "-p", "the", "-n", "1"]
+        good = "{% for m in messages %}\n{{ m.role }}: {{ m.content | trim }}\n{% endfor %}\n{% if add_generation_prompt %}{{ 'A:' }}{% endif %}"
+        damaged = {"no end": (good[:-11], 4), "no bracket": (good.replace("| trim }}", "| trim }"), 2), "no loop": (good.replace("endfor", "endif"), 3),
+                   "a word": (good.replace("in messages", "messages"), 1), "a filter": (good.replace("trim", "trimm"), 2), "a type": (good.replace("m.content", "1 + 'a'"), 2),
+                   "steps": (good + "\n{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", 5),
+                   "cut": (good[:30], 2), "bytes": ("{{ '\0\x01' }}\n{{", 2)}
+        copy, gguf = self.folder / "chat", self.folder / "chat.gguf"
+        shutil.copytree(self.model, copy)
+        settings = copy / "tokenizer_config.json"
+        for name, (text, line) in damaged.items():
+            settings.write_text(json.dumps({"chat_template": text}))
+            self.refused("chat template", "run", copy, f"chat template, line {line}: ", options=chat)
+        settings.write_text("{}")
+        for name, (text, line) in damaged.items():
+            (copy / "chat_template.jinja").write_text(text)
+            self.refused("chat template", "run", copy, f"chat template, line {line}: ", options=chat)
+        subprocess.run([WEFT, "run", copy, "-p", "the", "-n", "1"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        plan = self.folder / "chat.weft"
+        subprocess.run([WEFT, "compile", copy, "--target", "x86-64-v3", "-o", plan], check=True, stdout=subprocess.DEVNULL)
+        self.refused("chat template", "run", plan, "chat template, line 2: ", options=chat)
+        (copy / "chat_template.jinja").write_bytes(b"{{ '\xff' }}\n{{ ")
+        self.refused("chat template", "run", copy, "chat template, line ", options=chat)
+        (copy / "chat_template.jinja").write_text(good)
+        subprocess.run([WEFT, "run", copy, *chat], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for old, new, line in [(b"endfor", b"endfur", 2), (b"trim", b"trym", 2), (b" | trim }}", b" | trim } ", 2), (b"for m in", b"for m on", 1), (b"{{ m.role", b"{{ m.r le", 1)]:
+            self.assertEqual(self.gguf.count(old), 1)
+            gguf.write_bytes(self.gguf.replace(old, new))  # of the same length, so that nothing else moves
+            self.refused("chat template", "run", gguf, f"chat template, line {line}: ", options=chat)
+
+    def test_ir_text(self):
+        path = self.folder / "m.wir"
+        good = subprocess.run([WEFT, "dump", self.model, "--stage", "import"], check=True, capture_output=True, text=True).stdout
+        path.write_text(good)
+        subprocess.run([WEFT_OPT, "--pipeline", path], check=True, stdout=subprocess.DEVNULL)
+        lines = good.splitlines(keepends=True)
+        for count in range(len(lines)):  # at the end of each line, and within it
+            path.write_text("".join(lines[:count]))
+            self.refused("IR text", "weft-opt", path, f"{path}:{count + 1}:")
+            if count + 1 < len(lines):  # which is one bracket
+                path.write_text("".join(lines[:count]) + lines[count][:len(lines[count]) // 2])
+                self.refused("IR text", "weft-opt", path, f"{path}:{count + 1}:")
+        for number, line in enumerate(lines, 1):
+            for old, new in [(" = ", " "), ("f32[", "q4_k["), ("matmul", "attention"), ("%1", "%99"), ("]", ""), ("{", "{{"), (": ", ": f64 ")]:
+                if old in line:
+                    path.write_text("".join([*lines[:number - 1], line.replace(old, new, 1), *lines[number:]]))
+                    self.refused("IR text", "weft-opt", path, f"{path}:")
+        path.write_bytes(b"\xff\0" * 1000)
+        self.refused("IR text", "weft-opt", path, f"{path}:1:1: ")
+
     def test_no_files(self):
         """Pipes, devices and folders in place of files: nobody is waited for."""
         copy = self.folder / "no-files"
@@ -266,7 +318,7 @@ class Corruption(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    WEFT = str(pathlib.Path(sys.argv.pop(1)).absolute())
+    WEFT, WEFT_OPT = (str(pathlib.Path(sys.argv.pop(1)).absolute()) for _ in range(2))
     result = unittest.main(exit=False, verbosity=2).result
     for kind, count in sorted(cases.items()):
         print(f"corruption by command: {kind}: {count} cases, all " + ("passed over" if kind == "cache" else "refused with exit 1"))

@@ -50,11 +50,11 @@ absl::StatusOr<std::vector<int32_t>> PromptIds(const RunArguments& arguments, co
   std::vector<ChatMessage> messages;
   if (!arguments.system.empty()) messages.push_back({"system", arguments.system});
   messages.push_back({"user", text});
-  absl::StatusOr<std::string> rendered =
-      ChatPrompt(engine.chat_template(), engine.metadata(), tokenizer, messages);
+  absl::StatusOr<std::string> rendered = ChatPrompt(arguments.model.model, engine.chat_template(),
+                                                    engine.metadata(), tokenizer, messages);
   if (absl::IsNotFound(rendered.status())) {
-    return absl::NotFoundError(absl::StrCat(
-        arguments.model.model, ": ", rendered.status().message(), "; run it without --chat"));
+    return absl::NotFoundError(
+        absl::StrCat(rendered.status().message(), "; run it without --chat"));
   }
   if (!rendered.ok()) return rendered.status();
   return tokenizer.Encode(*rendered, kChatEncoding);

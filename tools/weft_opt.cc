@@ -102,7 +102,10 @@ absl::Status Run(Arguments arguments) {
   const auto text = ReadText(arguments.file);
   if (!text.ok()) return text.status();
   auto module = ir::Parse(*text);
-  if (!module.ok()) return module.status();
+  if (!module.ok()) {
+    return absl::Status(module.status().code(),
+                        absl::StrCat(arguments.file, ":", module.status().message()));
+  }
   const auto stats = passes::RunPipeline(*pipeline, options, &*module);
   if (!stats.ok()) return stats.status();
   std::cout << ir::Print(*module);

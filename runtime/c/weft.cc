@@ -227,8 +227,9 @@ weft_error* weft_apply_chat_template(const weft_plan* plan, const weft_message* 
       }
       conversation.push_back({message.role, message.content});
     }
-    WEFT_ASSIGN_OR_RETURN(const std::string rendered,
-                          weft::ChatPrompt(source, opened.metadata(), *tokenizer, conversation));
+    WEFT_ASSIGN_OR_RETURN(
+        const std::string rendered,
+        weft::ChatPrompt(opened.path(), source, opened.metadata(), *tokenizer, conversation));
     CopyOut(rendered.data(), rendered.size(), text, capacity);
     *length = rendered.size();
     return OkStatus();
