@@ -112,7 +112,7 @@ class Determinism(CommandTest):
             if subprocess.run([*fixed, "true"], capture_output=True).returncode != 0:
                 print("NOT TESTED: fixed addresses, which setarch may not ask for here", flush=True)
                 fixed = []
-            for before in (fixed, ["taskset", "-c", str(min(os.sched_getaffinity(0)))], ["nice", "-n", "10"], ["bash", "-c", 'ulimit -s 640; exec "$@"', "bash"]):
+            for before in (fixed, ["taskset", "-c", str(min(os.sched_getaffinity(0)))], ["nice", "-n", "10"], ["bash", "-c", 'ulimit -s 1024; exec "$@"', "bash"]):
                 self.assertEqual(self.digest(plan, before=before), expected, before)
             for _ in range(10):
                 self.assertEqual(self.digest(plan), expected)

@@ -125,10 +125,12 @@ class FaultTest(unittest.TestCase):
             runs.sort(key=lambda run: (-len({kind for _, kind, _ in run[1]}), len(run[1])))
         return runs[0]
 
-    def sweep(self, command, calls, right, reset, outputs=(), stride=1, first=1, paths=None, errors=ERRORS, ends={0, 1}, stdin="", **fault):
+    def sweep(self, command, calls, right, reset, outputs=(), stride=1, first=1, paths=None, errors=ERRORS, ends=None, stdin="", **fault):
         """Fails the calls of these kinds, one in each run of `command`, whose files are `outputs`. Each run ends as `right(result)` asserts, or with
         exit code 1 and a message that names the file; then outputs are not there, whole, or as `reset()` made them, and nothing lies beside them.
-        The command's next run, without a fault, is right. `ends`: the exit codes that the sweep must come to see; where that is 0 alone, no other may be."""
+        The command's next run, without a fault, is right. `ends`: the exit codes that the sweep must come to see; where that is 0 alone, no other may be. Of every call both are seen, of some
+        of them perhaps no fault that does no harm."""
+        ends = ends or ({0, 1} if stride == 1 else {1})
         paths = paths or self.folder
         result, lines = self.calls_of(command, calls, reset, stdin, paths=paths, **fault)
         right(result)

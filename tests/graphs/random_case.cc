@@ -46,24 +46,27 @@ int64_t UsableIds(const ir::Module& module) {
 }
 
 // Names of tensors that are matrices whatever the passes drop, so that an override of one matches:
-// "*" and those of matmuls that outputs need. Tables of positions stay F32 and match nothing.
+// "*" and those of matmuls that outputs need. Tables of positions stay F32 and match nothing,
+// wherever else their tensor is used.
 std::vector<std::string> LiveMatrices(ir::Module module) {
   module.Compact();
   std::vector<std::string> names = {"*"};
-  std::set<NodeId> position_tables;
+  const auto tensor_of = [&](NodeId weight) { return module.node(weight).String(Attr::kTensor); };
+  std::set<std::string> position_tables;
   for (const NodeId id : module.order()) {
     const ir::Node& node = module.node(id);
     if (node.op == Op::kEmbed && module.node(node.operands[0]).op == Op::kInput &&
-        module.node(node.operands[0]).String(Attr::kName) == "positions") {
-      position_tables.insert(node.operands[1]);
+        module.node(node.operands[0]).String(Attr::kName) == "positions" &&
+        module.node(node.operands[1]).op == Op::kWeight) {
+      position_tables.insert(tensor_of(node.operands[1]));
     }
   }
   for (const NodeId id : module.order()) {
     const ir::Node& node = module.node(id);
     if (node.op != Op::kMatmul) continue;
     for (const NodeId weight : module.OperandsOf(node).weights) {
-      if (module.node(weight).op == Op::kWeight && !position_tables.contains(weight))
-        names.push_back(module.node(weight).String(Attr::kTensor));
+      if (module.node(weight).op == Op::kWeight && !position_tables.contains(tensor_of(weight)))
+        names.push_back(tensor_of(weight));
     }
   }
   return names;
