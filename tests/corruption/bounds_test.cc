@@ -32,11 +32,11 @@ absl::Status ReadJsonText(const std::string& file) { return ParseJson(file, "f")
 
 TEST(Bounds, Json) {
   CheckBounds(
-      "JSON: empty objects", [](size_t n) { return "[" + Repeat("{},", n) + "{}]"; }, ReadJsonText,
-      100'000);
+      "JSON: empty objects", [](size_t n) { return absl::StrCat("[", Repeat("{},", n), "{}]"); },
+      ReadJsonText, 100'000);
   CheckBounds(
-      "JSON: numbers", [](size_t n) { return "[" + Repeat("0,", n) + "0]"; }, ReadJsonText,
-      300'000);
+      "JSON: numbers", [](size_t n) { return absl::StrCat("[", Repeat("0,", n), "0]"); },
+      ReadJsonText, 300'000);
   CheckBounds(
       "JSON: keys",
       [](size_t n) {
@@ -46,19 +46,22 @@ TEST(Bounds, Json) {
       },
       ReadJsonText, 50'000);
   CheckBounds(
-      "JSON: a long text", [](size_t n) { return "[\"" + Repeat("a\\n\\u00e9", n) + "\"]"; },
-      ReadJsonText, 300'000);
+      "JSON: a long text",
+      [](size_t n) { return absl::StrCat("[\"", Repeat("a\\n\\u00e9", n), "\"]"); }, ReadJsonText,
+      300'000);
   CheckBounds(
-      "JSON: a long number", [](size_t n) { return "[0." + Repeat("1", n) + "]"; }, ReadJsonText,
-      500'000);
+      "JSON: a long number", [](size_t n) { return absl::StrCat("[0.", Repeat("1", n), "]"); },
+      ReadJsonText, 500'000);
   CheckBounds(
-      "JSON: a number out of range", [](size_t n) { return "[" + Repeat("1", n) + "]"; },
-      ReadJsonText, 500'000, Outcome::kRefused);
+      "JSON: a number out of range",
+      [](size_t n) { return absl::StrCat("[", Repeat("1", n), "]"); }, ReadJsonText, 500'000,
+      Outcome::kRefused);
   CheckBounds(
       "JSON: brackets", [](size_t n) { return Repeat("[", n); }, ReadJsonText, 1'000'000,
       Outcome::kRefused);
   CheckBounds(
-      "JSON: blanks", [](size_t n) { return "{" + Repeat(" ", n) + "}"; }, ReadJsonText, 1'000'000);
+      "JSON: blanks", [](size_t n) { return absl::StrCat("{", Repeat(" ", n), "}"); }, ReadJsonText,
+      1'000'000);
 }
 
 std::string Number(uint64_t value, size_t bytes = 8) {
@@ -157,10 +160,10 @@ TEST(Bounds, SafetensorsHeaders) {
               }),
               ReadSafetensorsFile, 500'000);
   CheckBounds("safetensors: brackets",
-              Safetensors([](size_t n) { return "{\"a\":" + Repeat("[", n); }), ReadSafetensorsFile,
-              500'000, Outcome::kRefused);
+              Safetensors([](size_t n) { return absl::StrCat("{\"a\":", Repeat("[", n)); }),
+              ReadSafetensorsFile, 500'000, Outcome::kRefused);
   CheckBounds("safetensors: dims", Safetensors([](size_t n) {
-                return "{\"a\":{\"shape\":[" + Repeat("1,", n) + "1]}}";
+                return absl::StrCat("{\"a\":{\"shape\":[", Repeat("1,", n), "1]}}");
               }),
               ReadSafetensorsFile, 500'000, Outcome::kRefused);
 }
@@ -385,8 +388,8 @@ TEST(Bounds, IrText) {
       },
       read, 50'000);
   CheckBounds(
-      "IR: brackets", [](size_t n) { return "module \"m\" {\n" + Repeat("[", n); }, read, 500'000,
-      Outcome::kRefused);
+      "IR: brackets", [](size_t n) { return absl::StrCat("module \"m\" {\n", Repeat("[", n)); },
+      read, 500'000, Outcome::kRefused);
 }
 
 TEST(Bounds, PlanPrograms) {
