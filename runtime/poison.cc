@@ -50,8 +50,9 @@ absl::StatusOr<PoisonChecker> PoisonChecker::Create(const Program& program, uint
   const auto map = [](uint64_t size, AnonymousMemory* copy) {
     absl::StatusOr<AnonymousMemory> memory =
         AnonymousMemory::Map(size, "copies of the spaces for poisoning");
-    if (memory.ok()) *copy = *std::move(memory);
-    return memory.status();
+    if (!memory.ok()) return memory.status();
+    *copy = *std::move(memory);
+    return absl::OkStatus();
   };
   for (Region& region : checker.regions_) {
     for (AnonymousMemory* copy : {&region.saved, &region.poisoned, &region.result}) {

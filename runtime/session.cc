@@ -37,12 +37,13 @@ absl::Status Session::Add(absl::Span<const int32_t> ids, int64_t chunk, const Lo
     const absl::Span<const int32_t> part = ids.subspan(begin, step);
     const auto tokens = static_cast<int64_t>(part.size());
     const int64_t rows = logits == nullptr ? 1 : tokens;
-    const absl::Status status = executor_->Run(part, position_, rows);
-    if (absl::IsCancelled(status)) {
-      std::move(give_up).Cancel();
-      last_row_ = -1;
+    if (absl::Status status = executor_->Run(part, position_, rows); !status.ok()) {
+      if (absl::IsCancelled(status)) {
+        std::move(give_up).Cancel();
+        last_row_ = -1;
+      }
+      return status;
     }
-    if (!status.ok()) return status;
     const int64_t first = position_;
     position_ += tokens;
     for (int64_t row = 0; logits != nullptr && row < rows; ++row) {

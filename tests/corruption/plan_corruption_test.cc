@@ -181,9 +181,7 @@ TEST_F(PlanCorruption, KindsTwiceAndByteOrder) {
     std::reverse(swapped.begin() + static_cast<std::ptrdiff_t>(at),
                  swapped.begin() + static_cast<std::ptrdiff_t>(at) + size);
   CheckHeader("numbers big-endian", swapped, {"version"});
-  for (const char* magic : {"NALPTFEW", "WEFTPART", "weftplan", "WEFTPLA\0",
-                            "\x7f"
-                            "ELF\2\1\1\0"})
+  for (const char* magic : {"NALPTFEW", "WEFTPART", "weftplan", "WEFTPLA\0", "\177ELF\2\1\1\0"})
     CheckHeader("magic", std::string(magic, 8) + file_.substr(8));
 }
 

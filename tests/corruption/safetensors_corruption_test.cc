@@ -113,14 +113,14 @@ bool IsSafetensors(absl::string_view file) {
       const auto number = dim.get<uint64_t>();
       is_empty = is_empty || number == 0;
       if (number > 0) values *= number;
-      if (number >> 63 != 0 || values >> 63 != 0) return false;
+      if ((number >> 63) != 0 || (values >> 63) != 0) return false;
     }
     const absl::uint128 bytes = is_empty ? 0 : values * size->second;
     for (const json& offset : tensor["data_offsets"])
       if (!offset.is_number_unsigned()) return false;
     const absl::uint128 begin = tensor["data_offsets"][0].get<uint64_t>();
     const absl::uint128 end = tensor["data_offsets"][1].get<uint64_t>();
-    if (end < begin || end - begin != bytes || end > data_bytes || bytes >> 63 != 0) return false;
+    if (end < begin || end - begin != bytes || end > data_bytes || (bytes >> 63) != 0) return false;
     ranges.emplace_back(begin, end);
   }
   std::sort(ranges.begin(), ranges.end());

@@ -223,9 +223,9 @@ TEST(TemplateStack, IsSmall) {
       "{% macro m(x) %}{% for a in [1] if m(x) %}{{ a }}{% endfor %}{% endmacro %}{{ m(1) }}",
       "{{ ['a']|map(" + Repeat("'map',", 400) + "'upper')|list }}",
       "{% set n = namespace() %}{% set n.n = n %}{{ n }}",
-      "{% macro m(x) %}{% if caller is defined or 1 %}{% filter upper %}{% call m(x) %}{% endcall "
-      "%}{% endfilter %}"
-      "{% endif %}{% endmacro %}{{ m(1) }}",
+      absl::StrCat(
+          "{% macro m(x) %}{% if caller is defined or 1 %}{% filter upper %}{% call m(x) %}",
+          "{% endcall %}{% endfilter %}{% endif %}{% endmacro %}{{ m(1) }}"),
       "{% macro m(x) %}{{ " + Repeat("(", 20) + "[{'a': (m(x) ~ 'a')|upper}]" + Repeat(")", 20) +
           " }}{% endmacro %}{{ m(1) }}",
       "{{ " + Repeat("(", 1000) + "1" + Repeat(")", 1000) + " }}",

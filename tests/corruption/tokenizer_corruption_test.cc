@@ -138,7 +138,7 @@ std::map<std::string, Kind> Patterns() {
       patterns[level] = Kind::kObject;
       patterns[level + "/type"] = Kind::kWord;
       if (level == step && !nested) break;
-      patterns[level + "/" + list] = Kind::kList;
+      patterns[absl::StrCat(level, "/", list)] = Kind::kList;
     }
     if (nested) {
       patterns[absl::StrCat(step, "/", list, "/*")] = Kind::kObject;
