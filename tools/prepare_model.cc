@@ -109,8 +109,8 @@ class CachedModel {
     size_t i = 0;
     for (const char* part : {"weights", "config"}) {
       for (const auto& file : key_.content[part]) {
-        if (i < source.size() && source[i].name == file["name"] &&
-            source[i].sha256 == file["sha256"]) {
+        if (i < source.size() && source[i].name == file["name"].get<std::string>() &&
+            source[i].sha256 == file["sha256"].get<std::string>()) {
           ++i;
           continue;
         }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -59,7 +60,7 @@ Status CheckText(const std::string& stage, const std::string& text) {
 // First place in which logits differ.
 std::string Difference(const std::vector<float>& a, const std::vector<float>& b, size_t vocab) {
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0)
+    if (std::bit_cast<uint32_t>(a[i]) != std::bit_cast<uint32_t>(b[i]))
       return absl::StrCat("logit ", i % vocab, " of position ", i / vocab, " is ", a[i], ", not ",
                           b[i]);
   }
