@@ -7,10 +7,9 @@ import concurrent.futures, hashlib, os, random, subprocess, sys, unittest
 LIBRARY = os.path.abspath(sys.argv.pop(2))
 import c_library, digests
 from cli_test import ENVIRONMENT, TINY, WEFT, CommandTest, read_safetensors, weft
+from fresh_seed import fresh_seed
 
-SEED = int(os.environ.get("WEFT_SEED", random.SystemRandom().randrange(1 << 32)))
-print(f"seed {SEED} (WEFT_SEED={SEED} for the same again)", flush=True)
-RANDOM = random.Random(SEED)
+RANDOM = random.Random(fresh_seed())
 MODELS = sorted(path for path in TINY.iterdir())
 TARGETS = ["x86-64-v3", "avx-vnni", "avx512-vnni", "amx-int8"]
 

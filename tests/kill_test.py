@@ -5,11 +5,11 @@ Whatever ends it: what stands at the plan's path is nothing, the plan that stood
 import os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time, unittest
 
 import zero_model
+from fresh_seed import fresh_seed
 
 WEFT = os.path.abspath(sys.argv.pop(1))
 ROUNDS = 10
-SEED = int(os.environ.get("WEFT_SEED", random.SystemRandom().randrange(1 << 32)))
-print(f"seed {SEED} (WEFT_SEED={SEED} for the same again)", flush=True)
+SEED = fresh_seed()
 
 
 class Killed(unittest.TestCase):

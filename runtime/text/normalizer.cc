@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/abi/check.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_fields.h"
 #include "runtime/text/utf8.h"
@@ -84,8 +85,7 @@ absl::StatusOr<std::string> NormalizeUnicode(std::string_view text, UnicodeForm 
         static_cast<utf8proc_int32_t>(c.code), buffer.data(), buffer.size(), options, &boundary);
     WEFT_CHECK(count >= 0 && static_cast<size_t>(count) <= buffer.size());
     codes.insert(codes.end(), buffer.begin(), buffer.begin() + count);
-    if (const size_t bytes = codes.size() * sizeof(codes[0]); !budget.HasBytes(bytes))
-      return budget.CheckBytes(bytes);
+    WEFT_RETURN_IF_ERROR(budget.CheckBytes(codes.size() * sizeof(codes[0])));
   }
   // Canonical order: runs of marks by combining class, stably. utf8proc's own sort is quadratic in
   // the run.
@@ -99,10 +99,8 @@ absl::StatusOr<std::string> NormalizeUnicode(std::string_view text, UnicodeForm 
     size_t end = i;
     for (; end < codes.size() && combining(codes[end]) != 0; ++end) {
       marks.emplace_back(combining(codes[end]), end, codes[end]);
-      if (const size_t bytes = codes.size() * sizeof(codes[0]) + marks.size() * sizeof(Mark);
-          !budget.HasBytes(bytes)) {
-        return budget.CheckBytes(bytes);
-      }
+      WEFT_RETURN_IF_ERROR(
+          budget.CheckBytes(codes.size() * sizeof(codes[0]) + marks.size() * sizeof(Mark)));
     }
     std::ranges::sort(marks);
     for (const auto& mark : marks) codes[i++] = std::get<2>(mark);
@@ -231,9 +229,7 @@ absl::StatusOr<std::string> Normalizer::Apply(std::string text, TextBudget& budg
     const size_t before = text.size() * kWorkPerByte;
     switch (step.kind) {
       case Kind::kUnicode: {
-        absl::StatusOr<std::string> normalized = NormalizeUnicode(text, step.form, budget);
-        if (!normalized.ok()) return normalized.status();
-        text = *std::move(normalized);
+        WEFT_ASSIGN_OR_RETURN(text, NormalizeUnicode(text, step.form, budget));
         break;
       }
       case Kind::kReplace: {

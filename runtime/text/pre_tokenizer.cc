@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/text/bpe_bytes.h"
 #include "runtime/text/terminal_text.h"
 #include "runtime/text/tokenizer_fields.h"
@@ -207,8 +208,7 @@ absl::Status PreTokenizer::FindParts(const Step& step, std::string_view text, Te
       if (!pattern.empty()) {
         for (size_t at = FindString(text, pattern, 0); at != std::string_view::npos;
              at = FindString(text, pattern, at + pattern.size())) {
-          const size_t bytes = (matches.size() + 1) * sizeof(TextRange);
-          if (!budget.HasBytes(bytes)) return budget.CheckBytes(bytes);
+          WEFT_RETURN_IF_ERROR(budget.CheckBytes((matches.size() + 1) * sizeof(TextRange)));
           matches.push_back({at, at + pattern.size()});
         }
       }

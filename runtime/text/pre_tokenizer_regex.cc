@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/text/terminal_text.h"
 #include "runtime/text/utf8.h"
 
@@ -46,8 +47,6 @@ constexpr size_t kFarStarts = 4096;
 // Of characters; known patterns look back by one. It is walked from each place where a match may
 // begin.
 constexpr uint32_t kMaxLookbehind = 255;
-// For TextBudget, of each place where a match may begin.
-constexpr size_t kWorkPerStart = 128;
 
 bool IsContinuation(char byte) { return (static_cast<uint8_t>(byte) & 0xC0U) == 0x80; }
 
@@ -202,7 +201,10 @@ pcre2_code* CompileCode(std::string_view pattern, uint32_t options, int* error,
 }  // namespace
 
 struct Regex::Program {
-  Program(pcre2_code* plain, pcre2_code* watched) : plain(plain), watched(watched) {}
+  Program(pcre2_code* plain, pcre2_code* watched) : plain(plain), watched(watched) {
+    pcre2_pattern_info(plain, PCRE2_INFO_SIZE, &bytes);
+    pcre2_pattern_info(plain, PCRE2_INFO_MAXLOOKBEHIND, &lookbehind);
+  }
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
   ~Program() {
@@ -210,20 +212,10 @@ struct Regex::Program {
     pcre2_code_free(watched);
   }
 
-  // 0 where the engine gives none, which it does not.
-  size_t bytes() const {
-    size_t size = 0;
-    pcre2_pattern_info(plain, PCRE2_INFO_SIZE, &size);
-    return size;
-  }
-  uint32_t lookbehind() const {
-    uint32_t characters = 0;
-    pcre2_pattern_info(plain, PCRE2_INFO_MAXLOOKBEHIND, &characters);
-    return characters;
-  }
-
   pcre2_code* const plain;
   pcre2_code* const watched;  // calls back between its items
+  size_t bytes = 0;
+  uint32_t lookbehind = 0;  // characters
 };
 
 std::string PatternBudget::Refusal(std::string_view pattern) {
@@ -263,15 +255,15 @@ absl::StatusOr<Regex> Regex::Compile(std::string_view pattern, PatternBudget& bu
                                                    QuotedText(ToAbsl(pattern)), " at byte ", offset,
                                                    ": ", ErrorText(error)));
   }
-  if (program->bytes() > kMaxProgramBytes) {
+  if (program->bytes > kMaxProgramBytes) {
     return absl::InvalidArgumentError(absl::StrCat("a regular expression of ", pattern.size(),
-                                                   " bytes compiles to ", program->bytes(),
+                                                   " bytes compiles to ", program->bytes,
                                                    " bytes; the most is ", kMaxProgramBytes));
   }
-  if (program->lookbehind() > kMaxLookbehind) {
-    return absl::InvalidArgumentError(absl::StrCat("regular expression '", ToAbsl(pattern),
-                                                   "' looks back by ", program->lookbehind(),
-                                                   " characters; the most is ", kMaxLookbehind));
+  if (program->lookbehind > kMaxLookbehind) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("regular expression ", QuotedText(ToAbsl(pattern)), " looks back by ",
+                     program->lookbehind, " characters; the most is ", kMaxLookbehind));
   }
   return Regex(program);
 }
@@ -290,7 +282,7 @@ absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
                      " of a text of ", text.size(), " bytes"));
   };
 
-  const bool near = program_->bytes() <= kNearProgramBytes;
+  const bool near = program_->bytes <= kNearProgramBytes;
   const size_t starts = near ? kNearStarts : kFarStarts;
   bool after_match = false;
   for (size_t position = 0; position <= text.size();) {
@@ -301,7 +293,6 @@ absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
     if (result == PCRE2_ERROR_CALLOUT) return took_too_long(position);
     if (result == PCRE2_ERROR_NOMATCH) {
       if (last == text.size()) break;
-      if (budget.TimeIsUp((last - position) * kWorkPerStart)) return took_too_long(position);
       position = last;  // which was tried; again is harmless, and it may be within a character
       while (position > 0 && IsContinuation(text[position])) --position;
       after_match = false;
@@ -320,9 +311,7 @@ absl::Status Regex::FindAll(std::string_view text, TextBudget& budget,
       return absl::ResourceExhaustedError(
           absl::StrCat("a regular expression of the tokenizer goes back from byte ", position));
     }
-    if (budget.TimeIsUp((begin - position) * kWorkPerStart)) return took_too_long(position);
-    if (const size_t bytes = (matches->size() + 1) * sizeof(TextRange); !budget.HasBytes(bytes))
-      return budget.CheckBytes(bytes);
+    WEFT_RETURN_IF_ERROR(budget.CheckBytes((matches->size() + 1) * sizeof(TextRange)));
     if (begin == end) {
       if (!after_match || begin != position) matches->push_back({begin, end});
       if (begin >= text.size()) break;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/text/bpe.h"
 #include "runtime/text/make_tokenizer_image.h"
 #include "runtime/text/normalizer.h"
@@ -97,10 +98,10 @@ absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(std::string_view text,
   TextBudget budget(text.size());
   std::vector<int32_t> ids;
   if (options.add_special) ids = tables_->image.settings().prefix;
-  const auto segments =
-      tables_->added.Split(text, AddedVocabulary::Phase::kRaw, options.parse_special, budget);
-  if (!segments.ok()) return segments.status();
-  for (const AddedVocabulary::Segment& segment : *segments) {
+  WEFT_ASSIGN_OR_RETURN(
+      const std::vector<AddedVocabulary::Segment> segments,
+      tables_->added.Split(text, AddedVocabulary::Phase::kRaw, options.parse_special, budget));
+  for (const AddedVocabulary::Segment& segment : segments) {
     if (segment.id >= 0) {
       ids.push_back(segment.id);
       continue;
@@ -122,10 +123,10 @@ absl::Status Tokenizer::EncodePlain(std::string_view text, bool at_start, bool p
       tables_->normalizer.Apply(std::string(text), budget);
   if (!normalized.ok()) return normalized.status();
   budget.Spend(normalized->size());
-  const auto segments =
-      tables_->added.Split(*normalized, AddedVocabulary::Phase::kNormalized, parse_special, budget);
-  if (!segments.ok()) return segments.status();
-  for (const AddedVocabulary::Segment& segment : *segments) {
+  WEFT_ASSIGN_OR_RETURN(const std::vector<AddedVocabulary::Segment> segments,
+                        tables_->added.Split(*normalized, AddedVocabulary::Phase::kNormalized,
+                                             parse_special, budget));
+  for (const AddedVocabulary::Segment& segment : segments) {
     if (segment.id >= 0) {
       ids->push_back(segment.id);
       continue;

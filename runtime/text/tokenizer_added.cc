@@ -4,6 +4,7 @@
 #include <compare>
 #include <utility>
 
+#include "runtime/base/status_macros.h"
 #include "runtime/text/utf8.h"
 
 namespace weft {
@@ -122,8 +123,7 @@ absl::StatusOr<std::vector<AddedVocabulary::Finder::Match>> AddedVocabulary::Fin
   for (size_t i = text.size(); i > 0; --i) {
     node = Next(node, static_cast<uint8_t>(text[i - 1]));
     if (token_[node] < 0) continue;
-    const size_t bytes = (matches.size() + 1) * sizeof(Match);
-    if (!budget.HasBytes(bytes)) return budget.CheckBytes(bytes);
+    WEFT_RETURN_IF_ERROR(budget.CheckBytes((matches.size() + 1) * sizeof(Match)));
     matches.push_back({i - 1, token_[node]});
   }
   return matches;
@@ -140,10 +140,8 @@ AddedVocabulary::AddedVocabulary(absl::Span<const AddedToken> tokens) : tokens_(
 
 absl::StatusOr<std::vector<AddedVocabulary::Segment>> AddedVocabulary::Split(
     std::string_view text, Phase phase, bool parse_special, const TextBudget& budget) const {
-  const absl::StatusOr<std::vector<Finder::Match>> found =
-      (phase == Phase::kRaw ? raw_ : normalized_).FindAll(text, budget);
-  if (!found.ok()) return found.status();
-  const std::vector<Finder::Match>& matches = *found;
+  WEFT_ASSIGN_OR_RETURN(const std::vector<Finder::Match> matches,
+                        (phase == Phase::kRaw ? raw_ : normalized_).FindAll(text, budget));
   std::vector<Segment> segments;
   size_t plain = 0;  // where the text begins that no segment holds yet
   // A run of whitespace that was skipped. Tokens of whitespace may each skip the same one, which
@@ -169,11 +167,8 @@ absl::StatusOr<std::vector<AddedVocabulary::Segment>> AddedVocabulary::Split(
     // A token of whitespace may lie in what the token before took as well; with nothing left to
     // take it is none.
     if (begin >= end) continue;
-    if (const size_t bytes =
-            matches.size() * sizeof(Finder::Match) + (segments.size() + 3) * sizeof(Segment);
-        !budget.HasBytes(bytes)) {
-      return budget.CheckBytes(bytes);
-    }
+    WEFT_RETURN_IF_ERROR(budget.CheckBytes(matches.size() * sizeof(Finder::Match) +
+                                           (segments.size() + 3) * sizeof(Segment)));
     if (plain < begin) segments.push_back({text.substr(plain, begin - plain), -1});
     segments.push_back({text.substr(begin, end - begin), token.id});
     plain = end;

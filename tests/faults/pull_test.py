@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """`weft pull` over a bad network, killed, several at once, and with failing system calls. Usage: pull_test.py path/to/weft path/to/shim
 [unittest arguments]"""
-import concurrent.futures, errno, os, pathlib, random, shutil, signal, subprocess, time, unittest
+import concurrent.futures, errno, pathlib, random, shutil, signal, subprocess, time, unittest
 
 from faults import GREEDY, SHORT, TINY, WEFT, FaultTest, read_all
+from fresh_seed import fresh_seed
 from hub import FakeHub
 
 # What each misbehaviour of the server (fake_hub.py) comes to: None where the pull succeeds, else the message.
@@ -26,8 +27,7 @@ NETWORK = {
 
 
 ROUNDS = 16
-SEED = int(os.environ.get("WEFT_SEED", random.SystemRandom().randrange(1 << 32)))
-print(f"seed {SEED} (WEFT_SEED={SEED} for the same again)", flush=True)
+SEED = fresh_seed()
 
 
 class PullTest(FaultTest):

@@ -34,6 +34,18 @@ class SignalTest(FaultTest):
 
 
 class WhileItWaits(SignalTest):
+    def patient_hub(self):
+        """A hub that commands of this test pull from and wait for, and the folder of its files."""
+        hub, cache = FakeHub(), self.folder / "hf"
+        self.addCleanup(hub.close)
+        del self.environment["HF_HUB_OFFLINE"]
+        self.environment.update(HF_ENDPOINT=hub.url, HF_HUB_CACHE=str(cache), HF_HUB_DOWNLOAD_TIMEOUT="300", no_proxy="*", http_proxy="")
+        return hub, cache
+
+    def downloads(self, cache):
+        """Whether a file has begun to come."""
+        return any(path.stat().st_size for path in cache.rglob("*.incomplete"))
+
     def test_for_a_prompt(self):
         plan, pipe = self.folder / "m.weft", self.folder / "pipe"
         self.succeeds("compile", self.small_model(), "-o", plan)
@@ -50,30 +62,22 @@ class WhileItWaits(SignalTest):
                     self.ends_by(process, number)
 
     def test_for_a_network(self):
-        hub = FakeHub()
-        self.addCleanup(hub.close)
-        del self.environment["HF_HUB_OFFLINE"]
-        cache = self.folder / "hf"
-        self.environment.update(HF_ENDPOINT=hub.url, HF_HUB_CACHE=str(cache), HF_HUB_DOWNLOAD_TIMEOUT="300", no_proxy="*", http_proxy="")
+        _, cache = self.patient_hub()
         for command in (["run", "stall/model", "-p", "a"], ["compile", "stall/model", "-o", self.folder / "m.weft"], ["logits", "stall/model", "--ids", "1", "--digest"],
                         ["profile", "stall/model"], ["pull", "stall/model"]):
             for number in SIGNALS:
                 with self.subTest(command=command[0], signal=number.name):
                     shutil.rmtree(cache, ignore_errors=True)
                     process = self.start(WEFT, *command)
-                    self.wait_until(process, lambda: any(path.stat().st_size for path in cache.rglob("*.incomplete")))
+                    self.wait_until(process, lambda: self.downloads(cache))
                     self.ends_by(process, number)
 
     def test_for_a_download_by_another_process(self):
         """Which holds the lock of the file."""
-        hub = FakeHub()
-        self.addCleanup(hub.close)
-        del self.environment["HF_HUB_OFFLINE"]
-        cache = self.folder / "hf"
-        self.environment.update(HF_ENDPOINT=hub.url, HF_HUB_CACHE=str(cache), HF_HUB_DOWNLOAD_TIMEOUT="300", no_proxy="*", http_proxy="")
+        hub, cache = self.patient_hub()
         holder = self.start(WEFT, "pull", "stall/model")
         try:
-            self.wait_until(holder, lambda: any(path.stat().st_size for path in cache.rglob("*.incomplete")))
+            self.wait_until(holder, lambda: self.downloads(cache))
             for command in (["pull", "stall/model"], ["run", "stall/model", "-p", "a"], ["compile", "stall/model", "-o", self.folder / "m.weft"]):
                 for number in SIGNALS:
                     with self.subTest(command=command[0], signal=number.name):
