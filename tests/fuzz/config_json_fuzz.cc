@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/fuzz/command_use.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
 #include "tests/fuzz/mutate.h"
@@ -43,7 +44,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   weft::fuzz::WriteScratch(family + "-" + file + "/" + file, weft::fuzz::Text(data + 1, size - 1));
   // Of the tokenizer this decides what its special tokens are.
   const auto model = weft::LoadModel(folder, {.tokenizer = file == "tokenizer_config.json"});
-  if (model.ok()) weft::fuzz::UseModel(*model);
+  if (!model.ok()) return 0;
+  weft::fuzz::UseModel(*model);
+  weft::fuzz::LookAtModel(folder, weft::fuzz::ChoiceOf(weft::fuzz::Text(data, size)));
   return 0;
 }
 

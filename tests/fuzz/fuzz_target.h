@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "absl/strings/string_view.h"
 
@@ -15,6 +17,11 @@ namespace weft::fuzz {
 
 inline absl::string_view Text(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
+}
+
+// For what an input alone shall decide, so that it does the same each time.
+inline size_t ChoiceOf(absl::string_view bytes) {
+  return std::hash<std::string_view>()({bytes.data(), bytes.size()});
 }
 
 // A folder of this process, in memory where the system has such a place; gone at exit.

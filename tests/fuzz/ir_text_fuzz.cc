@@ -1,10 +1,15 @@
 // The text form of the IR: what is accepted prints, and what is printed is accepted and prints the
-// same. Then the passes, as in weft-opt.
+// same. Then what commands show of it, and the passes, as in weft-opt.
 #include "ir/text.h"
+#include "passes/legality.h"
+#include "passes/plan_memory.h"
 #include "runtime/abi/check.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
 #include "tests/fuzz/mutate.h"
+#include "tools/dot_graph.h"
+#include "tools/dump_text.h"
+#include "tools/module_diff.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view text = weft::fuzz::Text(data, size);
@@ -15,8 +20,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto again = weft::ir::Parse(printed);
   WEFT_CHECK(again.ok());
   WEFT_CHECK(weft::ir::Print(*again) == printed);
-  (void)weft::ir::PrintJson(*module);
-  (void)weft::fuzz::UsePasses(*module, printed, /*context=*/0);
+  for (const char* const format : {"json", "dot"})
+    (void)weft::tools::FormatModule(*module, format, weft::tools::kAllLayers);
+  (void)weft::passes::CheckPlanned(*module, {});  // as `weft why` looks at the IR of plans
+  (void)weft::passes::Summary(*module);
+  weft::ir::Module changed = *module;
+  (void)weft::fuzz::UsePasses(&changed, printed, /*context=*/0);
+  (void)weft::tools::DiffModules("before", *module, "after", changed);
   return 0;
 }
 

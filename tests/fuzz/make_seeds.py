@@ -146,6 +146,13 @@ def add_linear_rope(file):
     file.add("llama.rope.scaling.factor", Gguf.F32, 4.0)
 
 
+def add_unused_characters(file):
+    """Tokens that no text becomes; without tokens for bytes what they stand for is unknown."""
+    for i, value in enumerate(file.values):
+        if value.startswith(Gguf.string("tokenizer.ggml.token_type")):
+            file.values[i] = value[: -4 * VOCAB] + struct.pack(f"<{VOCAB}i", Gguf.UNKNOWN, *[Gguf.CONTROL] * 2, *[Gguf.NORMAL] * 20, *[Gguf.UNUSED] * 7, *[Gguf.NORMAL] * (VOCAB - 31), Gguf.UNUSED)
+
+
 def add_windows(file):
     file.add("gemma3.attention.sliding_window", Gguf.U32, 16)
     file.add_array("gemma3.attention.sliding_window_pattern", Gguf.BOOL, [1])
@@ -267,6 +274,8 @@ def sentencepiece_tokenizers():
              "llama3": {"normalizer": {"type": "NFC"}, "pre_tokenizer": several("pretokenizers", [split({"Regex": LLAMA3}, "Isolated"), byte_level]),
                         "post_processor": {"type": "Sequence", "processors": [byte_level, template]}, "decoder": byte_level},
              "patterns": {"pre_tokenizer": several("pretokenizers", patterns)},
+             **{f"metaspace-{scheme}": {"normalizer": None, "pre_tokenizer": {**metaspace, "prepend_scheme": scheme, "split": scheme == "first"}, "decoder": metaspace} for scheme in ("first", "never")},
+             "merges-as-strings": {"model": {**model, "byte_fallback": False, "merges": [" ".join(merge) for merge in model["merges"]]}},
              "all-splits": {"normalizer": several("normalizers", forms), "pre_tokenizer": several("pretokenizers", [*cuts, {"type": "WhitespaceSplit"}, {"type": "Whitespace"}, {"type": "Digits", "individual_digits": True}])}}
     return {name: json.dumps({**whole, **part}) for name, part in parts.items()}
 
@@ -314,7 +323,7 @@ def main():
     for kind, (_, block, _) in GGML.items():
         write("gguf", kind, gguf_model(kind, "gpt2" if block == 1 else "llama"))
     for name, arch, add_more in [("rope-freqs", "llama", add_llama3_rope), ("rope-linear", "llama", add_linear_rope), ("windows", "gemma3", add_windows),
-                                 ("nested-arrays", "llama", add_nested_arrays)]:
+                                 ("nested-arrays", "llama", add_nested_arrays), ("unused-characters", "llama", add_unused_characters)]:
         write("gguf", name, gguf_model("F32", "llama", arch, add_more))
     for path in map(pathlib.Path, sys.argv[3:]):
         write("gguf", path.stem, cut_gguf(path))
@@ -336,6 +345,9 @@ def main():
                 content = json.dumps({"metadata": {}, "weight_map": {k: "model-1.safetensors" for k in names}}).encode()
             write("config_json", f"{family}-{name}", bytes([f + n * len(FAMILIES)]) + content)
 
+    config = json.loads((ORACLE / "tiny" / "llama-gqa" / "config.json").read_text())
+    config["rope_scaling"] = {"type": "linear", "factor": 4.0}
+    write("config_json", "llama-gqa-linear-rope", bytes([FAMILIES.index("llama-gqa")]) + json.dumps(config).encode())
     token = lambda content: {"__type": "AddedToken", "content": content, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
     templates = [{"name": name, "template": "{{ messages[0].content }}"} for name in ("tool_use", "default")]
     settings = {"add_bos_token": True, "add_eos_token": False, "bos_token": token("<s>"), "eos_token": token("</s>"), "chat_template": templates}

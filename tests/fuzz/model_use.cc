@@ -1,18 +1,21 @@
 #include "tests/fuzz/model_use.h"
 
 #include <algorithm>
-#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "codegen/program_builder.h"
+#include "codegen/target.h"
 #include "ir/text.h"
 #include "passes/pass_manager.h"
 #include "passes/pipelines.h"
 #include "runtime/abi/check.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/text/chat_template.h"
 #include "runtime/text/stream_decoder.h"
+#include "tests/fuzz/fuzz_target.h"
 
 namespace weft::fuzz {
 
@@ -62,8 +65,9 @@ void UseChatTemplate(absl::string_view source) {
                        nlohmann::ordered_json::object(), now);
 }
 
-absl::Status UsePasses(ir::Module module, absl::string_view printed, int64_t context) {
-  size_t choice = std::hash<std::string_view>()({printed.data(), printed.size()});
+absl::StatusOr<passes::PassOptions> UsePasses(ir::Module* module, absl::string_view printed,
+                                              int64_t context) {
+  size_t choice = ChoiceOf(printed);
   const auto choose = [&choice](size_t count) {
     const size_t chosen = choice % count;
     choice /= count;
@@ -77,14 +81,24 @@ absl::Status UsePasses(ir::Module module, absl::string_view printed, int64_t con
   options.pass.max_tokens = choose(2) == 0 ? 1 : 256;
   for (const passes::Pass& pass : passes::DefaultPipeline())
     if (pass.optional && choose(8) == 0) options.disabled.emplace_back(pass.name);
-  return passes::RunPipeline(passes::DefaultPipeline(), options, &module).status();
+  WEFT_RETURN_IF_ERROR(passes::RunPipeline(passes::DefaultPipeline(), options, module).status());
+  return options.pass;
 }
 
 void UseModel(const Model& model) {
   const std::string printed = ir::Print(model.module);
   // What a front end makes is legal, and stays so; a pass that says otherwise is named.
-  const absl::Status compiled = UsePasses(model.module, printed, model.context);
-  WEFT_CHECK(!absl::StrContains(compiled.message(), "illegal module"));
+  ir::Module module = model.module;
+  const auto passed = UsePasses(&module, printed, model.context);
+  WEFT_CHECK(!absl::StrContains(passed.status().message(), "illegal module"));
+  if (passed.ok()) {
+    for (const std::string& name : codegen::KnownTargets()) {
+      const auto target = codegen::ParseTarget(name, CpuFeatures());
+      WEFT_CHECK(target.ok());
+      (void)codegen::BuildProgram(module, *target,
+                                  {passed->max_tokens, passed->max_logit_rows, passed->context});
+    }
+  }
   for (const ir::SourceTensor& tensor : model.module.tensors) {
     int64_t values = 1;
     for (const int64_t dim : tensor.dims) values *= dim;

@@ -1,6 +1,7 @@
 // A .weft plan: all that is read of it before its machine code runs, which is trusted as a program
-// is. Checksums stop chance, not the fuzzer: its mutator mends them, so that what is behind them is
-// tried as well. Side files that the plan names, where few and small, are there, as it wants them.
+// is, and what commands show of it. Checksums stop chance, not the fuzzer: its mutator mends them,
+// so that what is behind them is tried as well. Side files that the plan names, where few and
+// small, are there, as it wants them.
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "runtime/plan/plan_format.h"
 #include "runtime/plan/side_files.h"
 #include "tests/corruption/program_rules.h"
+#include "tests/fuzz/command_use.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/model_use.h"
 #include "tests/fuzz/mutate.h"
@@ -95,6 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       weft::Tokenizer::FromImage(std::string_view(image.data(), image.size()), *plan, "x");
   if (tokenizer.ok()) weft::fuzz::UseTokenizer(*tokenizer, image);
   weft::fuzz::UseChatTemplate((*plan)->chat_template());
+  weft::fuzz::LookAtPlan(path, weft::fuzz::ChoiceOf(weft::fuzz::Text(data, size)));
   return 0;
 }
 
