@@ -78,7 +78,7 @@ Arguments DumpArguments(const std::string& path, Chooser* choose) {
   return arguments;
 }
 
-void Why(const std::string& path, Chooser* choose, Arguments more) {
+void Why(const std::string& path, Chooser* choose, const Arguments& more) {
   Arguments arguments = {"why", path, "*", "--no-measure"};
   if (choose->Below(2) == 0) arguments.emplace_back("--json");
   Append(&arguments, more);
@@ -88,8 +88,8 @@ void Why(const std::string& path, Chooser* choose, Arguments more) {
 }  // namespace
 
 void LookAtModel(const std::string& path, size_t choice) {
-  // LLVM takes a hundred times what all else does.
-  constexpr size_t kOneInCode = 64;
+  // LLVM takes some hundred times what all else does.
+  constexpr size_t kOneInCode = 512;
   Chooser choose(choice);
   const Arguments options = {"--target",  choose.Of(codegen::KnownTargets()),
                              "--weights", choose.Of({"auto", "f32", "q8_0"}),
