@@ -74,6 +74,11 @@ class Builder {
     }
     for (NodeId id : module_.outputs) {
       const Node& node = module_.node(id);
+      const bool in_arena = node.Has(Attr::kSpace) && node.String(Attr::kSpace) == "arena";
+      if (!in_arena || (node.type.dtype != DataType::kI32 && node.type.rank() != 2)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("a program returns logits and their argmax, not '", node.location, "'"));
+      }
       if (node.type.dtype == DataType::kI32) {
         program.argmax = Ref(id, false);
       } else {
@@ -201,8 +206,11 @@ class Builder {
     if (!choice.ok())
       return absl::Status(choice.status().code(),
                           absl::StrCat(node.location, ": ", choice.status().message()));
-    std::string name = spec.BaseName();
-    for (int n = 2; !names_.insert(name).second; ++n) name = absl::StrCat(spec.BaseName(), "_v", n);
+    const std::string base = spec.BaseName();
+    std::string name = base;
+    // On from the last that was taken: thousands of kernels may have one base.
+    for (int& n = counts_[base]; !names_.insert(name).second;)
+      name = absl::StrCat(base, "_v", ++n + 1);
     by_key_.emplace(std::move(key), built_.kernels.size());
     built_.kernels.push_back({std::move(name), std::move(spec), *std::move(choice), lines_[id]});
     return &built_.kernels.back();
@@ -215,6 +223,7 @@ class Builder {
   BuiltProgram built_;
   absl::flat_hash_map<std::string, size_t> by_key_;
   absl::flat_hash_set<std::string> names_;
+  absl::flat_hash_map<std::string, int> counts_;  // of names by their base, but for the first
 };
 
 std::string RefText(const OperandRef& ref) {

@@ -42,18 +42,23 @@ absl::Status CheckPlace(const Node& node) {
   return absl::OkStatus();
 }
 
-// How many nodes a stack is, where what it is made of counts as often as it occurs: some lines that
-// each stack the one before twice would make millions of weights.
+// How many weights a stack is, where what it is made of counts as often as it occurs: some lines
+// that each stack the one before twice would make millions of them. What passes and commands say of
+// a use of a stack, they say of each of its weights.
 absl::Status CheckStack(const Module& module, NodeId id, std::vector<int64_t>* sizes) {
-  constexpr int64_t kMost = 4096;  // known models stack q, k and v, or gate and up
+  constexpr int64_t kMost = 16;  // known models stack q, k and v, or gate and up
   const Node& node = module.node(id);
   int64_t& size = (*sizes)[id];
   size = 1;
-  if (node.op != Op::kConcat) return absl::OkStatus();
-  for (const NodeId operand : node.operands) size += (*sizes)[operand];
+  if (node.op == Op::kMatmul) {
+    size = node.Int(Attr::kWeights, 1);
+  } else if (node.op == Op::kConcat || node.op == Op::kPack) {
+    size = 0;
+    for (const NodeId operand : node.operands) size += (*sizes)[operand];
+  }
   if (size <= kMost) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("stacks ", size, " nodes, those of its parts counted, more than ", kMost));
+      absl::StrCat("stacks ", size, " weights, those of its parts counted, more than ", kMost));
 }
 
 absl::Status CheckTensor(const SourceTensor& tensor) {
@@ -86,6 +91,14 @@ absl::Status CheckNode(const Module& module, NodeId id, const std::vector<bool>&
                                                    ", but its operands give ", ToString(*type)));
   }
   return absl::OkStatus();
+}
+
+// Not so much of it that what is wrong with it gets lost.
+std::string NodeText(const Module& module, NodeId id) {
+  constexpr size_t kMost = 400;
+  std::string text = PrintNode(module, id);
+  if (text.size() <= kMost) return text;
+  return absl::StrCat(absl::string_view(text).substr(0, kMost), "…");
 }
 
 }  // namespace
@@ -137,7 +150,7 @@ absl::Status Verify(const Module& module, NodeId* culprit, size_t* wrong_tensor)
     if (!status.ok()) {
       if (culprit != nullptr) *culprit = id;
       return absl::Status(status.code(),
-                          absl::StrCat("'", PrintNode(module, id), "': ", status.message()));
+                          absl::StrCat("'", NodeText(module, id), "': ", status.message()));
     }
     defined[id] = true;
   }

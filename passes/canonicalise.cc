@@ -2,8 +2,10 @@
 
 #include <numeric>
 #include <tuple>
+#include <variant>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "passes/rewrite.h"
 
 namespace weft::passes {
@@ -15,18 +17,18 @@ using ir::Node;
 using ir::NodeId;
 using ir::Op;
 
-// Weights by the thousand have no operands, and slices the same ones: their tensor, and where they
-// begin, keep the buckets small.
-using Key = std::tuple<int, std::vector<NodeId>, std::string, int64_t>;
-
-int64_t BeginOf(const Node& node) {
-  if (node.op == Op::kSlice) return node.Int(Attr::kBegin);
-  return node.Has(Attr::kRows) ? node.Ints(Attr::kRows)[0] : 0;
-}
+// Nodes that are equal have equal keys, and few others do: weights by the thousand have no
+// operands, slices the same ones.
+using Key = std::tuple<int, std::vector<NodeId>, size_t>;
 
 Key KeyOf(const Node& node) {
-  return {static_cast<int>(node.op), node.operands,
-          node.op == Op::kWeight ? node.String(Attr::kTensor) : "", BeginOf(node)};
+  size_t hash = 0;
+  for (const auto& [attr, value] : node.attrs) {
+    const size_t of_value =
+        std::visit([](const auto& content) { return absl::HashOf(content); }, value);
+    hash = absl::HashOf(hash, static_cast<int>(attr), of_value);
+  }
+  return {static_cast<int>(node.op), node.operands, hash};
 }
 
 // The value that the node equals, or itself. May change the node into a simpler one.

@@ -133,13 +133,10 @@ absl::string_view SpaceOf(const Node& node) {
   return node.op == Op::kKvAppend ? "kv" : "arena";
 }
 
-absl::StatusOr<int64_t> BytesNeeded(const Module& module, const Node& node,
-                                    const PassOptions& options) {
+absl::StatusOr<int64_t> BytesNeeded(const Node& node, const PassOptions& options,
+                                    const absl::StatusOr<int64_t>& context) {
   if (SpaceOf(node) == "weights") return PackedBytes(node.type);
-  if (node.op == Op::kKvAppend) {
-    const absl::StatusOr<int64_t> context = ResolveContext(module, options);
-    return context.ok() ? KvBytes(node.type, *context) : context;
-  }
+  if (node.op == Op::kKvAppend) return context.ok() ? KvBytes(node.type, *context) : context;
   if (node.type.rank() == 1) return RoundUp(4 * MaxRows(node.type, options), kAlignment);
   const absl::StatusOr<int64_t> stride = RowStride(node.type);
   if (!stride.ok()) return stride.status();
@@ -147,7 +144,6 @@ absl::StatusOr<int64_t> BytesNeeded(const Module& module, const Node& node,
     return absl::InvalidArgumentError("has the wrong stride");
   absl::StatusOr<int64_t> bytes = Product({MaxRows(node.type, options), *stride});
   if (!bytes.ok() || !node.Has(Attr::kSlices)) return bytes;
-  const absl::StatusOr<int64_t> context = ResolveContext(module, options);
   if (!context.ok()) return context.status();
   const absl::StatusOr<int64_t> workspace = WorkspaceBytes(node, *context);
   if (!workspace.ok()) return workspace.status();
@@ -156,7 +152,8 @@ absl::StatusOr<int64_t> BytesNeeded(const Module& module, const Node& node,
   return *bytes + *workspace;
 }
 
-Status CheckPlace(const Module& module, NodeId id, const PassOptions& options) {
+Status CheckPlace(const Module& module, NodeId id, const PassOptions& options,
+                  const absl::StatusOr<int64_t>& context) {
   const Node& node = module.node(id);
   if (node.op == Op::kWeight) return OkStatus();
   if (!node.Has(Attr::kSpace) || !node.Has(Attr::kAddress) || !node.Has(Attr::kBytes))
@@ -165,7 +162,7 @@ Status CheckPlace(const Module& module, NodeId id, const PassOptions& options) {
   if (node.String(Attr::kSpace) != SpaceOf(node)) return Bad(module, id, "is in the wrong space");
   if (node.Int(Attr::kAddress) < 0 || node.Int(Attr::kAddress) % kAlignment != 0)
     return Bad(module, id, "is not aligned");
-  const absl::StatusOr<int64_t> bytes = BytesNeeded(module, node, options);
+  const absl::StatusOr<int64_t> bytes = BytesNeeded(node, options, context);
   if (!bytes.ok()) return Bad(module, id, bytes.status().message());
   if (node.Int(Attr::kBytes) != *bytes)
     return Bad(module, id, absl::StrCat("needs ", *bytes, " bytes"));
@@ -217,7 +214,9 @@ Status CheckScheduled(const Module& module, const PassOptions& options) {
 
 Status CheckPlanned(const Module& module, const PassOptions& options) {
   if (Status status = CheckScheduled(module, options); !status.ok()) return status;
-  if (Status status = ForEach(module, [&](NodeId id) { return CheckPlace(module, id, options); });
+  const absl::StatusOr<int64_t> context = ResolveContext(module, options);
+  if (Status status =
+          ForEach(module, [&](NodeId id) { return CheckPlace(module, id, options, context); });
       !status.ok()) {
     return status;
   }

@@ -9,6 +9,10 @@ namespace {
 // Far above any real chunk or context, and low enough that rows times any row's bytes fit 64 bits.
 constexpr int64_t kMaxRows = int64_t{1} << 24;
 
+// Of all patterns together, each of which may look at every byte of every name as often as it has
+// bytes itself. A plan records those that it was compiled with.
+constexpr size_t kMaxPatternBytes = 2048;
+
 absl::Status CheckRange(absl::string_view what, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -25,7 +29,14 @@ absl::Status Validate(const PassOptions& options) {
         CheckRange("the context", options.context, 0, kMaxRows)}) {
     if (!status.ok()) return status;
   }
+  size_t pattern_bytes = 0;
   for (const FormatOverride& entry : options.formats) {
+    pattern_bytes += entry.pattern.size();
+    if (pattern_bytes > kMaxPatternBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the patterns of formats for weights have more than ", kMaxPatternBytes,
+                       " bytes together"));
+    }
     if (entry.format != DataType::kF32 && entry.format != DataType::kQ8_0) {
       return absl::InvalidArgumentError(absl::StrCat("weights are held as f32 or q8_0, not ",
                                                      weft::Name(entry.format), " ('", entry.pattern,

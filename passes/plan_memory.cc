@@ -77,7 +77,8 @@ void SetPlace(Node* node, absl::string_view space, int64_t address, int64_t byte
   node->Set(Attr::kBytes, bytes);
 }
 
-absl::Status SetSize(const Module& module, Node* node, const PassOptions& options) {
+absl::Status SetSize(Node* node, const PassOptions& options,
+                     const absl::StatusOr<int64_t>& context) {
   const int64_t rows = MaxRows(node->type, options);
   absl::StatusOr<int64_t> bytes = Product({rows, 4});  // i32
   if (node->type.rank() == 2) {
@@ -89,7 +90,6 @@ absl::Status SetSize(const Module& module, Node* node, const PassOptions& option
   if (!bytes.ok()) return bytes.status();
   int64_t size = RoundUp(*bytes, kAlignment);
   if (node->Has(Attr::kSlices)) {
-    const absl::StatusOr<int64_t> context = ResolveContext(module, options);
     if (!context.ok()) return context.status();
     const absl::StatusOr<int64_t> workspace = WorkspaceBytes(*node, *context);
     if (!workspace.ok()) return workspace.status();
@@ -101,10 +101,11 @@ absl::Status SetSize(const Module& module, Node* node, const PassOptions& option
 }
 
 absl::Status PlanArena(Module* module, const PassOptions& options) {
+  const absl::StatusOr<int64_t> context = ResolveContext(*module, options);
   std::vector<NodeId> values;
   for (NodeId id : module->order()) {
     if (!InArena(module->node(id))) continue;
-    if (absl::Status status = SetSize(*module, &module->node(id), options); !status.ok())
+    if (absl::Status status = SetSize(&module->node(id), options, context); !status.ok())
       return status;
     values.push_back(id);
   }

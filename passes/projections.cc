@@ -105,11 +105,13 @@ NodeId SlicedProjection(const Module& module, const Uses& uses, absl::Span<const
 }
 
 NodeId BehindHeads(const Module& module, NodeId value) {
-  while (true) {
+  constexpr int kMost = 8;  // known models have one of each
+  for (int i = 0; i < kMost; ++i) {
     const Node& node = module.node(value);
-    if (node.op != Op::kRope && node.op != Op::kRmsNorm && node.op != Op::kScale) return value;
+    if (node.op != Op::kRope && node.op != Op::kRmsNorm && node.op != Op::kScale) break;
     value = node.operands[0];
   }
+  return value;
 }
 
 }  // namespace weft::passes

@@ -71,8 +71,10 @@ absl::StatusOr<StepPartition> PartitionAttention(const Module& module, const Nod
                                                    " columns, more than ", kAttentionColumns));
   }
   const int64_t most = std::min(kAttentionColumns / columns, kAttentionHeads);
-  int64_t parts = 1;  // of a group
-  while (parts < group && (group % parts != 0 || group / parts > most)) ++parts;
+  // Of a group: as few as divide it evenly into at most so many heads.
+  int64_t parts = group;
+  for (int64_t heads = 1; heads <= std::min(group, most); ++heads)
+    if (group % heads == 0) parts = group / heads;
   const int64_t slices = std::max<int64_t>(1, kAttentionUnits / (cached * parts));
   return StepPartition{"token_heads", cached * parts * slices, 1, kAttentionTokens, slices};
 }

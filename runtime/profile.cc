@@ -57,14 +57,21 @@ std::vector<int64_t> Shares(absl::Span<const StepTimes> times, absl::Span<const 
   return shares;
 }
 
+// A plan may say any number of a step: a sum beyond 64 bits stays the largest.
+void AddProduct(int64_t a, int64_t b, int64_t* sum) {
+  int64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product) || __builtin_add_overflow(*sum, product, sum))
+    *sum = std::numeric_limits<int64_t>::max();
+}
+
 }  // namespace
 
 void StepProfile::Merge(const StepProfile& other) {
   time.Merge(other.time);
   busy_ns += other.busy_ns;
-  weight_bytes += other.weight_bytes;
+  AddProduct(other.weight_bytes, 1, &weight_bytes);
   cache_bytes += other.cache_bytes;
-  macs += other.macs;
+  AddProduct(other.macs, 1, &macs);
   weft::Add(other.counts, &counts);
 }
 
@@ -108,9 +115,9 @@ std::vector<int64_t> Profiler::Add(const RunTrace& run, Profile* profile) const 
     StepProfile& sum = profile->steps[i];
     sum.time.Add(shares[i]);
     sum.busy_ns += times[i].busy_ns;
-    sum.weight_bytes += step.weight_bytes;
-    sum.macs +=
-        step.macs_per_row * RowsOf(mac_rows_[i], run.context.tokens, run.context.logit_rows);
+    AddProduct(step.weight_bytes, 1, &sum.weight_bytes);
+    AddProduct(step.macs_per_row, RowsOf(mac_rows_[i], run.context.tokens, run.context.logit_rows),
+               &sum.macs);
   }
   for (size_t i = 0; i < run.counts.size(); ++i)
     weft::Add(run.counts[i], &profile->steps[i % profile->steps.size()].counts);

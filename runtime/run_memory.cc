@@ -76,7 +76,10 @@ uint64_t ArenaUse::Bytes(int64_t tokens, int64_t logit_rows, uint64_t page) cons
 }
 
 RunMemory::RunMemory(const Program& program, std::string system_root)
-    : system_root_(std::move(system_root)), use_(program), context_(program.context) {
+    : system_root_(std::move(system_root)),
+      use_(program),
+      context_(program.context),
+      weight_bytes_(program.weight_bytes) {
   // Page tables, stacks and text grow meanwhile, and who samples keeps a few numbers of each logit.
   constexpr uint64_t kAnyway = uint64_t{4} << 20;
   constexpr uint64_t kOfLogit = 16;
@@ -173,11 +176,15 @@ absl::Status RunMemory::Ask(int64_t positions, uint64_t arena_bytes, uint64_t ca
 }
 
 // The first token touches all of the cache's 2 MiB pages; to zero them takes longer than to compute
-// it. They pay once attention reads more than the TLB reaches: 2048 pages of 4 KiB.
+// it. They pay once attention reads more than the TLB reaches: 2048 pages of 4 KiB. They take as
+// much memory as the whole context: little beside the weights of most models; where it is more,
+// they wait until a good part is touched anyway.
 void RunMemory::SizeCachePages(int64_t positions) {
   constexpr uint64_t kTlbReach = uint64_t{8} << 20;
-  const uint64_t each = kv_.size() / Unsigned(context_);
-  if (kv_decided_ || each * Unsigned(positions) <= kTlbReach) return;
+  constexpr uint64_t kGoodPart = 8;
+  const uint64_t touched = kv_.size() / Unsigned(context_) * Unsigned(positions);
+  if (kv_decided_ || touched <= kTlbReach) return;
+  if (kv_.size() > std::max(weight_bytes_, kGoodPart * touched)) return;
   kv_decided_ = true;
   // A page is held twice while it becomes a large one.
   const uint64_t more = arena_.Untouched() + kv_.Untouched() + kHugePage + others_;

@@ -62,6 +62,7 @@ class RunMemory {
   AnonymousMemory arena_;
   AnonymousMemory kv_;
   int64_t context_;
+  uint64_t weight_bytes_;
   uint64_t others_;          // bytes that others take meanwhile
   bool arena_huge_ = true;   // whether what it touches next may be in pages of 2 MiB
   bool kv_huge_ = false;     // likewise

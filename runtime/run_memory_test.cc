@@ -87,7 +87,7 @@ class RunMemoryTest : public testing::Test {
   }
   static std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
-  const TestModel model_ = Large();
+  TestModel model_ = Large();
   std::string root_;
   std::optional<RunMemory> memory_;
 };
@@ -160,6 +160,25 @@ TEST_F(RunMemoryTest, LargePagesWhereAllOfThemFit) {
     ASSERT_TRUE(Run(1, kTokens / 2 + 1).ok()) << c.available;
     EXPECT_EQ(SmapsKilobytes(memory_->arena(), "AnonHugePages") > 0, c.arena) << c.available;
     EXPECT_EQ(SmapsKilobytes(memory_->kv(), "AnonHugePages") > 0, c.cache) << c.available;
+  }
+}
+
+// Of a small model with a large cache each page of 2 MiB has a head that is touched early: eight
+// tokens took gigabytes.
+TEST_F(RunMemoryTest, LargePagesOfACacheBeyondTheWeightsWaitForAGoodPart) {
+  if (!HugePagesFollowAdvice()) GTEST_SKIP() << "huge pages do not depend on advice here";
+  model_ = TestModel(kTokens, 4, kContext);
+  constexpr uint64_t kCache = 256 * kMebi;
+  model_.Add("cache", Nothing(), Extent::kTokens, 1, 1, {TestModel::Writes(model_.Kv(kCache))});
+  for (const bool small : {true, false}) {
+    model_.program.weight_bytes = small ? kMebi : kCache;
+    Map();
+    ASSERT_TRUE(Run(1, 0).ok());
+    for (uint64_t at = 0; at < kCache; at += 2 * kMebi) memory_->kv()[at] = 1;
+    ASSERT_TRUE(Run(1, 300).ok());
+    EXPECT_EQ(SmapsKilobytes(memory_->kv(), "AnonHugePages") == 0, small);
+    ASSERT_TRUE(Run(1, kContext / 8).ok());
+    EXPECT_GT(SmapsKilobytes(memory_->kv(), "AnonHugePages"), 0);
   }
 }
 

@@ -20,7 +20,7 @@ absl::Status Session::Check(absl::Span<const int32_t> ids, int64_t chunk) const 
   const auto tokens = static_cast<int64_t>(
       std::min(ids.size(), static_cast<size_t>(std::numeric_limits<int64_t>::max())));
   if (absl::Status status = executor_->CheckContext(position_, tokens); !status.ok()) return status;
-  return executor_->CheckIds(ids, position_);
+  return CheckIds(ids);
 }
 
 absl::Status Session::Add(absl::Span<const int32_t> ids, int64_t chunk, const LogitsFn* logits) {

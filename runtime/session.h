@@ -44,6 +44,10 @@ class Session {
   int64_t position() const { return position_; }
   int64_t context() const { return executor_->program().context; }
   int64_t vocab() const { return executor_->program().vocab; }
+  // What Prefill says where one of the ids is no row of the embedding.
+  absl::Status CheckIds(absl::Span<const int32_t> ids) const {
+    return executor_->CheckIds(ids, position_);
+  }
 
   // Starts a new sequence.
   void Reset();

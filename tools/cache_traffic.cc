@@ -6,7 +6,7 @@ namespace weft::tools {
 
 double CachedLayer::BytesRead(int64_t position, int64_t tokens) const {
   int64_t seen = position + tokens;
-  if (window > 0) seen = std::min(seen, window - 1 + tokens);
+  if (window > 0 && position >= window) seen = window - 1 + tokens;
   return bytes_per_position * static_cast<double>(seen);
 }
 

@@ -31,7 +31,9 @@ struct EvalArguments {
 std::string Report(const EvalArguments& arguments, const TextScore& score, int64_t tokens,
                    int64_t windows, bool reference) {
   const double nll = score.MeanNll();
-  const double change = reference ? nll / score.MeanReferenceNll() - 1 : 0;
+  // Of one possible token both are 0.
+  const bool same = !reference || nll == score.MeanReferenceNll();
+  const double change = same ? 0 : nll / score.MeanReferenceNll() - 1;
   nlohmann::ordered_json json = {{"tokens", tokens},
                                  {"windows", windows},
                                  {"positions", score.positions},

@@ -136,7 +136,8 @@ absl::Status MeasureInTurns(const ProfileArguments& arguments, ComparedSide (&si
   for (int side = 0; side < 2; ++side) {
     std::erase_if(measured[side]->rounds[0],
                   [](const PhaseProfile& phase) { return phase.name == "cold"; });
-    sides[side].rounds = RoundsJson(arguments, measured[side].get());
+    for (const nlohmann::ordered_json& round : RoundsJson(arguments, measured[side].get()))
+      sides[side].rounds.emplace_back(round);
   }
   return absl::OkStatus();
 }

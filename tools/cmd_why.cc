@@ -79,6 +79,10 @@ absl::StatusOr<WhyFacts> FactsOfPlan(const WhyArguments& arguments, const Plan& 
   for (const PlanMetadata::Target& target : plan.metadata().targets) {
     WEFT_ASSIGN_OR_RETURN(facts.targets.emplace_back(),
                           codegen::ParseTarget(target.name, facts.cpu));
+    if (facts.targets.back().name != target.name) {  // "host" is a wish, not what code is for
+      return absl::InvalidArgumentError(
+          absl::StrCat(plan.path(), ": names the target ", target.name, " (damaged file?)"));
+    }
   }
   const absl::StatusOr<size_t> runs_here =
       ChooseTarget(plan.metadata(), arguments.model.target, facts.cpu, plan.path());

@@ -100,10 +100,17 @@ using Parts = std::map<std::string, std::string>;
 
 class Drawing {
  public:
-  explicit Drawing(const Module& module) : module_(module), number_(module.id_bound(), -1) {
+  explicit Drawing(const Module& module)
+      : module_(module), number_(module.id_bound(), -1), source_(module.id_bound()) {
     NodeId next = 0;
     for (const NodeId id : module.order()) {
       number_[id] = next++;
+      source_[id] = {id, 0};
+      const Node& slice = module.node(id);
+      if (slice.op == Op::kSlice) {
+        const Columns& sliced = source_[slice.operands[0]];
+        source_[id] = {sliced.source, sliced.begin + slice.Int(Attr::kBegin)};
+      }
       const Node& node = module.node(id);
       const int64_t layer = LayerOf(node.location);
       if (!IsConstant(node.op) && node.op != Op::kSlice && layer >= 0) layers_[layer].push_back(id);
@@ -137,6 +144,12 @@ class Drawing {
   }
 
  private:
+  // Columns from `begin` on of what a value is cut out of.
+  struct Columns {
+    NodeId source = -1;
+    int64_t begin = 0;
+  };
+
   // Weights and tables that a node uses, with their format, in order.
   std::vector<std::string> Weights(const Node& node, bool matrices_only) const {
     std::vector<std::string> texts;
@@ -293,15 +306,11 @@ class Drawing {
 
   // The op that a value comes from, and which columns of its result it is, if not all.
   std::pair<NodeId, std::string> SourceOf(NodeId id) const {
-    int64_t begin = 0;
-    int64_t width = -1;
-    while (module_.node(id).op == Op::kSlice) {
-      const Node& slice = module_.node(id);
-      if (width < 0) width = slice.Int(Attr::kEnd) - slice.Int(Attr::kBegin);
-      begin += slice.Int(Attr::kBegin);
-      id = slice.operands[0];
-    }
-    return {id, width < 0 ? "" : absl::StrCat(" columns ", begin, "..", begin + width)};
+    const Node& node = module_.node(id);
+    const auto [source, begin] = source_[id];
+    if (node.op != Op::kSlice) return {id, ""};
+    const int64_t width = node.Int(Attr::kEnd) - node.Int(Attr::kBegin);
+    return {source, absl::StrCat(" columns ", begin, "..", begin + width)};
   }
 
   void Edges(NodeId id) {
@@ -331,6 +340,7 @@ class Drawing {
 
   const Module& module_;
   std::vector<NodeId> number_;                     // by id: as in the text of the module
+  std::vector<Columns> source_;                    // by id, of what is no slice: itself
   std::map<int64_t, std::vector<NodeId>> layers_;  // their ops, in order
   std::map<NodeId, std::string> place_;            // what an op is drawn as
   std::set<std::string> edges_;

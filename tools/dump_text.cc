@@ -12,6 +12,7 @@
 #include "passes/pipelines.h"
 #include "runtime/barriers.h"
 #include "runtime/plan/program_json.h"
+#include "runtime/text/terminal_text.h"
 #include "tools/dot_graph.h"
 #include "tools/json_text.h"
 #include "tools/memory_map.h"
@@ -21,8 +22,10 @@ namespace {
 
 std::string ProgramText(const Program& program, absl::Span<const codegen::Kernel> kernels) {
   const std::vector<StepGroup> groups = DeriveGroups(program, /*one_row=*/false);
-  const auto note = [&groups](size_t step) -> std::string {
-    for (const StepGroup& group : groups) {
+  auto next = groups.begin();  // steps are printed in their order
+  const auto note = [&](size_t step) -> std::string {
+    for (; next != groups.end() && next->begin <= step; ++next) {
+      const StepGroup& group = *next;
       if (group.begin != step) continue;
       const char* kind = group.kind == StepGroup::Kind::kRows
                              ? "rows: who takes some runs these steps on them"
@@ -38,7 +41,7 @@ std::string ProgramText(const Program& program, absl::Span<const codegen::Kernel
         "%d (%.1f a layer)", barriers,
         static_cast<double>(barriers) / static_cast<double>(std::max(1L, layers)));
   };
-  return absl::StrCat(codegen::PrintProgram(program, kernels, note),
+  return absl::StrCat(TerminalText(codegen::PrintProgram(program, kernels, note)),
                       "barriers a run: ", counted(CountBarriers(groups)), ", of one token ",
                       counted(CountBarriers(DeriveGroups(program, /*one_row=*/true))), "\n");
 }

@@ -93,6 +93,13 @@ absl::StatusOr<TextScores> EvaluateText(absl::Span<const int32_t> ids, Session* 
                                         absl::Span<Session* const> models,
                                         const std::function<void(uint64_t done)>& progress) {
   WEFT_CHECK(ids.size() >= 2 && !models.empty());
+  // The logits of a block's last token are scored by an id that no session has seen yet.
+  for (const Session* model : models) WEFT_RETURN_IF_ERROR(model->CheckIds(ids));
+  if (reference != nullptr) WEFT_RETURN_IF_ERROR(reference->CheckIds(ids));
+  if (models[0]->context() < 2) {
+    return absl::InvalidArgumentError(
+        "a context of 1 position has no next token to score; give a larger one (-c)");
+  }
   TextScores scores;
   scores.models.resize(models.size());
   const auto window = static_cast<size_t>(models[0]->context());

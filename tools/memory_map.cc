@@ -1,6 +1,6 @@
 #include "tools/memory_map.h"
 
-#include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -12,12 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool Overlap(const MemoryValue& value, const OperandRef& operand) {
-  return value.offset < operand.offset + operand.bytes &&
-         operand.offset < value.offset + value.bytes;
-}
-
-// The values that hold bytes of the arena now, by their place among all.
+// The values that hold bytes of the arena now.
 class Arena {
  public:
   explicit Arena(std::vector<MemoryValue>* values) : values_(*values) {}
@@ -25,30 +20,42 @@ class Arena {
   // `step` is none for what the caller writes.
   void Write(const OperandRef& operand, std::string name, std::string kind,
              std::optional<size_t> step) {
-    for (const size_t index : current_) {
-      MemoryValue& value = values_[index];
+    const auto place = current_.find(operand.offset);
+    if (place != current_.end()) {
+      MemoryValue& value = values_[place->second];
       // The second step of an attention adds to what the first left.
-      if (value.offset == operand.offset && value.bytes == operand.bytes && value.name == name &&
-          kind == value.kind + " merge") {
+      if (value.bytes == operand.bytes && value.name == name && kind == value.kind + " merge") {
         value.last_step = step;
         return;
       }
     }
-    std::erase_if(current_, [&](size_t index) { return Overlap(values_[index], operand); });
-    current_.push_back(values_.size());
+    const auto [first, last] = Overlapping(operand);
+    current_.erase(first, last);
+    current_.insert_or_assign(operand.offset, values_.size());
     values_.push_back(
         {operand.offset, operand.bytes, std::move(name), std::move(kind), step, step});
   }
 
   void Read(const OperandRef& operand, std::optional<size_t> step) {
-    for (const size_t index : current_) {
-      if (Overlap(values_[index], operand)) values_[index].last_step = step;
-    }
+    const auto [first, last] = Overlapping(operand);
+    for (auto value = first; value != last; ++value) values_[value->second].last_step = step;
   }
 
  private:
+  using Current = std::map<uint64_t, size_t>;  // places among all values, by offset; none overlap
+
+  std::pair<Current::iterator, Current::iterator> Overlapping(const OperandRef& operand) {
+    const auto last = current_.lower_bound(operand.offset + operand.bytes);
+    auto first = current_.lower_bound(operand.offset);
+    if (first != current_.begin()) {
+      const MemoryValue& before = values_[std::prev(first)->second];
+      if (before.offset + before.bytes > operand.offset) --first;
+    }
+    return {first, last};
+  }
+
   std::vector<MemoryValue>& values_;
-  std::vector<size_t> current_;
+  Current current_;
 };
 
 // Values of a space that is not reused, by offset and size.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <tuple>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
 #include "tools/table.h"
@@ -17,9 +19,12 @@
 namespace weft::tools {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // what is written
+using Read = nlohmann::json;
 
 constexpr uint64_t kMaxProfileBytes = 256 << 20;
+// Known profiles have some tens of rows; to find the like of each takes the square of it.
+constexpr size_t kMaxRows = 1024;
 
 // A row of one side, a value per round.
 struct Series {
@@ -54,19 +59,19 @@ class Reader {
  public:
   explicit Reader(const ComparedSide& side) : side_(side) {}
 
-  absl::StatusOr<double> Number(const Json& object, const char* key) const {
+  absl::StatusOr<double> Number(const Read& object, const char* key) const {
     const auto place = object.is_object() ? object.find(key) : object.end();
     if (place == object.end() || !place->is_number()) return Missing(key);
     const auto value = place->get<double>();
     if (!std::isfinite(value)) return Missing(key);
     return value;
   }
-  absl::StatusOr<std::string> Text(const Json& object, const char* key) const {
+  absl::StatusOr<std::string> Text(const Read& object, const char* key) const {
     const auto place = object.is_object() ? object.find(key) : object.end();
     if (place == object.end() || !place->is_string()) return Missing(key);
     return place->get<std::string>();
   }
-  absl::StatusOr<const Json*> Array(const Json& object, const char* key) const {
+  absl::StatusOr<const Read*> Array(const Read& object, const char* key) const {
     const auto place = object.is_object() ? object.find(key) : object.end();
     if (place == object.end() || !place->is_array()) return Missing(key);
     return &*place;
@@ -75,12 +80,13 @@ class Reader {
   // By name, in order.
   absl::StatusOr<std::vector<std::pair<std::string, PhaseSeries>>> Phases() const {
     std::vector<std::pair<std::string, PhaseSeries>> phases;
-    for (const Json& round : side_.rounds) {
-      WEFT_ASSIGN_OR_RETURN(const Json* list, Array(round, "phases"));
-      for (const Json& phase : *list) {
+    for (const Read& round : side_.rounds) {
+      WEFT_ASSIGN_OR_RETURN(const Read* list, Array(round, "phases"));
+      for (const Read& phase : *list) {
         WEFT_ASSIGN_OR_RETURN(const std::string name, Text(phase, "phase"));
         auto place = std::ranges::find(phases, name, &std::pair<std::string, PhaseSeries>::first);
         if (place == phases.end()) place = phases.insert(place, {name, {}});
+        if (phases.size() > kMaxRows) return TooMany("phases");
         WEFT_RETURN_IF_ERROR(Add(phase, &place->second));
       }
     }
@@ -92,6 +98,11 @@ class Reader {
     return absl::InvalidArgumentError(absl::StrCat(side_.name,
                                                    ": is no output of weft profile --json: '", key,
                                                    "' is missing, or is not what it should be"));
+  }
+
+  absl::Status TooMany(const char* what) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(side_.name, ": has more than ", kMaxRows, " kinds of ", what));
   }
 
   static void AddTo(std::vector<Series>* all, const Series& row, double ns, double bytes,
@@ -106,12 +117,12 @@ class Reader {
     place->bytes += bytes;
   }
 
-  absl::Status Add(const Json& phase, PhaseSeries* series) const {
+  absl::Status Add(const Read& phase, PhaseSeries* series) const {
     WEFT_ASSIGN_OR_RETURN(const double tokens, Number(phase, "tokens"));
     if (tokens < 1) return Missing("tokens");
-    WEFT_ASSIGN_OR_RETURN(const Json* rows, Array(phase, "rows"));
+    WEFT_ASSIGN_OR_RETURN(const Read* rows, Array(phase, "rows"));
     const size_t round = series->rounds++;
-    for (const Json& row : *rows) {
+    for (const Read& row : *rows) {
       Series id;
       WEFT_ASSIGN_OR_RETURN(id.op, Text(row, "op"));
       WEFT_ASSIGN_OR_RETURN(id.dims, Text(row, "dims"));
@@ -119,6 +130,7 @@ class Reader {
       WEFT_ASSIGN_OR_RETURN(const double ns, Number(row, "total_ns"));
       WEFT_ASSIGN_OR_RETURN(const double bytes, Number(row, "weight_bytes"));
       AddTo(&series->rows, id, ns, bytes, tokens, round);
+      if (series->rows.size() > kMaxRows) return TooMany("rows");
     }
     for (const Rest& rest : kRest) {
       WEFT_ASSIGN_OR_RETURN(const double ns, Number(phase, rest.key));
@@ -321,7 +333,8 @@ absl::StatusOr<Comparison> Compare(const ComparedSide& a, const ComparedSide& b,
   for (int i = 0; i < 2; ++i) {
     const Reader reader(*sides[i]);
     WEFT_ASSIGN_OR_RETURN(phases[i], reader.Phases());
-    const Json round = sides[i]->rounds.empty() ? Json() : sides[i]->rounds[0];
+    const Read none;
+    const Read& round = sides[i]->rounds.empty() ? none : sides[i]->rounds[0];
     comparison.name[i] = sides[i]->name;
     WEFT_ASSIGN_OR_RETURN(comparison.model[i], reader.Text(round, "model"));
     WEFT_ASSIGN_OR_RETURN(comparison.target[i], reader.Text(round, "target"));
@@ -413,12 +426,10 @@ std::string ComparisonCsv(const Comparison& comparison) {
 
 absl::StatusOr<ComparedSide> ReadProfile(const std::string& path) {
   WEFT_ASSIGN_OR_RETURN(const std::string text, ReadFileToString(path, kMaxProfileBytes));
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded())
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is no whole JSON document"));
+  WEFT_ASSIGN_OR_RETURN(Read json, ParseJson(text, path));
   ComparedSide side{.name = path};
   if (json.is_object() && json.contains("rounds") && json["rounds"].is_array()) {
-    for (Json& round : json["rounds"]) side.rounds.push_back(std::move(round));
+    for (Read& round : json["rounds"]) side.rounds.push_back(std::move(round));
   } else {
     side.rounds.push_back(std::move(json));
   }
@@ -427,7 +438,11 @@ absl::StatusOr<ComparedSide> ReadProfile(const std::string& path) {
 
 bool LooksLikeProfile(const std::string& path) {
   if (path.ends_with(".json")) return true;
-  std::ifstream file(path);  // a folder gives no byte
+  if (FileTypeOf(path).value_or(std::filesystem::file_type::none) !=
+      std::filesystem::file_type::regular) {
+    return false;
+  }
+  std::ifstream file(path);
   char first = 0;
   return file >> first && first == '{';
 }

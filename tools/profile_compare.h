@@ -12,8 +12,8 @@
 namespace weft::tools {
 
 struct ComparedSide {
-  std::string name;                            // as the user gave it
-  std::vector<nlohmann::ordered_json> rounds;  // each as ProfileJson makes them
+  std::string name;                    // as the user gave it
+  std::vector<nlohmann::json> rounds;  // each as ProfileJson makes them
 };
 
 // Steps of one kind, on both sides or on one alone.

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "ir/op.h"
+#include "runtime/plan/validate_program.h"
 
 namespace weft::tools {
 
@@ -74,8 +75,10 @@ void ProfileRecorder::AddAttention(const RunTrace& run, absl::Span<const int64_t
     const size_t step = attention_steps_[i];
     ns += step_ns[step];
     if (layers_.size() != attention_steps_.size()) continue;
-    const auto bytes =
-        static_cast<int64_t>(layers_[i].BytesRead(run.context.position, run.context.tokens));
+    // The IR of a plan may say any number of a layer.
+    const auto bytes = static_cast<int64_t>(
+        std::min(layers_[i].BytesRead(run.context.position, run.context.tokens),
+                 static_cast<double>(kMaxSpaceBytes)));
     phase->profile.steps[step].cache_bytes += bytes;
     times.cache_bytes += bytes;
   }

@@ -54,6 +54,7 @@ absl::StatusOr<RecompiledPlan> RecompilePlan(const Plan& plan, ir::Module import
   RecompiledPlan result;
   WEFT_ASSIGN_OR_RETURN(result.settings, SettingsOfPlan(plan));
   passes::PipelineOptions& pipeline = result.settings.pipeline;
+  if (pipeline.pass.context == 0) pipeline.pass.context = plan.program().context;
   result.module = std::move(imported);
   std::string last;
   pipeline.record = [&](absl::string_view name, std::string text) {

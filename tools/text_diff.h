@@ -11,7 +11,8 @@
 namespace weft::tools {
 
 // A longest common subsequence of two sequences, as pairs of places in them, in order. Takes time
-// (n + m) · d for d elements that are in one alone, and memory n + m. E. Myers, "An O(ND)
+// (n + m) · d for d elements that are in one alone, and memory n + m; where that would be many
+// seconds, a common subsequence that may not be the longest. E. Myers, "An O(ND)
 // difference algorithm and its variations", Algorithmica 1, 1986, section 4b.
 std::vector<std::pair<int, int>> CommonSubsequence(absl::Span<const int> a,
                                                    absl::Span<const int> b);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -36,19 +38,35 @@ bool Matches(const std::string& pattern, const Node& weight) {
 }
 
 // The kernels of a target, and which of them a step calls.
-struct TargetKernels {
-  std::vector<codegen::Kernel> kernels;
-  const codegen::Kernel* Find(const std::string& symbol) const {
-    const auto found = std::ranges::find(kernels, symbol, &codegen::Kernel::name);
-    return found == kernels.end() ? nullptr : &*found;
+class TargetKernels {
+ public:
+  explicit TargetKernels(std::vector<codegen::Kernel> kernels) : kernels_(std::move(kernels)) {
+    for (const codegen::Kernel& kernel : kernels_) by_name_.emplace(kernel.name, &kernel);
   }
+  const codegen::Kernel* Find(const std::string& symbol) const {
+    const auto found = by_name_.find(symbol);
+    return found == by_name_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::vector<codegen::Kernel> kernels_;
+  absl::flat_hash_map<std::string, const codegen::Kernel*> by_name_;
 };
 
 double Ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 class Teller {
  public:
-  explicit Teller(const WhyFacts& facts) : facts_(facts), module_(facts.module) {}
+  explicit Teller(const WhyFacts& facts) : facts_(facts), module_(facts.module) {
+    for (const NodeId pack : module_.order()) {
+      if (module_.node(pack).op != Op::kPack) continue;
+      for (const NodeId weight : module_.node(pack).operands) AppendOnce(pack, &packs_[weight]);
+    }
+    for (size_t i = 0; i < facts_.program.steps.size(); ++i) {
+      for (const OperandRef& operand : facts_.program.steps[i].operands)
+        if (operand.space == Space::kWeights) AppendOnce(i, &readers_[operand.offset]);
+    }
+  }
 
   absl::Status BuildKernels() {
     const Program& program = facts_.program;
@@ -57,7 +75,7 @@ class Teller {
           codegen::BuiltProgram built,
           codegen::BuildProgram(module_, target,
                                 {program.max_tokens, program.max_logit_rows, program.context}));
-      kernels_.push_back({std::move(built.kernels)});
+      kernels_.emplace_back(std::move(built.kernels));
     }
     return absl::OkStatus();
   }
@@ -100,12 +118,13 @@ class Teller {
     if (facts_.remarks) json["passes"] = Remarks(weight);
     Json packs = Json::array();
     Json steps = Json::array();
-    for (const NodeId pack : module_.order()) {
-      const Node& node = module_.node(pack);
-      if (node.op != Op::kPack || std::ranges::count(node.operands, id) == 0) continue;
-      packs.push_back(Packed(node, id));
-      for (size_t i = 0; i < facts_.program.steps.size(); ++i) {
-        if (Reads(facts_.program.steps[i], node)) steps.push_back(StepJson(i));
+    if (const auto found = packs_.find(id); found != packs_.end()) {
+      for (const NodeId pack : found->second) {
+        const Node& node = module_.node(pack);
+        packs.push_back(Packed(node, id));
+        const auto readers = readers_.find(static_cast<uint64_t>(node.Int(Attr::kAddress)));
+        if (readers == readers_.end()) continue;
+        for (const size_t step : readers->second) steps.push_back(StepJson(step));
       }
     }
     json["packed"] = std::move(packs);
@@ -189,13 +208,6 @@ class Teller {
     json["padding_rows"] = codegen::Panels(all) * codegen::kPanelRows - all;
     json["padding_columns"] = quantized ? codegen::Blocks(k) * codegen::kBlock - k : 0;
     return json;
-  }
-
-  static bool Reads(const Step& step, const Node& pack) {
-    return std::ranges::any_of(step.operands, [&](const OperandRef& operand) {
-      return operand.space == Space::kWeights && !operand.written &&
-             operand.offset == static_cast<uint64_t>(pack.Int(Attr::kAddress));
-    });
   }
 
   Json StepJson(size_t index) const {
@@ -289,7 +301,7 @@ class Teller {
   // is not known.
   double PeakNsPerMac(const Step& step) const {
     const codegen::Kernel* kernel = kernels_[facts_.chosen].Find(step.kernel);
-    if (kernel == nullptr) return 0;
+    if (kernel == nullptr || kernel->spec.op() != Op::kMatmul) return 0;
     double ns = 0;
     for (const int operand : kernel->spec.Roles().weights) {
       const ir::Type& type = kernel->spec.operands[operand].type;
@@ -302,18 +314,28 @@ class Teller {
     return ns / static_cast<double>(step.macs_per_row);
   }
 
+  // What comes in order may come several times.
+  template <typename T>
+  static void AppendOnce(T value, std::vector<T>* values) {
+    if (values->empty() || values->back() != value) values->push_back(value);
+  }
+
   const WhyFacts& facts_;
   const Module& module_;
+  absl::flat_hash_map<NodeId, std::vector<NodeId>> packs_;  // by weight
+  absl::flat_hash_map<uint64_t, std::vector<size_t>>
+      readers_;                         // steps, by offset of what they read
   std::vector<TargetKernels> kernels_;  // by target
 };
 
 absl::Status NoWeight(const Module& module, const std::string& pattern) {
   std::vector<std::string> kinds;
+  absl::flat_hash_set<std::string> seen;
   for (const NodeId id : module.order()) {
     const Node& node = module.node(id);
     if (node.op != Op::kWeight) continue;
-    const std::string kind = WithoutLayer(node.String(Attr::kTensor));
-    if (std::ranges::find(kinds, kind) == kinds.end()) kinds.push_back(kind);
+    std::string kind = WithoutLayer(node.String(Attr::kTensor));
+    if (seen.insert(kind).second) kinds.push_back(std::move(kind));
   }
   return absl::NotFoundError(absl::StrCat(
       "no weight is called '", pattern,

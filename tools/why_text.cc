@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/text/terminal_text.h"
 #include "tools/json_text.h"
 #include "tools/why.h"
 
@@ -27,7 +28,7 @@ class Lines {
   std::string last_;
 };
 
-std::string Text(const Json& json) { return json.get<std::string>(); }
+std::string Text(const Json& json) { return TerminalLine(json.get<std::string>()); }
 int64_t Int(const Json& json) { return json.get<int64_t>(); }
 double Float(const Json& json) { return json.get<double>(); }
 
@@ -42,7 +43,7 @@ std::string Micros(double us) {
 
 std::string Join(const Json& array, absl::string_view between) {
   return absl::StrJoin(array, between, [](std::string* out, const Json& each) {
-    absl::StrAppend(out, each.is_string() ? each.get<std::string>() : JsonText(each));
+    absl::StrAppend(out, each.is_string() ? Text(each) : JsonText(each));
   });
 }
 

@@ -45,7 +45,12 @@ absl::StatusOr<ResolvedModel> ResolvePath(const std::string& name) {
   WEFT_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(name));
   if (type == fs::file_type::not_found)
     return absl::NotFoundError(absl::StrCat(name, ": no such file or folder"));
-  if (type != fs::file_type::directory) {
+  // A pipe would be waited for.
+  if (type != fs::file_type::directory && type != fs::file_type::regular) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": not a model: neither a folder nor a regular file"));
+  }
+  if (type == fs::file_type::regular) {
     std::array<char, 4> magic{};
     std::ifstream(name, std::ios::binary).read(magic.data(), magic.size());
     if (absl::EndsWith(name, ".gguf") || absl::string_view(magic.data(), magic.size()) == "GGUF") {

@@ -302,10 +302,15 @@ void weft_session_cancel(weft_session* session) {
 
 void weft_session_profile(const weft_session* session,
                           void (*visit)(const weft_step_profile* step, void* user), void* user) {
-  const weft::Profile& profile = session->executor->profile();
+  const weft::Profile* profile = nullptr;
+  try {
+    profile = &session->executor->profile();
+  } catch (const std::bad_alloc&) {
+    return;
+  }
   const std::vector<weft::Step>& steps = session->executor->program().steps;
-  for (size_t i = 0; i < profile.steps.size(); ++i) {
-    const weft::StepProfile& times = profile.steps[i];
+  for (size_t i = 0; i < profile->steps.size(); ++i) {
+    const weft::StepProfile& times = profile->steps[i];
     const weft_step_profile step = {.name = steps[i].name.c_str(),
                                     .kind = steps[i].kind.c_str(),
                                     .kernel = steps[i].kernel.c_str(),

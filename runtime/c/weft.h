@@ -170,8 +170,8 @@ typedef struct weft_step_profile {
   int64_t macs;         /* multiply-adds in all calls */
 } weft_step_profile;
 
-/* Calls visit(step, user) for each step in order, if the session was created with `profile`. Names
- * live as long as the plan. */
+/* Calls visit(step, user) for each step in order, if the session was created with `profile`; not at
+ * all where memory is out. Names live as long as the plan. */
 WEFT_API void weft_session_profile(const weft_session* session,
                                    void (*visit)(const weft_step_profile* step, void* user),
                                    void* user);

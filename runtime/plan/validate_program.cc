@@ -10,6 +10,11 @@
 namespace weft {
 namespace {
 
+// Known models have some ten operands in a step, and of 1,000 layers some 14,000 steps. What groups
+// steps compares the operands of one with those of others.
+constexpr size_t kMaxOperands = 64;
+constexpr size_t kMaxSteps = 65536;
+
 absl::Status CheckRange(absl::string_view what, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -98,6 +103,10 @@ absl::Status CheckStep(const Program& program, size_t index) {
   if (static_cast<int>(step.extent) > static_cast<int>(Extent::kLogitRows)) {
     return absl::InvalidArgumentError(absl::StrCat("program: ", name, " has no known extent"));
   }
+  if (step.operands.size() > kMaxOperands) {
+    return absl::InvalidArgumentError(absl::StrCat("program: ", name, " has ", step.operands.size(),
+                                                   " operands, more than ", kMaxOperands));
+  }
   const int64_t rows = RowsOf(step.extent, program.max_tokens, program.max_logit_rows);
   for (const absl::Status& status :
        {CheckRange(absl::StrCat("units of ", name), step.units, 1, kMaxUnits / rows),
@@ -108,6 +117,10 @@ absl::Status CheckStep(const Program& program, size_t index) {
         CheckRange(absl::StrCat("macs_per_row of ", name), step.macs_per_row, 0,
                    static_cast<int64_t>(kMaxSpaceBytes))}) {
     if (!status.ok()) return status;
+  }
+  if (step.unit_rows > 1 && WorksByRows(step)) {
+    return absl::InvalidArgumentError(absl::StrCat("program: ", name, " works by rows, but has ",
+                                                   step.unit_rows, " of them in a unit"));
   }
   for (size_t i = 0; i < step.operands.size(); ++i) {
     const std::string operand = absl::StrCat("operand ", i, " of ", name);
@@ -164,6 +177,10 @@ absl::Status ValidateProgram(const Program& program) {
                   (rows - 1) * program.logits_stride + row_bytes),
         CheckPort(program, "argmax", program.argmax, rows * sizeof(int32_t))}) {
     if (!status.ok()) return status;
+  }
+  if (program.steps.size() > kMaxSteps) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("program: has ", program.steps.size(), " steps, more than ", kMaxSteps));
   }
   for (size_t i = 0; i < program.steps.size(); ++i) {
     if (absl::Status status = CheckStep(program, i); !status.ok()) return status;

@@ -1,7 +1,6 @@
 // The text form of the IR: what is accepted prints, and what is printed is accepted and prints the
 // same. Then what commands show of it, and the passes, as in weft-opt.
 #include "ir/text.h"
-#include "passes/legality.h"
 #include "passes/plan_memory.h"
 #include "runtime/abi/check.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -22,10 +21,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   WEFT_CHECK(weft::ir::Print(*again) == printed);
   for (const char* const format : {"json", "dot"})
     (void)weft::tools::FormatModule(*module, format, weft::tools::kAllLayers);
-  (void)weft::passes::CheckPlanned(*module, {});  // as `weft why` looks at the IR of plans
+  weft::fuzz::BuildWherePlanned(*module, {});
   (void)weft::passes::Summary(*module);
   weft::ir::Module changed = *module;
-  (void)weft::fuzz::UsePasses(&changed, printed, /*context=*/0);
+  const auto passed = weft::fuzz::UsePasses(&changed, printed, /*context=*/0);
+  if (passed.ok()) weft::fuzz::BuildWherePlanned(changed, *passed);
   (void)weft::tools::DiffModules("before", *module, "after", changed);
   return 0;
 }

@@ -9,6 +9,8 @@
 #include "codegen/program_builder.h"
 #include "codegen/target.h"
 #include "ir/text.h"
+#include "passes/layout.h"
+#include "passes/legality.h"
 #include "passes/pass_manager.h"
 #include "passes/pipelines.h"
 #include "runtime/abi/check.h"
@@ -85,20 +87,24 @@ absl::StatusOr<passes::PassOptions> UsePasses(ir::Module* module, absl::string_v
   return options.pass;
 }
 
+void BuildWherePlanned(const ir::Module& module, passes::PassOptions options) {
+  options.context = passes::ResolveContext(module, options).value_or(1);  // none: without tables
+  if (!passes::CheckPlanned(module, options).ok()) return;
+  for (const std::string& name : codegen::KnownTargets()) {
+    const auto target = codegen::ParseTarget(name, CpuFeatures());
+    WEFT_CHECK(target.ok());
+    (void)codegen::BuildProgram(module, *target,
+                                {options.max_tokens, options.max_logit_rows, options.context});
+  }
+}
+
 void UseModel(const Model& model) {
   const std::string printed = ir::Print(model.module);
   // What a front end makes is legal, and stays so; a pass that says otherwise is named.
   ir::Module module = model.module;
   const auto passed = UsePasses(&module, printed, model.context);
   WEFT_CHECK(!absl::StrContains(passed.status().message(), "illegal module"));
-  if (passed.ok()) {
-    for (const std::string& name : codegen::KnownTargets()) {
-      const auto target = codegen::ParseTarget(name, CpuFeatures());
-      WEFT_CHECK(target.ok());
-      (void)codegen::BuildProgram(module, *target,
-                                  {passed->max_tokens, passed->max_logit_rows, passed->context});
-    }
-  }
+  if (passed.ok()) BuildWherePlanned(module, *passed);
   for (const ir::SourceTensor& tensor : model.module.tensors) {
     int64_t values = 1;
     for (const int64_t dim : tensor.dims) values *= dim;

@@ -112,10 +112,15 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
     std::vector<std::string> contents;
     for (const PlanEntry& entry : *entries)
       contents.emplace_back(input.substr(entry.offset, entry.size));
-    std::string& chosen = contents[weft::fuzz::Below(contents.size(), random)];
-    std::string json;
-    if (random() % 2 == 0) json = weft::fuzz::MutateJson(chosen, room, random);
-    chosen = json.empty() ? weft::fuzz::MutateBytes(chosen, room, random) : json;
+    const size_t place = weft::fuzz::Below(contents.size(), random);
+    std::string& chosen = contents[place];
+    std::string changed;
+    if (random() % 2 == 0) {
+      changed = (*entries)[place].kind == weft::PlanSection::kIr
+                    ? weft::fuzz::MutateIr(chosen, room, random)
+                    : weft::fuzz::MutateJson(chosen, room, random);
+    }
+    chosen = changed.empty() ? weft::fuzz::MutateBytes(chosen, room, random) : changed;
     return Assemble(*entries, contents);
   };
   return weft::fuzz::MutateInPlace(data, size, max_size, seed, mutate);
