@@ -12,6 +12,8 @@ using Wide = absl::int128;  // no sum or product of two numbers of a file leaves
 
 constexpr Wide kMostSpace = Wide{1} << 46, kMostRows = Wide{1} << 24, kMostUnits = Wide{1} << 40;
 
+constexpr size_t kMostSteps = 65536, kMostOperands = 64;
+
 Wide Number(const Json& object, const char* field) {
   const Json& value = object.at(field);
   return value.is_number_unsigned() ? Wide{value.get<uint64_t>()} : Wide{value.get<int64_t>()};
@@ -44,12 +46,14 @@ bool IsStep(const Json& step, const Json& program) {
       !IsWithin(Number(step, "grain"), 1, kMostUnits) ||
       !IsWithin(Number(step, "unit_rows"), 1, kMostRows) ||
       !IsWithin(Number(step, "weight_bytes"), 0, kMostSpace) ||
-      !IsWithin(Number(step, "macs_per_row"), 0, kMostSpace) || step.at("kernel") == "")
+      !IsWithin(Number(step, "macs_per_row"), 0, kMostSpace) || step.at("kernel") == "" ||
+      step.at("operands").size() > kMostOperands)
     return false;
   for (const Json& operand : step.at("operands")) {
     if (!IsPlaced(operand, program)) return false;
     const Wide stride = Number(operand, "stride"), bytes = Number(operand, "bytes");
     if (stride == 0) continue;
+    if (Number(step, "unit_rows") != 1) return false;
     // Rows that begin `stride` bytes apart: the last begins before the end, and one more would not.
     if (stride % 4 != 0 || stride < 0 || extent == "one" || operand.at("space") != "arena" ||
         (rows - 1) * stride >= bytes || bytes > rows * stride)
@@ -75,6 +79,7 @@ bool HasProgramNumbers(const Json& program, uint64_t weight_section_bytes) {
       !IsPort(program.at("logits"), program, (rows - 1) * stride + 4 * vocab) ||
       !IsPort(program.at("argmax"), program, 4 * rows))
     return false;
+  if (program.at("steps").size() > kMostSteps) return false;
   for (const Json& step : program.at("steps"))
     if (!IsStep(step, program)) return false;
   return true;
