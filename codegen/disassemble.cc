@@ -127,10 +127,15 @@ absl::StatusOr<std::vector<DisassembledFunction>> Disassemble(absl::Span<const u
       llvm::MemoryBufferRef(bytes, "machine code"), /*InitContent=*/true);
   if (!file) return Failed("not an ELF file", file.takeError());
   std::vector<Function> functions;
+  uint64_t total = 0;
   for (const llvm::object::SymbolRef& symbol : (*file)->symbols()) {
     auto function = Read(symbol, **file);
     if (!function) return Failed("a symbol cannot be read", function.takeError());
-    if (!function->bytes.empty()) functions.push_back(*std::move(function));
+    if (function->bytes.empty()) continue;
+    total += function->bytes.size();
+    if (total > object.size())
+      return absl::InvalidArgumentError("machine code: its functions overlap (damaged?)");
+    functions.push_back(*std::move(function));
   }
   std::ranges::sort(functions, {}, &Function::address);
   Disassembler disassembler;

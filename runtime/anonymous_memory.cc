@@ -61,20 +61,24 @@ void AnonymousMemory::UseHugePages() {
 
 void AnonymousMemory::UseSmallPages() { Advise(MADV_NOHUGEPAGE); }
 
-uint64_t AnonymousMemory::Untouched() const {
+uint64_t AnonymousMemory::Touched(uint64_t page) const {
   constexpr uint64_t kPage = 4096;
-  constexpr uint64_t kPagesAtOnce = 4096;
+  constexpr uint64_t kPagesAtOnce = 4096;         // which are whole pages of any size
   std::array<unsigned char, kPagesAtOnce> pages;  // mincore(2): the lowest bit of each
+  const auto each = static_cast<std::ptrdiff_t>(page / kPage);
   uint64_t touched = 0;
   for (uint64_t at = 0; at < size_; at += kPage * kPagesAtOnce) {
     const uint64_t bytes = std::min(size_ - at, kPage * kPagesAtOnce);
-    if (mincore(data_ + at, bytes, pages.data()) != 0) return size_;
+    if (mincore(data_ + at, bytes, pages.data()) != 0) return 0;
     const auto* const end = pages.data() + (bytes + kPage - 1) / kPage;
-    touched += kPage * static_cast<uint64_t>(
-                           std::count_if(static_cast<const unsigned char*>(pages.data()), end,
-                                         [](unsigned char page) { return (page & 1) != 0; }));
+    const unsigned char* next = pages.data();
+    while (next < end) {
+      const auto* const begin = std::exchange(next, next + std::min(each, end - next));
+      if (std::any_of(begin, next, [](unsigned char byte) { return (byte & 1) != 0; }))
+        touched += page;
+    }
   }
-  return size_ - std::min(size_, touched);
+  return std::min(size_, touched);
 }
 
 void AnonymousMemory::Advise(int advice) {

@@ -32,9 +32,11 @@ class AnonymousMemory {
   // From now on none, whatever the system prefers: where memory is short, 2 MiB for a touch of one
   // byte are too many.
   void UseSmallPages();
-  // Bytes that take no memory yet; swapped out, they count as such. All of them where the system
-  // does not say.
-  uint64_t Untouched() const;
+  // Bytes of pages of this size, 4 KiB or more, in which something was touched; swapped out, it
+  // does not count. None where the system does not say.
+  uint64_t Touched(uint64_t page) const;
+  // Bytes that take no memory yet.
+  uint64_t Untouched() const { return size_ - Touched(4096); }
 
   // Puts this memory, read-only from then on, in the place of what is mapped at `address`, a
   // multiple of 2 MiB; it is the address's owner's then. Pages of 2 MiB stay such. Other threads

@@ -176,15 +176,19 @@ absl::Status RunMemory::Ask(int64_t positions, uint64_t arena_bytes, uint64_t ca
 }
 
 // The first token touches all of the cache's 2 MiB pages; to zero them takes longer than to compute
-// it. They pay once attention reads more than the TLB reaches: 2048 pages of 4 KiB. They take as
-// much memory as the whole context: little beside the weights of most models; where it is more,
-// they wait until a good part is touched anyway.
+// it. They pay once attention reads more than the TLB reaches: 2048 pages of 4 KiB. Each in which
+// something was touched comes to be in memory as a whole. That is little beside the weights of most
+// models; where it is more, they wait until it is not many times what is touched.
 void RunMemory::SizeCachePages(int64_t positions) {
-  constexpr uint64_t kTlbReach = uint64_t{8} << 20;
-  constexpr uint64_t kGoodPart = 8;
+  constexpr uint64_t kTimesTouched = 8;
   const uint64_t touched = kv_.size() / Unsigned(context_) * Unsigned(positions);
-  if (kv_decided_ || touched <= kTlbReach) return;
-  if (kv_.size() > std::max(weight_bytes_, kGoodPart * touched)) return;
+  if (kv_decided_ || touched <= size_pages_beyond_) return;
+  // Before the first run nobody knows in which.
+  const uint64_t in_them = kv_.Touched(kHugePage);
+  if ((in_them > 0 ? in_them : kv_.size()) > std::max(weight_bytes_, kTimesTouched * touched)) {
+    size_pages_beyond_ = 2 * touched;
+    return;
+  }
   kv_decided_ = true;
   // A page is held twice while it becomes a large one.
   const uint64_t more = arena_.Untouched() + kv_.Untouched() + kHugePage + others_;

@@ -67,6 +67,8 @@ class RunMemory {
   bool arena_huge_ = true;   // whether what it touches next may be in pages of 2 MiB
   bool kv_huge_ = false;     // likewise
   bool kv_decided_ = false;  // whether the cache's pages are those that it keeps
+  // What must be touched of the cache before that is decided (again): what the TLB reaches.
+  uint64_t size_pages_beyond_ = uint64_t{8} << 20;
   // The most of the runs so far, and what they touched in pages of 4 KiB.
   int64_t tokens_ = 0;
   int64_t logit_rows_ = 0;
