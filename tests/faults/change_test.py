@@ -224,14 +224,16 @@ class Changes(FaultTest):
         command = [WEFT, "run", self.plan, *GREEDY]
         text = self.succeeds(*command[1:])
         original = self.plan.read_bytes()
-        shutil.rmtree(self.folder / "cache")
-        _, lines = self.shimmed(command, MOMENTS, least=65536)
+
+        def reset():
+            shutil.rmtree(self.folder / "cache", ignore_errors=True)
+            self.plan.write_bytes(original)
+            shutil.copy(self.plan, self.out / "m.weft.new")
+
+        _, lines = self.calls_of(command, MOMENTS, reset, least=65536)
         for action in ("replace", "scribble"):
             for number in range(1, len(lines) + 1, 2):
-                shutil.rmtree(self.folder / "cache", ignore_errors=True)
-                self.plan.write_bytes(original)
-                shutil.copy(self.plan, self.out / "m.weft.new")
-                result, now = self.shimmed(command, MOMENTS, least=65536, at=number, victim=self.plan, action=action)
+                result, now = self.strike(command, MOMENTS, reset, least=65536, at=number, victim=self.plan, action=action)
                 with self.subTest(action=action, at=lines[number - 1][1:]):
                     self.struck(now)
                     if action == "replace":
