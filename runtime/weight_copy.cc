@@ -1,5 +1,6 @@
 #include "runtime/weight_copy.h"
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <sys/mman.h>
@@ -84,6 +85,7 @@ void WeightCopy::Work() {
   (void)setpriority(PRIO_PROCESS, 0, kNice);  // of this thread alone, on Linux; a wish
   const uint64_t size = weights_->bytes().size();
   const uint64_t section = SectionBytes(size);
+  const absl::Cleanup end = [this] { ended_.store(true, std::memory_order_release); };
   try {
     for (uint64_t done = 0; done < size && MayGoOn();) {
       const uint64_t bytes = std::min(section, size - done);
@@ -92,9 +94,8 @@ void WeightCopy::Work() {
       moved_.store(done, std::memory_order_release);
     }
   } catch (const std::bad_alloc&) {
-    // Memory is short, and the file's pages serve.
+    return;  // memory is short, and the file's pages serve
   }
-  ended_.store(true, std::memory_order_release);
 }
 
 }  // namespace weft
