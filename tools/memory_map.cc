@@ -31,7 +31,7 @@ class Arena {
     }
     const auto [first, last] = Overlapping(operand);
     current_.erase(first, last);
-    current_.insert_or_assign(operand.offset, values_.size());
+    if (operand.bytes > 0) current_.emplace(operand.offset, values_.size());
     values_.push_back(
         {operand.offset, operand.bytes, std::move(name), std::move(kind), step, step});
   }

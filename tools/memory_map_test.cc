@@ -54,6 +54,13 @@ std::string Shown(const std::vector<MemoryValue>& values) {
   return text;
 }
 
+TEST(MemoryMap, WhatHasNoBytesTakesNoPlaceOfOthers) {
+  Program program = Sample();
+  program.steps.insert(program.steps.begin() + 1, Make("none", "slice", {{kArena, 128, 0, true}}));
+  const MemoryMap map = MapMemory(program, nullptr);
+  EXPECT_THAT(Shown(map.arena), HasSubstr("embed 128+128 0..3\nslice 128+0 1..1\n"));
+}
+
 TEST(MemoryMap, LifetimesAreThoseOfReadsAndWrites) {
   const MemoryMap map = MapMemory(Sample(), nullptr);
   EXPECT_EQ(Shown(map.arena),
