@@ -98,7 +98,10 @@ std::string NodeText(const Module& module, NodeId id) {
   constexpr size_t kMost = 400;
   std::string text = PrintNode(module, id);
   if (text.size() <= kMost) return text;
-  return absl::StrCat(absl::string_view(text).substr(0, kMost), "…");
+  size_t size = kMost;
+  while ((static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80) --size;  // within a character
+  text.resize(size);
+  return text + "…";
 }
 
 }  // namespace

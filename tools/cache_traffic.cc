@@ -1,7 +1,5 @@
 #include "tools/cache_traffic.h"
 
-#include <algorithm>
-
 namespace weft::tools {
 
 double CachedLayer::BytesRead(int64_t position, int64_t tokens) const {

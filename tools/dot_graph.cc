@@ -105,13 +105,12 @@ class Drawing {
     NodeId next = 0;
     for (const NodeId id : module.order()) {
       number_[id] = next++;
-      source_[id] = {id, 0};
-      const Node& slice = module.node(id);
-      if (slice.op == Op::kSlice) {
-        const Columns& sliced = source_[slice.operands[0]];
-        source_[id] = {sliced.source, sliced.begin + slice.Int(Attr::kBegin)};
-      }
       const Node& node = module.node(id);
+      source_[id] = {id, 0};
+      if (node.op == Op::kSlice) {
+        const Columns& sliced = source_[node.operands[0]];
+        source_[id] = {sliced.source, sliced.begin + node.Int(Attr::kBegin)};
+      }
       const int64_t layer = LayerOf(node.location);
       if (!IsConstant(node.op) && node.op != Op::kSlice && layer >= 0) layers_[layer].push_back(id);
     }

@@ -35,7 +35,8 @@ std::string PerfMap(const Program& program, absl::Span<const codegen::JitSymbol>
 absl::Status WritePerfMap(const Program& program, absl::Span<const codegen::JitSymbol> symbols) {
   const std::string path = absl::StrCat("/tmp/perf-", getpid(), ".map");
   const std::string text = PerfMap(program, symbols);
-  // Others may write to the folder: what they put there under this name is not followed.
+  // Others may write to the folder: what they put there under this name is not followed, nor waited
+  // for.
   const int file =
       open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
   if (file < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write ", path));

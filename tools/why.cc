@@ -37,21 +37,13 @@ bool Matches(const std::string& pattern, const Node& weight) {
   return false;
 }
 
-// The kernels of a target, and which of them a step calls.
-class TargetKernels {
- public:
-  explicit TargetKernels(std::vector<codegen::Kernel> kernels) : kernels_(std::move(kernels)) {
-    for (const codegen::Kernel& kernel : kernels_) by_name_.emplace(kernel.name, &kernel);
-  }
-  const codegen::Kernel* Find(const std::string& symbol) const {
-    const auto found = by_name_.find(symbol);
-    return found == by_name_.end() ? nullptr : found->second;
-  }
+// Of a target, by symbol.
+using Kernels = absl::flat_hash_map<std::string, codegen::Kernel>;
 
- private:
-  std::vector<codegen::Kernel> kernels_;
-  absl::flat_hash_map<std::string, const codegen::Kernel*> by_name_;
-};
+const codegen::Kernel* Find(const Kernels& kernels, const std::string& symbol) {
+  const auto found = kernels.find(symbol);
+  return found == kernels.end() ? nullptr : &found->second;
+}
 
 double Ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
@@ -75,7 +67,9 @@ class Teller {
           codegen::BuiltProgram built,
           codegen::BuildProgram(module_, target,
                                 {program.max_tokens, program.max_logit_rows, program.context}));
-      kernels_.emplace_back(std::move(built.kernels));
+      Kernels& kernels = kernels_.emplace_back();
+      for (codegen::Kernel& kernel : built.kernels)
+        kernels.try_emplace(kernel.name, std::move(kernel));
     }
     return absl::OkStatus();
   }
@@ -232,7 +226,7 @@ class Teller {
     Json json = Json::array();
     for (size_t i = 0; i < facts_.targets.size(); ++i) {
       Json code = {{"target", facts_.targets[i].name}};
-      if (const codegen::Kernel* kernel = kernels_[i].Find(step.kernel)) {
+      if (const codegen::Kernel* kernel = Find(kernels_[i], step.kernel)) {
         code["emitter"] = std::string(kernel->choice.emitter->name);
         code["refused"] = kernel->choice.refusals;
         if (kernel->spec.op() == Op::kMatmul) code["loops"] = Loops(*kernel, facts_.targets[i]);
@@ -300,7 +294,7 @@ class Teller {
   // At the arithmetic peak, of a step whose weights may differ in format; 0 where the peak of one
   // is not known.
   double PeakNsPerMac(const Step& step) const {
-    const codegen::Kernel* kernel = kernels_[facts_.chosen].Find(step.kernel);
+    const codegen::Kernel* kernel = Find(kernels_[facts_.chosen], step.kernel);
     if (kernel == nullptr || kernel->spec.op() != Op::kMatmul) return 0;
     double ns = 0;
     for (const int operand : kernel->spec.Roles().weights) {
@@ -323,9 +317,9 @@ class Teller {
   const WhyFacts& facts_;
   const Module& module_;
   absl::flat_hash_map<NodeId, std::vector<NodeId>> packs_;  // by weight
-  absl::flat_hash_map<uint64_t, std::vector<size_t>>
-      readers_;                         // steps, by offset of what they read
-  std::vector<TargetKernels> kernels_;  // by target
+  // Steps, by the offset of weights that they read.
+  absl::flat_hash_map<uint64_t, std::vector<size_t>> readers_;
+  std::vector<Kernels> kernels_;  // by target
 };
 
 absl::Status NoWeight(const Module& module, const std::string& pattern) {

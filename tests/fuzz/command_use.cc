@@ -8,7 +8,7 @@
 
 #include "codegen/target.h"
 #include "passes/pipelines.h"
-#include "runtime/abi/check.h"
+#include "tests/fuzz/fuzz_target.h"
 #include "tools/commands.h"
 #include "tools/dump_text.h"
 
@@ -20,21 +20,6 @@ using Arguments = std::vector<std::string>;
 class Nowhere : public std::streambuf {
   int overflow(int c) override { return c == EOF ? 0 : c; }
   std::streamsize xsputn(const char* /*bytes*/, std::streamsize count) override { return count; }
-};
-
-// Takes a part of the number at a time.
-class Chooser {
- public:
-  explicit Chooser(size_t number) : number_(number) {}
-  size_t Below(size_t count) {
-    const size_t chosen = number_ % count;
-    number_ /= count;
-    return chosen;
-  }
-  const std::string& Of(const Arguments& items) { return items[Below(items.size())]; }
-
- private:
-  size_t number_;
 };
 
 void Run(void (*add)(CLI::App*, tools::Command*), Arguments arguments) {
@@ -87,10 +72,9 @@ void Why(const std::string& path, Chooser* choose, const Arguments& more) {
 
 }  // namespace
 
-void LookAtModel(const std::string& path, size_t choice) {
+void LookAtModel(const std::string& path, Chooser choose) {
   // LLVM takes some hundred times what all else does.
   constexpr size_t kOneInCode = 512;
-  Chooser choose(choice);
   const Arguments options = {"--target",  choose.Of(codegen::KnownTargets()),
                              "--weights", choose.Of({"auto", "f32", "q8_0"}),
                              "--kv",      choose.Of({"auto", "f32", "f16", "q8_0"})};
@@ -113,8 +97,7 @@ void LookAtModel(const std::string& path, size_t choice) {
   }
 }
 
-void LookAtPlan(const std::string& path, size_t choice) {
-  Chooser choose(choice);
+void LookAtPlan(const std::string& path, Chooser choose) {
   switch (choose.Below(8)) {
     case 0:
       return Run(tools::AddInfo, choose.Below(2) == 0 ? Arguments{"info", path}

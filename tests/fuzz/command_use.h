@@ -2,13 +2,14 @@
 // themselves, in this process. What they print goes nowhere.
 #pragma once
 
-#include <cstddef>
 #include <string>
+
+#include "tests/fuzz/fuzz_target.h"
 
 namespace weft::fuzz {
 
-// One command with one set of options, which `choice` chooses: the same for the same.
-void LookAtModel(const std::string& path, size_t choice);
-void LookAtPlan(const std::string& path, size_t choice);
+// One command with one set of options.
+void LookAtModel(const std::string& path, Chooser choose);
+void LookAtPlan(const std::string& path, Chooser choose);
 
 }  // namespace weft::fuzz

@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto model = weft::LoadModel(folder, {.tokenizer = file == "tokenizer_config.json"});
   if (!model.ok()) return 0;
   weft::fuzz::UseModel(*model);
-  weft::fuzz::LookAtModel(folder, weft::fuzz::ChoiceOf(weft::fuzz::Text(data, size)));
+  weft::fuzz::LookAtModel(folder, weft::fuzz::Chooser(weft::fuzz::Text(data, size)));
   return 0;
 }
 

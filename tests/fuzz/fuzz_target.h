@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -19,10 +20,23 @@ inline absl::string_view Text(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// For what an input alone shall decide, so that it does the same each time.
-inline size_t ChoiceOf(absl::string_view bytes) {
-  return std::hash<std::string_view>()({bytes.data(), bytes.size()});
-}
+// Chooses what an input alone shall decide, so that it does the same each time.
+class Chooser {
+ public:
+  explicit Chooser(absl::string_view input)
+      : number_(std::hash<std::string_view>()({input.data(), input.size()})) {}
+  size_t Below(size_t count) {
+    const size_t chosen = number_ % count;
+    number_ /= count;
+    return chosen;
+  }
+  const std::string& Of(const std::vector<std::string>& items) {
+    return items[Below(items.size())];
+  }
+
+ private:
+  size_t number_;  // what is left of it to take from
+};
 
 // A folder of this process, in memory where the system has such a place; gone at exit.
 const std::string& ScratchFolder();

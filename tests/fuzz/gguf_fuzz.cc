@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string path = weft::fuzz::WriteScratch("model.gguf", weft::fuzz::Text(data, size));
   if (const auto model = weft::LoadModel(path); model.ok()) {
     weft::fuzz::UseModel(*model);
-    weft::fuzz::LookAtModel(path, weft::fuzz::ChoiceOf(weft::fuzz::Text(data, size)));
+    weft::fuzz::LookAtModel(path, weft::fuzz::Chooser(weft::fuzz::Text(data, size)));
   }
   if (const auto tokenizer = weft::LoadTokenizer(path); tokenizer.ok())
     weft::fuzz::UseTokenizer(**tokenizer, weft::fuzz::Text(data, size));

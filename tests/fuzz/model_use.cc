@@ -69,20 +69,15 @@ void UseChatTemplate(absl::string_view source) {
 
 absl::StatusOr<passes::PassOptions> UsePasses(ir::Module* module, absl::string_view printed,
                                               int64_t context) {
-  size_t choice = ChoiceOf(printed);
-  const auto choose = [&choice](size_t count) {
-    const size_t chosen = choice % count;
-    choice /= count;
-    return chosen;
-  };
+  Chooser choose(printed);
   passes::PipelineOptions options;
   options.pass.context = context;
-  options.pass.weights = static_cast<passes::WeightsMode>(choose(3));
-  options.pass.kv = static_cast<passes::KvMode>(choose(4));
-  options.pass.q8_threshold = choose(2) == 0 ? 32 : 1024;
-  options.pass.max_tokens = choose(2) == 0 ? 1 : 256;
+  options.pass.weights = static_cast<passes::WeightsMode>(choose.Below(3));
+  options.pass.kv = static_cast<passes::KvMode>(choose.Below(4));
+  options.pass.q8_threshold = choose.Below(2) == 0 ? 32 : 1024;
+  options.pass.max_tokens = choose.Below(2) == 0 ? 1 : 256;
   for (const passes::Pass& pass : passes::DefaultPipeline())
-    if (pass.optional && choose(8) == 0) options.disabled.emplace_back(pass.name);
+    if (pass.optional && choose.Below(8) == 0) options.disabled.emplace_back(pass.name);
   WEFT_RETURN_IF_ERROR(passes::RunPipeline(passes::DefaultPipeline(), options, module).status());
   return options.pass;
 }

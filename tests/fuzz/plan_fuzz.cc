@@ -97,7 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       weft::Tokenizer::FromImage(std::string_view(image.data(), image.size()), *plan, "x");
   if (tokenizer.ok()) weft::fuzz::UseTokenizer(*tokenizer, image);
   weft::fuzz::UseChatTemplate((*plan)->chat_template());
-  weft::fuzz::LookAtPlan(path, weft::fuzz::ChoiceOf(weft::fuzz::Text(data, size)));
+  weft::fuzz::LookAtPlan(path, weft::fuzz::Chooser(weft::fuzz::Text(data, size)));
   return 0;
 }
 
