@@ -248,8 +248,12 @@ class HugePages(MachineTest):
 
     def test_no_advice_is_taken(self):
         for program, *arguments in ([WEFT, "run", self.model, "--no-cache"], [WEFT, "run", self.plan], [WEFT_RUN, self.plan]):
-            result, lines = self.shimmed([program, *arguments, *GREEDY], "advise,remap", at=1, every=1, error=22)
-            self.answers(result)
+            # A run may be over before the low-priority thread that copies the weights has begun: those that were count.
+            for _ in range(100):
+                result, lines = self.shimmed([program, *arguments, *GREEDY], "advise,remap", at=1, every=1, error=22)
+                self.answers(result)
+                if lines:
+                    break
             self.assertEqual(len(self.struck(lines)), len(lines))
 
 
