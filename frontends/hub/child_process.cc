@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,16 +64,21 @@ bool Collect(const ChildProcess& child, int fd, std::string& output) {
 
 // The child's part of RunChild: becomes the program, or writes errno to `fails`. After fork() in a
 // process with threads, it calls only what allocates nothing.
-[[noreturn]] void Become(const std::string& folder, pid_t parent, int output,
+[[noreturn]] void Become(const ChildProcess& child, pid_t parent, int output,
                          const std::vector<char*>& argv, const std::vector<char*>& envp,
                          int fails) {
   // However this process ends, nobody is left who would use what the program does. 0: a parent
   // outside of the child's PID namespace.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (const pid_t now = getppid(); now != parent && now != 0) _exit(1);
+  if (rlimit limit; child.most_memory > 0 && getrlimit(RLIMIT_AS, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max = std::min<rlim_t>(limit.rlim_cur, child.most_memory);
+    setrlimit(RLIMIT_AS, &limit);
+  }
   const int input = open("/dev/null", O_RDONLY);
   if (input >= 0 && dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
-      dup2(output, STDERR_FILENO) >= 0 && (folder.empty() || chdir(folder.c_str()) == 0)) {
+      dup2(output, STDERR_FILENO) >= 0 &&
+      (child.folder.empty() || chdir(child.folder.c_str()) == 0)) {
     if (input > STDERR_FILENO) close(input);
     execvpe(argv[0], argv.data(), envp.data());
   }
@@ -101,7 +107,7 @@ absl::StatusOr<ChildResult> RunChild(const ChildProcess& child) {
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot run ", arguments[0]));
-  if (pid == 0) Become(child.folder, parent, writer.get(), argv, envp, fails.get());
+  if (pid == 0) Become(child, parent, writer.get(), argv, envp, fails.get());
   fails.Reset();
   int error = 0;
   ssize_t got = -1;

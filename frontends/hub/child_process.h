@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -17,6 +18,7 @@ struct ChildProcess {
   std::string folder;                              // working folder of the child
   std::map<std::string, std::string> environment;  // set on top of ours
   std::vector<std::string> hidden;                 // variables of ours that the child does not get
+  uint64_t most_memory = 0;                        // bytes of address space; 0: as many as we may
   // Called every `poll_interval` while the child runs; false kills it.
   std::function<bool()> keep_running;
   std::chrono::milliseconds poll_interval{100};

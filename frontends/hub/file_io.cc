@@ -144,17 +144,18 @@ absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path,
       if (on_wait) on_wait();
       continue;
     }
-    if (HasNoLocks(errno)) break;
+    if (HasNoLocks(errno)) return FileLock(std::move(fd), /*held=*/false);
     return SystemError("cannot lock", path);
   }
-  return FileLock(std::move(fd));
+  return FileLock(std::move(fd), /*held=*/true);
 }
 
 absl::StatusOr<std::optional<FileLock>> FileLock::TryAcquire(const std::string& path) {
   for (;;) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
     if (fd.get() < 0) return SystemError("cannot create the lock file", path);
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    const bool held = flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+    if (!held) {
       if (errno == EINTR) continue;
       if (errno == EWOULDBLOCK) return std::nullopt;
       if (!HasNoLocks(errno)) return SystemError("cannot lock", path);
@@ -162,7 +163,7 @@ absl::StatusOr<std::optional<FileLock>> FileLock::TryAcquire(const std::string& 
     // Its last holder may have removed it after it was opened here.
     struct stat info;
     if (fstat(fd.get(), &info) == 0 && info.st_nlink == 0) continue;
-    return FileLock(std::move(fd));
+    return FileLock(std::move(fd), held);
   }
 }
 

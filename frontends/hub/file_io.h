@@ -58,15 +58,17 @@ std::string HumanBytes(uint64_t bytes);
 class FileLock {
  public:
   // Waits as long as another holds the lock; calls `on_wait` once before waiting. On a file system
-  // without locks there is none to take and the lock is granted.
+  // without locks there is none to take, and the lock is granted to all who ask: not held() then.
   static absl::StatusOr<FileLock> Acquire(const std::string& path,
                                           const std::function<void()>& on_wait);
   // Nothing where another holds the lock.
   static absl::StatusOr<std::optional<FileLock>> TryAcquire(const std::string& path);
+  bool held() const { return held_; }
 
  private:
-  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  FileLock(UniqueFd fd, bool held) : fd_(std::move(fd)), held_(held) {}
   UniqueFd fd_;
+  bool held_;
 };
 
 }  // namespace weft

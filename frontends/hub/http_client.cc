@@ -33,6 +33,7 @@ struct Transfer {
   const HttpRequest* request;
   HttpResponse response;
   absl::Status failure;
+  bool enough = false;  // of the body of an error or redirect, which may have no end
 };
 
 size_t OnHeader(char* data, size_t size, size_t count, void* user) {
@@ -98,11 +99,12 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
     } else {
       absl::StrAppend(&transfer.response.body, bytes);
     }
-  } else if (transfer.response.body.size() < kMaxErrorBody) {
+  } else {
     absl::StrAppend(&transfer.response.body,
                     bytes.substr(0, kMaxErrorBody - transfer.response.body.size()));
+    transfer.enough = transfer.response.body.size() == kMaxErrorBody;
   }
-  return transfer.failure.ok() ? bytes.size() : 0;
+  return transfer.failure.ok() && !transfer.enough ? bytes.size() : 0;
 }
 
 bool MayPass(CURLcode code) {
@@ -157,7 +159,7 @@ absl::StatusOr<HttpResponse> HttpClient::Perform(const HttpRequest& request) {
   if (curl_ == nullptr) return absl::InternalError("libcurl could not be initialised");
   CURL* curl = curl_;
   curl_easy_reset(curl);  // keeps open connections
-  Transfer transfer{&request, {}, {}};
+  Transfer transfer{&request};
   BodyContext body{&transfer, curl};
   StallWatch watch{limits_.stall_timeout};
   std::unique_ptr<curl_slist, ListFree> headers;
@@ -199,7 +201,7 @@ absl::StatusOr<HttpResponse> HttpClient::Perform(const HttpRequest& request) {
                                                ": nearly nothing received for ",
                                                limits_.stall_timeout.count(), " ms"));
   }
-  if (code != CURLE_OK) {
+  if (code != CURLE_OK && !transfer.enough) {
     std::string text = absl::StrCat(UrlForMessage(request.url), ": ",
                                     message[0] != 0 ? message.data() : curl_easy_strerror(code));
     return MayPass(code) ? absl::UnavailableError(text) : absl::FailedPreconditionError(text);

@@ -18,7 +18,7 @@ namespace weft {
 struct HttpResponse {
   int status = 0;
   std::map<std::string, std::string> headers;  // names in lower case; the last one wins
-  std::string body;                            // empty where a sink took it
+  std::string body;  // empty where a sink took it; of other answers than 2xx the first 4 KiB
 
   // The value, or empty.
   absl::string_view Header(const std::string& lower_case_name) const;

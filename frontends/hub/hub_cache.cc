@@ -75,12 +75,12 @@ absl::Status HubCache::Prepare() const {
   return absl::OkStatus();
 }
 
-std::string HubCache::BlobPath(const std::string& etag) const {
-  return absl::StrCat(repo_, "/blobs/", etag);
+std::string HubCache::BlobPath(const std::string& blob) const {
+  return absl::StrCat(repo_, "/blobs/", blob);
 }
 
-std::string HubCache::LockPath(const std::string& etag) const {
-  return absl::StrCat(locks_, "/", etag, ".lock");
+std::string HubCache::LockPath(const std::string& blob) const {
+  return absl::StrCat(locks_, "/", blob, ".lock");
 }
 
 std::string HubCache::SnapshotFolder(const std::string& commit) const {
@@ -96,7 +96,7 @@ absl::StatusOr<bool> HubCache::Has(const std::string& commit, const std::string&
 }
 
 absl::Status HubCache::Link(const std::string& commit, const std::string& file,
-                            const std::string& etag) const {
+                            const std::string& blob) const {
   const std::string link = SnapshotFile(commit, file);
   if (auto status = MakeFolders(fs::path(link).parent_path().string()); !status.ok()) return status;
   // From snapshots/<commit>/ up to the repository, and one more for each folder in the file's name.
@@ -104,7 +104,7 @@ absl::Status HubCache::Link(const std::string& commit, const std::string& file,
   for (char c : file) {
     if (c == '/') target += "../";
   }
-  return ReplaceSymlink(absl::StrCat(target, "blobs/", etag), link);
+  return ReplaceSymlink(absl::StrCat(target, "blobs/", blob), link);
 }
 
 absl::Status HubCache::WriteMainRef(const std::string& commit) const {

@@ -1,6 +1,6 @@
 // The part of the Hugging Face cache that belongs to one repository, in the layout huggingface_hub
 // reads and writes: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
-//   models--org--name/blobs/<etag>                  the bytes
+//   models--org--name/blobs/<etag>                  the bytes; weft-<hash> where it is no digest
 //   models--org--name/snapshots/<commit>/<file>     relative symbolic link to a blob
 //   models--org--name/refs/main                     the commit that main was when last asked
 //   .locks/models--org--name/<etag>.lock            held while a blob is written
@@ -31,17 +31,17 @@ class HubCache {
   // Creates the folders that a download writes to.
   absl::Status Prepare() const;
 
-  // `etag` and `commit` are plain names (hex digits as a rule), checked by HubClient.
-  std::string BlobPath(const std::string& etag) const;
-  std::string LockPath(const std::string& etag) const;
+  // `blob` and `commit` are plain names, hex digits as a rule.
+  std::string BlobPath(const std::string& blob) const;
+  std::string LockPath(const std::string& blob) const;
   std::string SnapshotFolder(const std::string& commit) const;
   std::string SnapshotFile(const std::string& commit, const std::string& file) const;
 
   // Whether the snapshot has the file, blob included.
   absl::StatusOr<bool> Has(const std::string& commit, const std::string& file) const;
-  // Makes `file` of the snapshot the blob `etag`.
+  // Makes `file` of the snapshot this blob.
   absl::Status Link(const std::string& commit, const std::string& file,
-                    const std::string& etag) const;
+                    const std::string& blob) const;
   absl::Status WriteMainRef(const std::string& commit) const;
 
   // A snapshot that holds all that the model needs (every shard too), that of refs/main by

@@ -23,7 +23,7 @@ namespace {
 // Bound for a file of unannounced size: only small ones come so; the largest tokenizer.json are
 // about 35 MB.
 constexpr uint64_t kMaxUnannounced = 256 << 20;
-// A try that brought so much counts as progress: the tries start anew.
+// A try that brought so much more than any before counts as progress: the tries start anew.
 constexpr uint64_t kProgressBytes = 1 << 20;
 constexpr std::chrono::milliseconds kReportInterval{50};
 
@@ -42,6 +42,21 @@ std::string PlainEtag(absl::string_view etag) {
   absl::ConsumePrefix(&etag, "\"");
   absl::ConsumeSuffix(&etag, "\"");
   return std::string(etag);
+}
+
+// The digest that the list of a repository gives for a file, or empty: "lfs.sha256" of one in
+// large-file storage, of which git has a pointer alone, else "blobId".
+std::string ListedDigest(const nlohmann::json& sibling) {
+  const auto text = [](const nlohmann::json& object, const char* key, DigestKind kind) {
+    const auto value = object.find(key);
+    if (value == object.end() || !value->is_string()) return std::string();
+    auto digest = value->get<std::string>();
+    return DigestKindOf(digest) == kind ? digest : std::string();
+  };
+  const auto lfs = sibling.find("lfs");
+  if (lfs == sibling.end() || lfs->is_null())
+    return text(sibling, "blobId", DigestKind::kGitBlobSha1);
+  return lfs->is_object() ? text(*lfs, "sha256", DigestKind::kSha256) : std::string();
 }
 
 // The first byte of "bytes 5-9/10".
@@ -194,6 +209,8 @@ absl::StatusOr<HubRepo> HubClient::Repo(const std::string& id) {
     repo.files.push_back(name->get<std::string>());
     if (auto size = sibling.find("size"); size != sibling.end() && size->is_number_unsigned())
       repo.sizes[repo.files.back()] = size->get<uint64_t>();
+    if (std::string digest = ListedDigest(sibling); !digest.empty())
+      repo.digests[repo.files.back()] = std::move(digest);
   }
   return repo;
 }
@@ -244,12 +261,19 @@ absl::Status HubClient::DownloadOnce(const std::string& url, const std::string& 
   request.sink = [&](const HttpResponse& response, absl::string_view bytes) -> absl::Status {
     if (!started) {
       started = true;
+      if (const auto encoding = response.Header("content-encoding");
+          !encoding.empty() && encoding != "identity") {
+        return absl::DataLossError(absl::StrCat(body.file, ": the server sends it encoded as ",
+                                                Printable(encoding), ", which was not asked for"));
+      }
       if (from > 0 && response.status != 206) {  // the range was ignored: all of the file comes
         if (auto status = body.Restart(); !status.ok()) return status;
       } else if (response.status == 206 && RangeStart(response.Header("content-range")) != from) {
-        return absl::DataLossError(absl::StrCat(body.file, ": asked for bytes from ", from,
-                                                " on, the server sends '",
-                                                Printable(response.Header("content-range")), "'"));
+        // All of it then: what is there may be what the server cannot go on from.
+        if (auto status = body.Restart(); !status.ok()) return status;
+        return absl::UnavailableError(
+            absl::StrCat(body.file, ": asked for bytes from ", from, " on, the server sends '",
+                         Printable(response.Header("content-range")), "'"));
       }
     }
     return body.Append(bytes);
@@ -270,11 +294,14 @@ absl::Status HubClient::DownloadOnce(const std::string& url, const std::string& 
 }
 
 absl::Status HubClient::DownloadRest(const std::string& url, const std::string& id, Body& body) {
+  uint64_t furthest = body.done;
   for (int attempt = 0;; ++attempt) {
-    const uint64_t before = body.done;
     absl::Status status = DownloadOnce(url, id, body);
     if (status.ok()) return status;
-    if (body.done >= before + kProgressBytes) attempt = 0;
+    if (body.done >= furthest + kProgressBytes) {
+      furthest = body.done;
+      attempt = 0;
+    }
     if (!WaitBeforeRetry(attempt, status)) return status;
   }
 }

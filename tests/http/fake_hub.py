@@ -10,6 +10,7 @@ Control, not logged:
   /_content/ID/FILE   the true bytes of a file
 """
 
+import gzip
 import hashlib
 import http.server
 import json
@@ -35,6 +36,14 @@ BEHAVIOURS = {
     "norangealways": "the cdn loses each connection half-way and ignores Range",
     "r416": "as drop, and the cdn answers 416 to the first Range",
     "badrange": "as drop, and the cdn answers Range with other bytes than asked for",
+    "badrangealways": "the cdn loses each whole answer half-way and answers Range with other bytes than asked for",
+    "regress": "the cdn loses each connection after two of three megabytes and answers 416 to every Range",
+    "endless404": "the cdn answers 404 and does not end telling why",
+    "endless302": "the cdn redirects, first to where it does not end telling where to, then to the weights",
+    "packed": "the cdn sends the weights packed, though nobody asked for that",
+    "weaketag": "a mirror: what the API says is the hub's, all files have one ETag, and it is no digest",
+    "altered": "as weaketag, and one byte of the weights is another",
+    "sametag": "as weaketag, weights in two shards, and the API tells no digests",
     "badsum": "the cdn alters one byte of the weights",
     "badgit": "config.json is altered in one byte",
     "toomuch": "the cdn sends 1,000 bytes more than announced",
@@ -80,7 +89,7 @@ TINY = pathlib.Path(__file__).resolve().parent.parent / "oracle" / "tiny" / "gpt
 
 
 def weights(name):
-    return random.Random(name).randbytes(WEIGHT_BYTES)
+    return random.Random(name).randbytes(3_000_000 if name == "regress" else WEIGHT_BYTES)
 
 
 def index_of(*shards):
@@ -106,7 +115,7 @@ def files_of(mode):
         return {path.name: path.read_bytes() for path in sorted(TINY.iterdir()) if path.suffix == ".json" or path.name == "model.safetensors"}
     if mode == "nothing":
         return {name: text[name] for name in ("config.json", "pytorch_model.bin")}
-    if mode == "sharded":
+    if mode in ("sharded", "sametag"):
         return {**text, "model.safetensors.index.json": index_of(*shard), **{name: weights(name) for name in shard}}
     if mode == "evilindex":
         return {**text, "model.safetensors.index.json": index_of("../../../../evil.safetensors")}
@@ -120,9 +129,21 @@ def is_large(name):
 
 
 def etag_of(name, data):
-    if is_large(name):
-        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(data).hexdigest() if is_large(name) else git_blob(data)
+
+
+def git_blob(data):
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def sibling_of(name, data):
+    """What the API tells of a file: of one in large-file storage, git has a pointer."""
+    if not is_large(name):
+        return {"rfilename": name, "size": len(data), "blobId": git_blob(data)}
+    sha256 = hashlib.sha256(data).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {len(data)}\n".encode()
+    return {"rfilename": name, "size": len(data), "blobId": git_blob(pointer),
+            "lfs": {"sha256": sha256, "size": len(data), "pointerSize": len(pointer)}}
 
 
 class State:
@@ -212,10 +233,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode == "notjson":
             return self.answer(200, body=b"<html>captive portal</html>")
         sha = NEXT_COMMIT if mode == "moving" and STATE.count("moving") > 1 else COMMIT
-        info = {"id": f"{mode}/model", "sha": sha, "siblings": [{"rfilename": name} for name in files_of(mode)]}
-        if "blobs=true" in urllib.parse.urlsplit(self.path).query and mode != "nosizes":
-            for sibling in info["siblings"]:
-                sibling["size"] = len(files_of(mode)[sibling["rfilename"]])
+        blobs = "blobs=true" in urllib.parse.urlsplit(self.path).query and mode not in ("nosizes", "sametag", "packed")
+        info = {"id": f"{mode}/model", "sha": sha,
+                "siblings": [sibling_of(name, data) if blobs else {"rfilename": name} for name, data in files_of(mode).items()]}
         if mode == "noshas":
             del info["sha"]
         return self.answer(200, {"Content-Type": "application/json"}, json.dumps(info).encode())
@@ -229,6 +249,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         etag = etag_of(name, data)
         if mode == "oddetag":
             etag = "../../../etag"
+        if mode in ("weaketag", "altered", "sametag", "packed"):
+            etag = "65a1b2c3-1388"
         headers = {} if mode == "noetag" else {"ETag": f'"{etag}"'}
         headers["X-Repo-Commit"] = NEXT_COMMIT if mode == "othercommit" else commit
         if not is_large(name):
@@ -264,7 +286,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.5)
         if mode == "flood":
             data += bytes(1000)
-        if mode == "badsum":
+        if mode.startswith("endless"):
+            return self.send_without_end(mode, name)
+        if mode in ("badsum", "altered"):
             data = data[:1000] + bytes([data[1000] ^ 1]) + data[1001:]
         if mode == "short":
             data = data[:-1000]
@@ -272,13 +296,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send_without_length({}, data + bytes(1000))
         if mode.startswith("norange"):
             start = 0
-        if start >= len(data) or (start and mode == "r416" and STATE.count("r416") == 1):
+        if start >= len(data) or (start and (mode == "regress" or mode == "r416" and STATE.count("r416") == 1)):
             return self.answer(416)
         body = data[start:]
         headers = {}
         if start:
-            headers["Content-Range"] = f"bytes {start + (mode == 'badrange')}-{len(data) - 1}/{len(data)}"
-        drops = {"drop": 2, "norange": 2, "r416": 1, "badrange": 1, "dropalways": 1 << 30, "norangealways": 1 << 30}
+            headers["Content-Range"] = f"bytes {start + mode.startswith('badrange')}-{len(data) - 1}/{len(data)}"
+        if mode == "packed":
+            return self.answer(200, {"Content-Encoding": "gzip"}, gzip.compress(body)[:len(body)].ljust(len(body), b"\0"))
+        always = dict.fromkeys(("dropalways", "norangealways", "badrangealways", "regress"), 1 << 30)
+        drops = {"drop": 2, "norange": 2, "r416": 1, "badrange": 1, **always}
         pause = {"trickle": (len(data) // 20, 0.02), "loris": (1, 0.1)}.get(mode)
         if pause:
             return self.send_slowly(206 if start else 200, headers, body, *pause)
@@ -290,10 +317,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for key, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(body[:{"dropalways": 50_000, "stall": 1000}.get(mode, len(body) // 2)])
+        self.wfile.write(body[:{"dropalways": 50_000, "stall": 1000, "regress": 2_000_000}.get(mode, len(body) // 2)])
         self.wfile.flush()
         if mode == "stall":
             time.sleep(20)
+
+    def send_without_end(self, mode, name):
+        location = urllib.parse.quote(f"/cdn/{mode}/model/{name}")
+        if mode == "endless302" and STATE.count(mode) > 1:
+            return self.answer(200, body=files_of(mode)[name])
+        self.close_connection = True
+        self.send_response(int(mode.removeprefix("endless")))
+        for key, value in {"Connection": "close", **({"Location": location} if mode == "endless302" else {})}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        while True:  # until the client has enough
+            self.wfile.write(bytes(1 << 16))
+            time.sleep(0.01)
 
     def send_slowly(self, status, headers, body, part, seconds):
         self.send_response(status)
