@@ -126,7 +126,7 @@ absl::Status Executor::CheckContext(int64_t position, int64_t tokens) const {
   if (tokens <= program_.context - position) return absl::OkStatus();
   return absl::OutOfRangeError(absl::StrCat(
       tokens, " tokens after position ", position, " do not fit the context of ", program_.context,
-      " tokens (ask for a larger one with -c, up to what the model was trained for)"));
+      " tokens (compile it for a larger one with -c, up to what the model was trained for)"));
 }
 
 absl::Status Executor::CheckRun(absl::Span<const int32_t> ids, int64_t position,

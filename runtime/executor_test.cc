@@ -495,7 +495,7 @@ TEST(Executor, RefusesRunsOutOfBounds) {
   EXPECT_THAT(error({-1}, 0, 1), HasSubstr("token id -1"));
   EXPECT_THAT(error({1}, -1, 1), HasSubstr("position -1 is negative"));
   EXPECT_THAT(error({1, 1}, 5, 1), HasSubstr("2 tokens after position 5 do not fit the context of "
-                                             "6 tokens (ask for a larger one with -c"));
+                                             "6 tokens (compile it for a larger one with -c"));
   EXPECT_THAT(error({1}, INT64_MAX, 1), HasSubstr("do not fit the context"));
   EXPECT_TRUE(executor->Run({1, 1}, 4, 1).ok());
 }

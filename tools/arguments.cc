@@ -1,5 +1,6 @@
 #include "tools/arguments.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,10 +15,12 @@
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "frontends/hub/hub.h"
+#include "passes/pipelines.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/plan/side_files.h"
 #include "runtime/text/tokenizer.h"
 #include "tools/interrupt.h"
 #include "tools/prepare_model.h"
@@ -59,6 +62,7 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
   command
       ->add_option("--weight-format", arguments->formats,
                    "format of weights by name: 'model.layers.*.down_proj=f32'; the last match wins")
+      ->allow_extra_args(false)
       ->type_name("PATTERN=FORMAT");
   command
       ->add_option(
@@ -74,14 +78,17 @@ void AddCompileOptions(CLI::App* command, ModelArguments* arguments) {
           "takes several, with commas, for one plan that runs on each")
       ->type_name("TARGET");
   command->add_option("--disable-pass", arguments->disabled, "leave out an optional pass")
+      ->allow_extra_args(false)
       ->type_name("PASS");
   command
       ->add_option("--print-before", arguments->print_before,
                    "print the IR to stderr before a pass that changes it, or 'all'")
+      ->allow_extra_args(false)
       ->type_name("PASS");
   command
       ->add_option("--print-after", arguments->print_after,
                    "print the IR to stderr after a pass that changed it, or 'all'")
+      ->allow_extra_args(false)
       ->type_name("PASS");
   command->add_flag("--time-passes", arguments->time_passes, "print each pass's time to stderr");
   const std::vector<CLI::Option*> options = command->get_options();
@@ -178,15 +185,58 @@ absl::StatusOr<std::shared_ptr<const Plan>> OpenIfPlan(const ModelArguments& arg
       " of compiling; give the model instead, or compile it again"));
 }
 
+absl::Status CheckIsNoInput(const std::string& output, const ModelArguments& arguments) {
+  struct stat written = {};
+  // A device or pipe is written to, not replaced.
+  if (stat(output.c_str(), &written) != 0 || !S_ISREG(written.st_mode)) return absl::OkStatus();
+  std::vector<std::string> inputs;
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(arguments.model));
+  if (plan != nullptr) {
+    inputs.push_back(arguments.model);
+    const std::filesystem::path folder = std::filesystem::path(arguments.model).parent_path();
+    for (const SideFile& file : plan->side_files()) inputs.push_back(folder / file.name);
+  } else {
+    WEFT_ASSIGN_OR_RETURN(const std::string path, ResolvePath(arguments.model));
+    WEFT_ASSIGN_OR_RETURN(const ModelFiles files, FindModelFiles(path));
+    inputs = files.weights;
+    inputs.insert(inputs.end(), files.config.begin(), files.config.end());
+  }
+  for (const std::string& input : inputs) {
+    struct stat read = {};
+    if (stat(input.c_str(), &read) != 0 || read.st_dev != written.st_dev ||
+        read.st_ino != written.st_ino)
+      continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(output, ": is ", input, ", which this command reads; write to another file"));
+  }
+  return absl::OkStatus();
+}
+
+namespace {
+
+void PrintTimes(absl::Span<const passes::PassStats> passes) {
+  for (const passes::PassStats& stats : passes) {
+    std::cerr << absl::StrFormat("%8.2f ms  %-22s %s (%d -> %d nodes)\n", stats.ms, stats.name,
+                                 stats.changed ? "changed" : "unchanged", stats.nodes_before,
+                                 stats.nodes_after);
+  }
+}
+
+}  // namespace
+
+absl::Status RunPassesAsAsked(const ModelArguments& arguments,
+                              const passes::PipelineOptions& options, ir::Module* module) {
+  WEFT_ASSIGN_OR_RETURN(const std::vector<passes::PassStats> stats,
+                        passes::RunPipeline(passes::DefaultPipeline(), options, module));
+  if (arguments.time_passes) PrintTimes(stats);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,
                                              const CompileSettings& settings) {
   WEFT_ASSIGN_OR_RETURN(CompiledModel compiled, CompileModel(model, settings));
   if (arguments.time_passes) {
-    for (const passes::PassStats& stats : compiled.passes) {
-      std::cerr << absl::StrFormat("%8.2f ms  %-22s %s (%d -> %d nodes)\n", stats.ms, stats.name,
-                                   stats.changed ? "changed" : "unchanged", stats.nodes_before,
-                                   stats.nodes_after);
-    }
+    PrintTimes(compiled.passes);
     std::cerr << absl::StrFormat("%8.2f ms  code for %d kernels\n", compiled.codegen_ms,
                                  compiled.codes.size() * compiled.codes[0].kernels.size());
   }

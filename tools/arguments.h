@@ -75,9 +75,20 @@ absl::StatusOr<std::unique_ptr<Engine>> OpenEngine(const ModelArguments& argumen
                                                    int64_t logit_rows,
                                                    const ExecutorOptions& executor);
 
+// An error where `output` names a file that the command reads: one of the model's or plan's, by
+// whatever name. It would be replaced by something else.
+absl::Status CheckIsNoInput(const std::string& output, const ModelArguments& arguments);
+
+// An option's check: names of files are not empty.
+inline const CLI::Validator kFileName(
+    [](const std::string& path) { return path.empty() ? "no name of a file" : ""; }, "");
+
 // Compiles as `arguments` say, printing IR and times where they ask for it.
 absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,
                                              const CompileSettings& settings);
+// The passes alone, likewise.
+absl::Status RunPassesAsAsked(const ModelArguments& arguments,
+                              const passes::PipelineOptions& options, ir::Module* module);
 
 // "1,2,3" or a JSON array or numbers between blanks.
 absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string& text);

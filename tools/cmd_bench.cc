@@ -1,6 +1,7 @@
 #include <iostream>
 #include <set>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
@@ -19,6 +20,8 @@ namespace {
 
 struct BenchArguments {
   ModelArguments model;
+  // Those that only one of the two kinds of bench follows.
+  std::vector<const CLI::Option*> of_models, of_matmuls;
   ModelBenchOptions options;
   std::string matmul;
   std::string format = "q8_0";
@@ -107,6 +110,12 @@ void CheckUsage(const BenchArguments& arguments) {
     throw CLI::ValidationError("--threads", "--matmul takes one number of threads");
   if (!arguments.matmul.empty() && arguments.output == "csv")
     throw CLI::ValidationError("--output", "--matmul prints md or json");
+  for (const CLI::Option* option :
+       arguments.matmul.empty() ? arguments.of_matmuls : arguments.of_models) {
+    if (option->count() == 0) continue;
+    throw CLI::ValidationError(option->get_name(),
+                               arguments.matmul.empty() ? "is for --matmul" : "is for models");
+  }
   if (arguments.matmul.empty() && arguments.options.Tests().empty())
     throw CLI::ValidationError("bench", "no test: give -p, -n or --step-tokens above 0");
 }
@@ -116,6 +125,7 @@ CLI::Option* AddList(CLI::App* command, const std::string& names, std::vector<T>
                      T most, const std::string& help) {
   return command->add_option(names, *values, help)
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::Range(least, most))
       ->type_name("N[,N...]");
 }
@@ -157,17 +167,26 @@ void AddBench(CLI::App* app, Command* chosen) {
       ->add_option("--matmul", arguments->matmul,
                    "instead of a model, one matmul: out, in and tokens (T default 1)")
       ->type_name("N,K[,T]");
-  command
-      ->add_option("--format", arguments->format,
-                   "of --matmul's weights: f32 or q8_0 (default q8_0)")
-      ->check(CLI::IsMember({"f32", "q8_0"}))
-      ->type_name("FORMAT");
-  command->add_option("-o,--output", arguments->output, "md, json or csv (default md)")
-      ->check(CLI::IsMember({"md", "json", "csv"}))
-      ->type_name("FORMAT");
-  command->add_flag("--json", arguments->json, "the same as -o json");
+  arguments->of_matmuls.push_back(
+      command
+          ->add_option("--format", arguments->format,
+                       "of --matmul's weights: f32 or q8_0 (default q8_0)")
+          ->check(CLI::IsMember({"f32", "q8_0"}))
+          ->type_name("FORMAT"));
+  auto* output =
+      command->add_option("-o,--output", arguments->output, "md, json or csv (default md)")
+          ->check(CLI::IsMember({"md", "json", "csv"}))
+          ->type_name("FORMAT");
+  command->add_flag("--json", arguments->json, "the same as -o json")->excludes(output);
   AddCompileOptions(command, &arguments->model);
   AddMemoryOptions(command, &arguments->model);
+  for (const CLI::Option* option : command->get_options()) {
+    const bool of_both = absl::c_any_of(
+        std::vector<std::string>{"--help", "model", "--matmul", "--format", "--threads", "--rounds",
+                                 "--output", "--json", "--target"},
+        [option](const std::string& name) { return option->check_name(name); });
+    if (!of_both) arguments->of_models.push_back(option);
+  }
   command->callback([arguments, chosen] {
     CheckUsage(*arguments);
     *chosen = [arguments] { return RunBench(*arguments); };

@@ -22,6 +22,7 @@ struct CompileArguments {
 };
 
 absl::Status RunCompile(const CompileArguments& arguments) {
+  WEFT_RETURN_IF_ERROR(CheckIsNoInput(arguments.output, arguments.model));
   std::shared_ptr<const Plan> earlier;
   if (!arguments.reuse.empty()) {
     WEFT_ASSIGN_OR_RETURN(earlier, Plan::Open(arguments.reuse));
@@ -71,6 +72,7 @@ void AddCompile(CLI::App* app, Command* chosen) {
   AddModelArgument(command, "MODEL", &arguments->model);
   command->add_option("-o,--output", arguments->output, "the plan file to write")
       ->required()
+      ->check(kFileName)
       ->type_name("FILE.weft");
   command
       ->add_option("--logit-rows", arguments->logit_rows,

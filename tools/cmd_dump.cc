@@ -110,8 +110,7 @@ absl::StatusOr<std::string> DumpModel(const DumpArguments& arguments) {
                            std::move(model.module));
   }
   if (pass_stage) settings.pipeline.stop_after = arguments.stage;
-  WEFT_RETURN_IF_ERROR(
-      passes::RunPipeline(passes::DefaultPipeline(), settings.pipeline, &model.module).status());
+  WEFT_RETURN_IF_ERROR(RunPassesAsAsked(arguments.model, settings.pipeline, &model.module));
   if (pass_stage) return FormatModule(model.module, arguments.format, Expanded(arguments));
   WEFT_ASSIGN_OR_RETURN(
       const codegen::BuiltProgram built,

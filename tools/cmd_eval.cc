@@ -61,6 +61,14 @@ std::string Report(const EvalArguments& arguments, const TextScore& score, int64
   return text;
 }
 
+// A plan has one form, whichever that is.
+absl::Status CheckIsModel(const std::string& against) {
+  WEFT_ASSIGN_OR_RETURN(const std::shared_ptr<const Plan> plan, OpenIfPlan(against));
+  if (plan == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--against ", against, ": is a plan; give the model that it was compiled from"));
+}
+
 absl::Status RunEval(const EvalArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const std::string text,
                         ReadFileToString(arguments.text, Tokenizer::kMaxTextBytes));
@@ -82,8 +90,9 @@ absl::Status RunEval(const EvalArguments& arguments) {
   if (!arguments.against.empty()) same.model = arguments.against;
   const bool all_f32 = arguments.model.weights == "f32" && arguments.model.formats.empty() &&
                        (arguments.model.kv == "auto" || arguments.model.kv == "f32");
-  const bool known = plan == nullptr || !arguments.against.empty();
-  if (!arguments.no_reference && known && (plan != nullptr || !all_f32)) {
+  const bool given = !arguments.against.empty();
+  if (!arguments.no_reference && (given || (plan == nullptr && !all_f32))) {
+    if (given) WEFT_RETURN_IF_ERROR(CheckIsModel(arguments.against));
     same.weights = "f32";
     same.kv = "f32";
     same.formats.clear();
@@ -127,11 +136,14 @@ void AddEval(CLI::App* app, Command* chosen) {
           "the text; longer than the context, it is taken in windows from an empty cache each")
       ->required()
       ->type_name("FILE");
-  command
-      ->add_option("--against", arguments->against,
-                   "with a plan: the model whose F32 form to compare with")
-      ->type_name("MODEL");
-  command->add_flag("--no-reference", arguments->no_reference, "do not compare with F32");
+  auto* against =
+      command
+          ->add_option(
+              "--against", arguments->against,
+              "the model whose F32 form to compare with (default: the same; of a plan, none)")
+          ->type_name("MODEL");
+  command->add_flag("--no-reference", arguments->no_reference, "do not compare with F32")
+      ->excludes(against);
   AddThreadsOption(command, &arguments->threads);
   command->add_flag("--json", arguments->json, "print JSON");
   AddCompileOptions(command, &arguments->model);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "runtime/base/memory_room.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/c/command_line.h"
 #include "runtime/profile.h"
 #include "runtime/session.h"
 #include "runtime/text/tokenizer.h"
@@ -287,14 +289,17 @@ absl::Status RunExplore(const ExploreArguments& arguments) {
 template <typename T>
 CLI::Option* AddList(CLI::App* command, const std::string& name, std::vector<T>* values,
                      const std::string& help, const std::string& type) {
-  return command->add_option(name, *values, help)->delimiter(',')->type_name(type);
+  return command->add_option(name, *values, help)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name(type);
 }
 
 void AddExploredOptions(CLI::App* command, ExploredOptions* options) {
   AddList(command, "--q8-threshold", &options->q8_thresholds,
           "under --weights auto, float weights with max(in, out) from here on become q8_0",
           "N[,N...]")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, std::numeric_limits<int32_t>::max()));
   AddList(command, "--weights", &options->weights, "weight formats: auto, f32, q8_0",
           "MODE[,MODE...]")
       ->check(CLI::IsMember({"auto", "f32", "q8_0"}));
@@ -353,7 +358,7 @@ void AddExplore(CLI::App* app, Command* chosen) {
       ->add_option("--kl-margin", arguments->kl_margin,
                    "adopt nothing whose mean KL divergence from F32, in nats, is by more above the "
                    "least (default 0.01)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NumberFrom(0, kMostFinite, "0 or more, and finite"))
       ->type_name("X");
   command->add_flag("--mlock", arguments->model.mlock, "keep the weights in memory");
   command->add_flag("--json", arguments->json, "print JSON");

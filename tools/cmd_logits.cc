@@ -23,6 +23,7 @@ struct LogitsArguments {
 absl::Status RunLogits(const LogitsArguments& arguments) {
   WEFT_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, ParseIds(arguments.ids));
   if (ids.empty()) return absl::InvalidArgumentError("--ids holds no token id");
+  WEFT_RETURN_IF_ERROR(CheckIsNoInput(arguments.output, arguments.model));
   ExecutorOptions executor{.cancel = InterruptFlag()};
   if (arguments.threads > 0) executor.threads = arguments.threads;
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
@@ -63,7 +64,7 @@ void AddLogits(CLI::App* app, Command* chosen) {
       ->add_option("-o,--output", arguments->output,
                    "the file to write: tensor \"logits\", F32 [tokens, vocab]")
       ->type_name("FILE.safetensors")
-      ->check([](const std::string& path) { return path.empty() ? "no name of a file" : ""; });
+      ->check(kFileName);
   result->add_flag("--digest", arguments->digest,
                    "print the SHA-256 of the logits' bytes, F32 [tokens, vocab]: the same on every "
                    "machine (docs/numerics.md)");

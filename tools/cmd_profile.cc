@@ -24,8 +24,9 @@ namespace {
 struct ProfileArguments {
   ModelArguments model;
   ProfiledGeneration generation;
-  std::vector<std::string> compared;  // two, or none
-  int rounds = 0;                     // 0: not given
+  std::vector<std::string> compared;          // two, or none
+  std::vector<const CLI::Option*> measuring;  // those that two files leave nothing to do
+  int rounds = 0;                             // 0: not given
   int threads = 0;
   std::string by = "op";
   std::string trace_out;
@@ -152,11 +153,18 @@ absl::Status RunCompare(const ProfileArguments& arguments) {
     WEFT_ASSIGN_OR_RETURN(sides[side], ReadProfile(name));
     ++recorded;
   }
-  if (recorded == 1) {
+  for (const CLI::Option* option : arguments.measuring) {
+    if (recorded < 2 || option->count() == 0) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("--compare ", arguments.compared[0], " ", arguments.compared[1],
-                     ": takes two files of profile --json, or two models or plans; not one of "
-                     "each, which could not be measured in turns"));
+        absl::StrCat(option->get_name(), ": --compare of two files measures nothing"));
+  }
+  if (recorded == 1) {
+    const int file = sides[0].rounds.empty() ? 1 : 0;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--compare takes two files of profile --json, or two models or plans, which are measured "
+        "in turns; ",
+        arguments.compared[static_cast<size_t>(file)], " is such a file, ",
+        arguments.compared[static_cast<size_t>(1 - file)], " is none, or is not there"));
   }
   if (recorded == 0) WEFT_RETURN_IF_ERROR(MeasureInTurns(arguments, sides));
   WEFT_ASSIGN_OR_RETURN(const Comparison comparison, Compare(sides[0], sides[1], recorded == 0));
@@ -170,6 +178,8 @@ absl::Status RunCompare(const ProfileArguments& arguments) {
 
 absl::Status RunProfile(const ProfileArguments& arguments) {
   if (!arguments.compared.empty()) return RunCompare(arguments);
+  for (const std::string& output : {arguments.trace_out, arguments.report})
+    WEFT_RETURN_IF_ERROR(CheckIsNoInput(output, arguments.model));
   WEFT_ASSIGN_OR_RETURN(const std::unique_ptr<Measured> measured,
                         Open(arguments, arguments.model.model));
   const Engine& engine = *measured->engine;
@@ -211,6 +221,8 @@ void CheckUsage(const ProfileArguments& arguments) {
     throw CLI::ValidationError("profile", "takes a MODEL or PLAN, or --compare A B, one of them");
   if (arguments.rounds > 1 && !compares && !arguments.json)
     throw CLI::ValidationError("--rounds", "takes --compare, or --json to write them all");
+  if (!arguments.report.empty() && arguments.report == arguments.trace_out)
+    throw CLI::ValidationError("--report", "and --trace-out name the same file");
   if (!arguments.trace_out.empty() || !arguments.report.empty()) {
     if (compares || arguments.rounds > 1)
       throw CLI::ValidationError("profile", "--report and --trace-out show one round of one model");
@@ -272,6 +284,11 @@ void AddProfile(CLI::App* app, Command* chosen) {
   command->add_flag("--csv", arguments->csv, "print CSV")->excludes(json);
   AddCompileOptions(command, &arguments->model);
   AddMemoryOptions(command, &arguments->model);
+  for (const CLI::Option* option : command->get_options()) {
+    if (!option->check_name("--compare") && !option->check_name("--json") &&
+        !option->check_name("--csv"))
+      arguments->measuring.push_back(option);
+  }
   command->callback([arguments, chosen] {
     CheckUsage(*arguments);
     *chosen = [arguments] { return RunProfile(*arguments); };

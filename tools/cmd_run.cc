@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/c/seed_option.h"
+#include "runtime/c/command_line.h"
 #include "runtime/chat_prompt.h"
 #include "runtime/generate.h"
 #include "runtime/sampling/sampler.h"
@@ -190,28 +190,34 @@ void AddSamplingOptions(CLI::App* command, SamplerOptions* sampling) {
   command
       ->add_option("--temp", sampling->temperature,
                    "temperature; 0 takes the most likely token (default: the model's, else 0.8)")
+      ->check(kTemperature)
       ->type_name("T");
   command
       ->add_option("--top-k", sampling->top_k,
                    "sample from the K most likely; 0: all (default: the model's, else 40)")
+      ->check(kCount)
       ->type_name("K");
   command
       ->add_option(
           "--top-p", sampling->top_p,
           "sample from the most likely that reach P together (default: the model's, else 0.95)")
+      ->check(kTopP)
       ->type_name("P");
   command
       ->add_option("--min-p", sampling->min_p,
                    "sample from those at least P times as likely as the best (default: the "
                    "model's, else 0.05)")
+      ->check(kMinP)
       ->type_name("P");
   command
       ->add_option("--repeat-penalty", sampling->repeat_penalty,
                    "penalty on recent tokens; 1: off (default: the model's, else 1)")
+      ->check(NumberFrom(kLeastAboveZero, kMostFinite, "above 0, and finite"))
       ->type_name("X");
   command
       ->add_option("--repeat-last-n", sampling->repeat_last_n,
                    "how many tokens are recent (default 64)")
+      ->check(kCount)
       ->type_name("N");
   command->add_option("-s,--seed", sampling->seed, "seed of the sampler (default: the time)")
       ->check(kSeed)

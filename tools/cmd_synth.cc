@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/c/seed_option.h"
+#include "runtime/c/command_line.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"

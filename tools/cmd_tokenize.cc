@@ -70,13 +70,15 @@ void AddTokenize(CLI::App* app, Command* chosen) {
   command->add_option("model", arguments->model, "a model, a vocabulary-only .gguf file, or a plan")
       ->required()
       ->type_name("MODEL|PLAN");
-  command->add_flag("--ids", arguments->ids, "print the ids as a JSON array");
+  auto* ids = command->add_flag("--ids", arguments->ids, "print the ids as a JSON array");
   command->add_flag("--no-special", arguments->no_special,
                     "add no BOS or EOS; with --decode, leave special tokens out");
   command->add_flag("--no-parse-special", arguments->no_parse_special,
                     "read special tokens in the text as characters");
-  command->add_flag("--decode", arguments->decode,
-                    "the other way: ids on standard input, text on standard output");
+  command
+      ->add_flag("--decode", arguments->decode,
+                 "the other way: ids on standard input, text on standard output")
+      ->excludes(ids);
   command->callback(
       [arguments, chosen] { *chosen = [arguments] { return RunTokenize(*arguments); }; });
 }

@@ -51,8 +51,7 @@ absl::StatusOr<WhyFacts> FactsOfModel(const WhyArguments& arguments) {
   passes::PassOptions& pass = settings.pipeline.pass;
   pass.context = model.context;
   pass.remark = [&facts](passes::Remark remark) { facts.remarks->push_back(std::move(remark)); };
-  WEFT_RETURN_IF_ERROR(
-      passes::RunPipeline(passes::DefaultPipeline(), settings.pipeline, &model.module).status());
+  WEFT_RETURN_IF_ERROR(RunPassesAsAsked(arguments.model, settings.pipeline, &model.module));
   WEFT_ASSIGN_OR_RETURN(
       codegen::BuiltProgram built,
       codegen::BuildProgram(model.module, facts.targets[0],

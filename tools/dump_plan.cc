@@ -100,6 +100,8 @@ absl::StatusOr<std::string> Llvm(const Plan& plan, const PlanDump& dump) {
 }  // namespace
 
 absl::StatusOr<std::string> DumpPlanStage(const Plan& plan, const PlanDump& dump) {
+  // Only code depends on it, but what is not there is not there.
+  if (dump.target != "host") WEFT_RETURN_IF_ERROR(TargetOf(plan, dump.target).status());
   if (dump.stage == kProgramStage) return FormatProgram(plan.program(), {}, dump.format);
   if (dump.stage == kAsmStage) return Disassembly(plan, dump);
   if (dump.stage == kLlvmStage) return Llvm(plan, dump);

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/abi/check.h"
+#include "runtime/text/terminal_text.h"
 #include "tools/table.h"
 
 namespace weft::tools {
@@ -79,6 +81,7 @@ class Judge {
 
   Recommendation Decide() {
     std::vector<size_t> left = AccurateEnough();
+    WEFT_CHECK(!left.empty());
     const size_t fastest = *std::ranges::max_element(
         left, {}, [this](size_t i) { return SpeedRatio(all_[i].decode, base_.decode).median; });
     std::erase_if(left, [&](size_t i) {
@@ -304,10 +307,10 @@ std::string ExplorationText(const Exploration& exploration) {
       "%s on %s, %d thread%s: a prompt of %d tokens, then %d tokens, %d round%s in turns\n"
       "medians, and the interval of order statistics with a confidence of %.1f %%; \"to base\" is "
       "of ratios within a round\n",
-      exploration.model, exploration.cpu, exploration.threads, exploration.threads == 1 ? "" : "s",
-      exploration.prompt, exploration.generated, rounds, rounds == 1 ? "" : "s",
-      100 * ratio.confidence);
-  absl::StrAppend(&text, scored ? absl::StrCat("accuracy on ", exploration.text, ", ",
+      TerminalLine(exploration.model), exploration.cpu, exploration.threads,
+      exploration.threads == 1 ? "" : "s", exploration.prompt, exploration.generated, rounds,
+      rounds == 1 ? "" : "s", 100 * ratio.confidence);
+  absl::StrAppend(&text, scored ? absl::StrCat("accuracy on ", TerminalLine(exploration.text), ", ",
                                                variants[0].score->positions, " tokens scored\n")
                                 : "accuracy: not measured\n");
   absl::StrAppend(&text, "\n", table.ToString(), "\n");

@@ -4,15 +4,39 @@
 #include <csignal>
 #include <iostream>
 
+#include "absl/algorithm/container.h"
 #include "runtime/base/truncation_guard.h"
+#include "runtime/c/command_line.h"
 #include "runtime/text/terminal_text.h"
 #include "runtime/version.h"
 #include "tools/commands.h"
 #include "tools/interrupt.h"
 #include "tools/out_of_memory.h"
 
+namespace {
+
+// The first word, where a command should stand and none does, or that of a command that has others;
+// empty otherwise. CLI11 says only that a command is missing.
+std::string NoCommand(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const auto all = at->get_subcommands(
+        [](const CLI::App* each) { return !each->get_name().empty(); });  // no groups of options
+    if (all.empty()) return "";
+    const auto next =
+        absl::c_find_if(all, [&](const CLI::App* each) { return each->check_name(word); });
+    if (next == all.end()) return at->get_option_no_throw(word) == nullptr ? word : "";
+    at = *next;
+  }
+  return "";
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace weft::tools;  // NOLINT(google-build-using-namespace): everything here is theirs
+  weft::OccupyStandardFiles();
   // A reader that goes away (| head) is no error worth a message.
   std::signal(SIGPIPE, SIG_DFL);
   // Where it cannot be had, a truncated file ends the process, as it would without.
@@ -42,8 +66,13 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error, std::cout, std::cerr);
-    return code == 0 ? 0 : 2;
+    if (const std::string wrong = NoCommand(app, argc, argv); !wrong.empty()) {
+      std::cerr << "weft: '" << weft::TerminalLine(wrong)
+                << "' is no command and no option of it; weft --help lists them" << std::endl;
+      return 2;
+    }
+    if (app.exit(error, std::cout, std::cerr) != 0) return 2;
+    chosen = [] { return absl::OkStatus(); };  // help or the version is printed
   }
   const absl::Status status = chosen();
   std::cout.flush();

@@ -114,6 +114,7 @@ absl::StatusOr<PlanKey> MakePlanKey(const std::string& path, const CompileSettin
                  {"config", config},
                  {"options", DescribeOptions(settings, context)}};
   const std::string text = JsonText(key.content);
+  key.content = Json::parse(text);  // names that are no UTF-8 as they come back from a file
   key.id = absl::StrFormat("%016x", Checksum::Of(text));
   return key;
 }

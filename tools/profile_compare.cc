@@ -14,6 +14,7 @@
 #include "runtime/base/json_reader.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/text/terminal_text.h"
 #include "tools/table.h"
 
 namespace weft::tools {
@@ -359,8 +360,9 @@ std::string ComparisonText(const Comparison& comparison) {
   std::string text;
   for (int side = 0; side < 2; ++side) {
     absl::StrAppendFormat(&text, "%s: %s, %s for %s, %d thread%s\n", side == 0 ? "A" : "B",
-                          comparison.name[side], comparison.model[side], comparison.target[side],
-                          comparison.threads[side], comparison.threads[side] == 1 ? "" : "s");
+                          TerminalLine(comparison.name[side]), TerminalLine(comparison.model[side]),
+                          TerminalLine(comparison.target[side]), comparison.threads[side],
+                          comparison.threads[side] == 1 ? "" : "s");
   }
   absl::StrAppend(&text, HowMeasured(comparison));
   for (const ComparedPhase& phase : comparison.phases) {

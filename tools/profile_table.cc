@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "ir/op.h"
 #include "runtime/base/cpu.h"
+#include "runtime/text/terminal_text.h"
 #include "tools/json_text.h"
 #include "tools/layer_names.h"
 #include "tools/table.h"
@@ -343,8 +344,9 @@ ProfileReport ReportFor(const Engine& engine, const Executor& executor) {
 }
 
 std::string ProfileText(const ProfileReport& report, ProfileBy by) {
-  std::string text = absl::StrFormat("%s for %s on %s, %d thread%s\n", report.model, report.target,
-                                     report.cpu, report.threads, report.threads == 1 ? "" : "s");
+  std::string text = absl::StrFormat("%s for %s on %s, %d thread%s\n", TerminalLine(report.model),
+                                     TerminalLine(report.target), report.cpu, report.threads,
+                                     report.threads == 1 ? "" : "s");
   if (report.roofs.gb_per_s > 0) {
     absl::StrAppendFormat(
         &text,

@@ -1,5 +1,6 @@
 #include "runtime/base/atomic_file.h"
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/string_view.h>
 #include <fcntl.h>
@@ -23,23 +24,40 @@
 namespace weft {
 namespace {
 
-// Where a chain of symbolic links that starts at `path` ends; `path` itself where nothing exists
-// yet, but not where that cannot be seen, or the file would take a link's place.
-absl::StatusOr<std::string> ResolveLinks(const std::string& path) {
-  char* resolved = realpath(path.c_str(), nullptr);
-  if (resolved == nullptr) {
-    if (MeansAbsent(errno)) return path;
-    return PosixError(errno, path, "see where it leads");
-  }
-  std::string result = resolved;
-  free(resolved);
-  return result;
-}
-
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return path.substr(0, std::max<size_t>(slash, 1));
+}
+
+// Where a chain of symbolic links that starts at `path` ends, whether something exists there or not
+// yet; an error where that cannot be seen, or the file would take a link's place.
+absl::StatusOr<std::string> ResolveLinks(const std::string& path) {
+  constexpr int kMostLinks = 40;  // Linux's own
+  std::string end = path;
+  for (int links = 0; links <= kMostLinks; ++links) {
+    if (char* const resolved = realpath(end.c_str(), nullptr); resolved != nullptr) {
+      std::string result = resolved;
+      free(resolved);
+      return result;
+    }
+    if (!MeansAbsent(errno)) return PosixError(errno, path, "see where it leads");
+    std::array<char, 4096> target;  // PATH_MAX
+    const ssize_t size = readlink(end.c_str(), target.data(), target.size());
+    if (size < 0 && (errno == EINVAL || MeansAbsent(errno))) return end;  // no link
+    if (size < 0) return PosixError(errno, path, "see where it leads");
+    const absl::string_view to(target.data(), static_cast<size_t>(size));
+    end = absl::StartsWith(to, "/") ? std::string(to) : absl::StrCat(FolderOf(end), "/", to);
+  }
+  return PosixError(ELOOP, path, "see where it leads");
+}
+
+// A file that takes another's place is for the same readers.
+void KeepMode(int fd, const std::string& target) {
+  constexpr mode_t kPermissions = 0777;
+  struct stat info = {};
+  if (stat(target.c_str(), &info) == 0 && S_ISREG(info.st_mode))
+    (void)fchmod(fd, info.st_mode & kPermissions);
 }
 
 std::string LinkTo(int fd) { return absl::StrCat("/proc/self/fd/", fd); }
@@ -74,9 +92,11 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
           new AtomicFileWriter(path, target, Kind::kDirect, fd));
     }
   }
-  if (const int fd = OpenUnnamed(FolderOf(target)); fd >= 0)
+  if (const int fd = OpenUnnamed(FolderOf(target)); fd >= 0) {
+    KeepMode(fd, target);
     return std::unique_ptr<AtomicFileWriter>(
         new AtomicFileWriter(path, target, Kind::kUnnamed, fd));
+  }
   return CreateTemporary(path);
 }
 
@@ -90,6 +110,7 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::CreateTempor
         return fd < 0 ? errno : 0;
       });
   if (!temporary.ok()) return temporary.status();
+  KeepMode(fd, target);
   auto writer =
       std::unique_ptr<AtomicFileWriter>(new AtomicFileWriter(path, target, Kind::kTemporary, fd));
   writer->temporary_ = *std::move(temporary);

@@ -20,7 +20,8 @@ namespace weft {
 // names `path` and says what to do; after one, only destruction makes sense.
 class AtomicFileWriter {
  public:
-  // Follows symbolic links: the file behind a link is replaced, not the link. A folder is an error.
+  // Follows symbolic links: the file behind a link is replaced, or made, not the link. A file that
+  // replaces another has its permissions. A folder is an error.
   static absl::StatusOr<std::unique_ptr<AtomicFileWriter>> Create(const std::string& path);
 
   // What Create does where the file system has no unnamed files; `path` is a regular file or none.

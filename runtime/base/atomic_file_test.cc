@@ -143,6 +143,34 @@ TEST_F(AtomicFileTest, FollowsLinks) {
   EXPECT_EQ(Read(folder_ + "/real/file"), "new");
 }
 
+TEST_F(AtomicFileTest, MakesWhatALinkLeadsTo) {
+  std::filesystem::create_directory(folder_ + "/real");
+  std::filesystem::create_symlink("file", folder_ + "/real/link");
+  std::filesystem::create_symlink("real/link", path_);
+  for (auto* const create : {&AtomicFileWriter::Create, &AtomicFileWriter::CreateTemporary}) {
+    auto writer = create(path_);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE((*writer)->Append("new").ok());
+    ASSERT_TRUE((*writer)->Commit().ok());
+    EXPECT_TRUE(std::filesystem::is_symlink(path_));
+    EXPECT_EQ(Read(folder_ + "/real/file"), "new");
+    std::filesystem::remove(folder_ + "/real/file");
+  }
+}
+
+TEST_F(AtomicFileTest, KeepsThePermissionsOfWhatItReplaces) {
+  for (auto* const create : {&AtomicFileWriter::Create, &AtomicFileWriter::CreateTemporary}) {
+    std::ofstream(path_) << "old";
+    ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
+    auto writer = create(path_);
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_TRUE((*writer)->Commit().ok());
+    struct stat info = {};
+    ASSERT_EQ(stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  }
+}
+
 TEST_F(AtomicFileTest, RefusesFoldersAndMissingFolders) {
   EXPECT_THAT(std::string(AtomicFileWriter::Create(folder_).status().message()),
               HasSubstr("is a folder"));

@@ -22,6 +22,7 @@
 #include "runtime/sampling_advice.h"
 #include "runtime/session.h"
 #include "runtime/text/stream_decoder.h"
+#include "runtime/text/terminal_text.h"
 #include "runtime/version.h"
 
 struct weft_error {
@@ -83,7 +84,8 @@ weft_code CodeOf(const Status& status) {
 
 weft_error* ErrorOf(const Status& status) {
   if (status.ok()) return nullptr;
-  return new weft_error{CodeOf(status), std::string(status.message())};
+  // A line of UTF-8, whatever file names and chat templates are made of.
+  return new weft_error{CodeOf(status), weft::TerminalLine(status.message())};
 }
 
 // One for all, which takes no memory.

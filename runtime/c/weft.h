@@ -6,7 +6,7 @@
  *
  * Threads: a plan may be used by many threads at once. A session, a decoder or a sampler is for one
  * thread at a time; sessions on one plan share its weights and code and run side by side. A thread
- * that adds tokens needs 512 KiB of its stack, else RESOURCE_EXHAUSTED; 256 KiB do for chat
+ * that adds tokens needs 768 KiB of its stack, else RESOURCE_EXHAUSTED; 256 KiB do for chat
  * templates.
  *
  * Memory: where an allocation fails, a call tells RESOURCE_EXHAUSTED or what stands at it, and the

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-#include "runtime/c/seed_option.h"
+#include "runtime/c/command_line.h"
 #include "runtime/c/weft.hpp"
 
 namespace {
@@ -186,14 +186,18 @@ int Run(const CLI::App& app, const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  weft::OccupyStandardFiles();
   std::signal(SIGPIPE, SIG_DFL);
   Arguments arguments;
   CLI::App app{"weft-run: runs a plan that `weft compile` made, without the compiler"};
   app.set_version_flag("--version", std::string("weft-run ") + weft_version());
   app.add_option("plan", arguments.plan, "a .weft plan")->required()->type_name("PLAN");
-  app.add_option("-p,--prompt", arguments.prompt, "the prompt (default: standard input)")
-      ->type_name("TEXT");
-  app.add_option("-f,--file", arguments.file, "read the prompt from a file")->type_name("FILE");
+  auto* prompt =
+      app.add_option("-p,--prompt", arguments.prompt, "the prompt (default: standard input)")
+          ->type_name("TEXT");
+  app.add_option("-f,--file", arguments.file, "read the prompt from a file")
+      ->excludes(prompt)
+      ->type_name("FILE");
   app.add_option("-n,--n-predict", arguments.count,
                  "tokens to generate; -1: until the text ends (default -1)")
       ->check(CLI::Range(int64_t{-1}, int64_t{1} << 30))
@@ -203,14 +207,18 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024))
       ->type_name("N");
   app.add_option("--temp", arguments.temperature,
-                 "temperature; 0 takes the most likely token (default: the model's, else 0.8)");
+                 "temperature; 0 takes the most likely token (default: the model's, else 0.8)")
+      ->check(weft::kTemperature);
   app.add_option("--top-k", arguments.top_k,
-                 "sample from the K most likely; 0: all (default: the model's, else 40)");
+                 "sample from the K most likely; 0: all (default: the model's, else 40)")
+      ->check(weft::kCount);
   app.add_option("--top-p", arguments.top_p,
-                 "from the likeliest that sum to P (default: the model's, else 0.95)");
+                 "from the likeliest that sum to P (default: the model's, else 0.95)")
+      ->check(weft::kTopP);
   app.add_option("--min-p", arguments.min_p,
                  "from those at least P times as likely as the likeliest (default: the model's, "
-                 "else 0.05)");
+                 "else 0.05)")
+      ->check(weft::kMinP);
   app.add_option("--seed", arguments.seed, "seed of the sampler (default: the time)")
       ->check(weft::kSeed);
   auto* chat = app.add_flag("--chat", arguments.chat,
@@ -232,7 +240,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, std::cout, std::cerr) == 0 ? 0 : 2;
+    if (app.exit(error, std::cout, std::cerr) != 0) return 2;
+    if (std::cout.flush()) return 0;
+    std::cerr << "weft-run: cannot write the output: is the disk full?" << std::endl;
+    return 1;
   }
   try {
     return Run(app, arguments);

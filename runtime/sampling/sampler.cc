@@ -48,7 +48,7 @@ bool Likelier(const Candidate& a, const Candidate& b) {
 absl::StatusOr<Sampler> Sampler::Create(const SamplerOptions& options) {
   // Negated, so that NaN fails too.
   if (!(options.temperature >= 0.0f && std::isfinite(options.temperature))) {
-    return OutOfRange("temperature", options.temperature, "0 or more");
+    return OutOfRange("temperature", options.temperature, "0 or more, and finite");
   }
   if (options.top_k < 0) return OutOfRange("top-k", options.top_k, "0 (all) or more");
   if (!(options.top_p > 0.0f && options.top_p <= 1.0f)) {
@@ -58,7 +58,7 @@ absl::StatusOr<Sampler> Sampler::Create(const SamplerOptions& options) {
     return OutOfRange("min-p", options.min_p, "from 0 to 1");
   }
   if (!(options.repeat_penalty > 0.0f && std::isfinite(options.repeat_penalty))) {
-    return OutOfRange("repeat-penalty", options.repeat_penalty, "above 0");
+    return OutOfRange("repeat-penalty", options.repeat_penalty, "above 0, and finite");
   }
   if (options.repeat_last_n < 0) {
     return OutOfRange("repeat-last-n", options.repeat_last_n, "0 (none) or more");
