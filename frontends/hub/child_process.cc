@@ -35,7 +35,8 @@ std::vector<std::string> ChildEnvironment(const ChildProcess& child) {
     }
     lines.emplace_back(line);
   }
-  for (const auto& [name, value] : child.environment) lines.push_back(name + "=" + value);
+  for (const auto& [name, value] : child.environment)
+    lines.push_back(absl::StrCat(name, "=", value));
   return lines;
 }
 
