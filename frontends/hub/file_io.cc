@@ -82,13 +82,25 @@ absl::Status FlushAndRename(int fd, const std::string& from, const std::string& 
   return absl::OkStatus();
 }
 
+namespace {
+
+absl::StatusOr<std::string> OpenTemporaryFile(const std::string& path, UniqueFd* fd) {
+  return MakeTemporary(path, path, [fd](const std::string& name) {
+    *fd = UniqueFd(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    return fd->get() < 0 ? errno : 0;
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> MakeTemporaryFile(const std::string& path) {
+  UniqueFd fd;
+  return OpenTemporaryFile(path, &fd);
+}
+
 absl::Status WriteFileByRename(const std::string& path, absl::string_view text) {
   UniqueFd fd;
-  const absl::StatusOr<std::string> temporary =
-      MakeTemporary(path, path, [&fd](const std::string& name) {
-        fd = UniqueFd(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-        return fd.get() < 0 ? errno : 0;
-      });
+  const absl::StatusOr<std::string> temporary = OpenTemporaryFile(path, &fd);
   if (!temporary.ok()) return temporary.status();
   absl::Status status = WriteAll(fd.get(), text, *temporary);
   if (status.ok()) status = FlushAndRename(fd.get(), *temporary, path);

@@ -42,6 +42,8 @@ absl::StatusOr<uint64_t> SizeOf(int fd, const std::string& path);
 // Flushes the file to the disk and renames it: after a power loss the new name holds all of it or
 // does not exist.
 absl::Status FlushAndRename(int fd, const std::string& from, const std::string& to);
+// Makes an empty file with a name of its own beside `path`, for nobody else: its name.
+absl::StatusOr<std::string> MakeTemporaryFile(const std::string& path);
 // Writes `text` to `path` by temporary file and rename.
 absl::Status WriteFileByRename(const std::string& path, absl::string_view text);
 // Makes `link` a symbolic link to `target`, in place of whatever file or link has that name.

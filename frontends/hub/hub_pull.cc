@@ -1,10 +1,8 @@
 #include "frontends/hub/hub_pull.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -20,7 +18,6 @@
 #include "frontends/hub/hub_cache.h"
 #include "frontends/hub/hub_client.h"
 #include "runtime/base/read_file.h"
-#include "runtime/base/temporary_name.h"
 
 namespace weft {
 namespace fs = std::filesystem;
@@ -155,10 +152,7 @@ class Puller {
                         const std::string& blob, bool alone) {
     std::string partial = blob + ".incomplete";
     if (!alone) {
-      auto own = MakeTemporary(blob, blob, [](const std::string& name) {
-        const UniqueFd fd(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-        return fd.get() < 0 ? errno : 0;
-      });
+      auto own = MakeTemporaryFile(blob);
       if (!own.ok()) return own.status();
       partial = *std::move(own);
     }

