@@ -144,7 +144,7 @@ class Options(UsageTest):
 
     def test_no_option_goes_unheard(self):
         model, plan = self.model(), self.plan()
-        for command in (["dump", model], ["why", model, "model.layers.0.mlp.down_proj", "--no-measure"]):
+        for command in (["dump", model], ["dump", model, "--diff", "import"], ["why", model, "model.layers.0.mlp.down_proj", "--no-measure"]):
             self.assertRegex(self.ends(0, WEFT, *command, "--time-passes").stderr, r"ms  fuse-qkv ")
         self.ends(1, WEFT, "dump", plan, "--target", "nope", message="nope")
         self.ends(1, WEFT, "dump", plan, "--stage", "program", "--target", "nope", message="nope")

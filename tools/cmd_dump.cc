@@ -53,15 +53,17 @@ absl::StatusOr<std::string> PreviousStage(const DumpArguments& arguments) {
 }
 
 // Both stages of one run of the passes.
-absl::StatusOr<std::string> DiffModelStages(const std::string& previous, const std::string& stage,
+absl::StatusOr<std::string> DiffModelStages(const DumpArguments& arguments,
                                             passes::PipelineOptions pipeline, ir::Module module) {
+  WEFT_ASSIGN_OR_RETURN(const std::string previous, PreviousStage(arguments));
+  const std::string& stage = arguments.stage;
   std::optional<absl::StatusOr<ir::Module>> before;
   std::optional<absl::StatusOr<ir::Module>> after;
   pipeline.record = [&](absl::string_view name, const std::string& text) {
     if (name == previous) before = ir::Parse(text);
     if (name == stage) after = ir::Parse(text);
   };
-  WEFT_RETURN_IF_ERROR(passes::RunPipeline(passes::DefaultPipeline(), pipeline, &module).status());
+  WEFT_RETURN_IF_ERROR(RunPassesAsAsked(arguments.model, pipeline, &module));
   WEFT_RETURN_IF_ERROR(before->status());
   WEFT_RETURN_IF_ERROR(after->status());
   return DiffModules(previous, **before, stage, **after);
@@ -105,9 +107,7 @@ absl::StatusOr<std::string> DumpModel(const DumpArguments& arguments) {
   pass.context = model.context;
   pass.max_logit_rows = arguments.logit_rows;
   if (arguments.diff->count() > 0) {
-    WEFT_ASSIGN_OR_RETURN(const std::string previous, PreviousStage(arguments));
-    return DiffModelStages(previous, arguments.stage, std::move(settings.pipeline),
-                           std::move(model.module));
+    return DiffModelStages(arguments, std::move(settings.pipeline), std::move(model.module));
   }
   if (pass_stage) settings.pipeline.stop_after = arguments.stage;
   WEFT_RETURN_IF_ERROR(RunPassesAsAsked(arguments.model, settings.pipeline, &model.module));
