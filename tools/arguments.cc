@@ -8,6 +8,7 @@
 #include <iostream>
 #include <limits>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -210,6 +211,15 @@ absl::Status CheckIsNoInput(const std::string& output, const ModelArguments& arg
         absl::StrCat(output, ": is ", input, ", which this command reads; write to another file"));
   }
   return absl::OkStatus();
+}
+
+std::string FirstGivenBut(const CLI::App& command, absl::Span<const absl::string_view> names) {
+  for (const CLI::Option* option : command.get_options()) {
+    const bool named = absl::c_any_of(
+        names, [option](absl::string_view name) { return option->check_name(std::string(name)); });
+    if (option->count() > 0 && !named) return option->get_name();
+  }
+  return "";
 }
 
 namespace {

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "frontends/model.h"
 #include "tools/compile_model.h"
 #include "tools/engine.h"
@@ -82,6 +84,9 @@ absl::Status CheckIsNoInput(const std::string& output, const ModelArguments& arg
 // An option's check: names of files are not empty.
 inline const CLI::Validator kFileName(
     [](const std::string& path) { return path.empty() ? "no name of a file" : ""; }, "");
+
+// The name of the first option of the command that is given and is not among `names`, or empty.
+std::string FirstGivenBut(const CLI::App& command, absl::Span<const absl::string_view> names);
 
 // Compiles as `arguments` say, printing IR and times where they ask for it.
 absl::StatusOr<CompiledModel> CompileAsAsked(const Model& model, const ModelArguments& arguments,

@@ -1,7 +1,6 @@
 #include <iostream>
 #include <set>
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/status_macros.h"
@@ -20,8 +19,6 @@ namespace {
 
 struct BenchArguments {
   ModelArguments model;
-  // Those that only one of the two kinds of bench follows.
-  std::vector<const CLI::Option*> of_models, of_matmuls;
   ModelBenchOptions options;
   std::string matmul;
   std::string format = "q8_0";
@@ -103,19 +100,19 @@ absl::Status RunBench(BenchArguments arguments) {
 }
 
 // What CLI11 cannot check option by option.
-void CheckUsage(const BenchArguments& arguments) {
+void CheckUsage(const CLI::App& command, const BenchArguments& arguments) {
   if (arguments.model.model.empty() == arguments.matmul.empty())
     throw CLI::ValidationError("bench", "takes a MODEL or --matmul, one of them");
   if (!arguments.matmul.empty() && arguments.options.threads.size() > 1)
     throw CLI::ValidationError("--threads", "--matmul takes one number of threads");
   if (!arguments.matmul.empty() && arguments.output == "csv")
     throw CLI::ValidationError("--output", "--matmul prints md or json");
-  for (const CLI::Option* option :
-       arguments.matmul.empty() ? arguments.of_matmuls : arguments.of_models) {
-    if (option->count() == 0) continue;
-    throw CLI::ValidationError(option->get_name(),
-                               arguments.matmul.empty() ? "is for --matmul" : "is for models");
-  }
+  if (arguments.matmul.empty() && command.count("--format") > 0)
+    throw CLI::ValidationError("--format", "is for --matmul");
+  const std::string given = FirstGivenBut(
+      command, {"--matmul", "--format", "--threads", "--rounds", "--output", "--json", "--target"});
+  if (!arguments.matmul.empty() && !given.empty())
+    throw CLI::ValidationError(given, "is for models");
   if (arguments.matmul.empty() && arguments.options.Tests().empty())
     throw CLI::ValidationError("bench", "no test: give -p, -n or --step-tokens above 0");
 }
@@ -167,12 +164,11 @@ void AddBench(CLI::App* app, Command* chosen) {
       ->add_option("--matmul", arguments->matmul,
                    "instead of a model, one matmul: out, in and tokens (T default 1)")
       ->type_name("N,K[,T]");
-  arguments->of_matmuls.push_back(
-      command
-          ->add_option("--format", arguments->format,
-                       "of --matmul's weights: f32 or q8_0 (default q8_0)")
-          ->check(CLI::IsMember({"f32", "q8_0"}))
-          ->type_name("FORMAT"));
+  command
+      ->add_option("--format", arguments->format,
+                   "of --matmul's weights: f32 or q8_0 (default q8_0)")
+      ->check(CLI::IsMember({"f32", "q8_0"}))
+      ->type_name("FORMAT");
   auto* output =
       command->add_option("-o,--output", arguments->output, "md, json or csv (default md)")
           ->check(CLI::IsMember({"md", "json", "csv"}))
@@ -180,15 +176,8 @@ void AddBench(CLI::App* app, Command* chosen) {
   command->add_flag("--json", arguments->json, "the same as -o json")->excludes(output);
   AddCompileOptions(command, &arguments->model);
   AddMemoryOptions(command, &arguments->model);
-  for (const CLI::Option* option : command->get_options()) {
-    const bool of_both = absl::c_any_of(
-        std::vector<std::string>{"--help", "model", "--matmul", "--format", "--threads", "--rounds",
-                                 "--output", "--json", "--target"},
-        [option](const std::string& name) { return option->check_name(name); });
-    if (!of_both) arguments->of_models.push_back(option);
-  }
-  command->callback([arguments, chosen] {
-    CheckUsage(*arguments);
+  command->callback([arguments, chosen, command] {
+    CheckUsage(*command, *arguments);
     *chosen = [arguments] { return RunBench(*arguments); };
   });
 }

@@ -24,9 +24,9 @@ namespace {
 struct ProfileArguments {
   ModelArguments model;
   ProfiledGeneration generation;
-  std::vector<std::string> compared;          // two, or none
-  std::vector<const CLI::Option*> measuring;  // those that two files leave nothing to do
-  int rounds = 0;                             // 0: not given
+  std::vector<std::string> compared;  // two, or none
+  std::string measuring;              // an option that is given and of no use for two files
+  int rounds = 0;                     // 0: not given
   int threads = 0;
   std::string by = "op";
   std::string trace_out;
@@ -153,10 +153,9 @@ absl::Status RunCompare(const ProfileArguments& arguments) {
     WEFT_ASSIGN_OR_RETURN(sides[side], ReadProfile(name));
     ++recorded;
   }
-  for (const CLI::Option* option : arguments.measuring) {
-    if (recorded < 2 || option->count() == 0) continue;
+  if (recorded == 2 && !arguments.measuring.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(option->get_name(), ": --compare of two files measures nothing"));
+        absl::StrCat(arguments.measuring, ": --compare of two files measures nothing"));
   }
   if (recorded == 1) {
     const int file = sides[0].rounds.empty() ? 1 : 0;
@@ -284,13 +283,9 @@ void AddProfile(CLI::App* app, Command* chosen) {
   command->add_flag("--csv", arguments->csv, "print CSV")->excludes(json);
   AddCompileOptions(command, &arguments->model);
   AddMemoryOptions(command, &arguments->model);
-  for (const CLI::Option* option : command->get_options()) {
-    if (!option->check_name("--compare") && !option->check_name("--json") &&
-        !option->check_name("--csv"))
-      arguments->measuring.push_back(option);
-  }
-  command->callback([arguments, chosen] {
+  command->callback([arguments, chosen, command] {
     CheckUsage(*arguments);
+    arguments->measuring = FirstGivenBut(*command, {"--compare", "--json", "--csv"});
     *chosen = [arguments] { return RunProfile(*arguments); };
   });
 }

@@ -133,6 +133,10 @@ weft_sampler_options Sampling(const CLI::App& app, const Arguments& arguments, c
   return options;
 }
 
+void FlushOutput() {
+  if (!std::cout.flush()) throw Error(WEFT_INTERNAL, "cannot write the output: is the disk full?");
+}
+
 int Run(const CLI::App& app, const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   weft::runtime::GuardTruncatedFiles();
@@ -173,8 +177,8 @@ int Run(const CLI::App& app, const Arguments& arguments) {
     if (error.code() != WEFT_CANCELLED) throw;
     cancelled = true;
   }
-  std::cout << decoder.Finish() << "\n" << std::flush;
-  if (!std::cout) throw Error(WEFT_INTERNAL, "cannot write the output: is the disk full?");
+  std::cout << decoder.Finish() << "\n";
+  FlushOutput();
   const double decode = Seconds(second);
   std::fprintf(stderr,
                "\nload %.2f s; prompt %zu tokens, %.1f tok/s; generated %lld tokens, %.1f tok/s\n",
@@ -237,16 +241,17 @@ int main(int argc, char** argv) {
   app.add_flag("--mlock", arguments.mlock,
                "keep the weights in memory: they cannot be swapped or dropped");
   app.add_flag("--verify", arguments.verify, "check all weights first");
+  bool shown = false;  // help, or the version
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (app.exit(error, std::cout, std::cerr) != 0) return 2;
-    if (std::cout.flush()) return 0;
-    std::cerr << "weft-run: cannot write the output: is the disk full?" << std::endl;
-    return 1;
+    shown = true;
   }
   try {
-    return Run(app, arguments);
+    if (!shown) return Run(app, arguments);
+    FlushOutput();
+    return 0;
   } catch (const std::bad_alloc&) {
     std::cerr << "weft-run: out of memory: the system gives no more (check ulimit -v and the "
                  "container's limit)"
