@@ -2,7 +2,9 @@
 """The compile cache, and compiling with packed weights of an earlier plan. Usage: cache_test.py path/to/weft [unittest arguments]
 
 Runs from the source folder, on the models of tests/oracle/tiny and in caches of its own."""
-import fcntl, hashlib, json, os, pathlib, re, shutil, signal, struct, subprocess, sys, tempfile, time, unittest
+import fcntl, hashlib, json, os, pathlib, random, re, shutil, signal, struct, subprocess, sys, tempfile, time, unittest
+
+from fresh_seed import fresh_seed
 
 WEFT = os.path.abspath(sys.argv.pop(1))
 TINY = pathlib.Path("tests/oracle/tiny")
@@ -296,16 +298,30 @@ class Processes(CacheTest):
         self.hits("run", TINY / "gemma3", *RUN)
 
     def test_what_kill_9_leaves_is_cleared_away(self):
-        for _ in range(3):
+        """At any moment: a plan that is listed is whole, and what is not listed goes."""
+        source, ended, unlisted = random.Random(fresh_seed()), 0, 0
+        begin = time.monotonic()
+        self.weft("run", TINY / "gemma3", *RUN)
+        seconds = time.monotonic() - begin
+        self.weft("cache", "clear")
+        for _ in range(10):
             killed = self.stopped_compiler()
             killed.send_signal(signal.SIGCONT)
-            time.sleep(0.15)
+            time.sleep(source.uniform(0, seconds))
             killed.kill()
             killed.communicate()
-            if not self.list():
-                self.weft("cache", "prune")
-                self.assertEqual(self.files(), [])
+            ended += killed.returncode == -signal.SIGKILL
+            plans = self.list()
+            unlisted += not plans
+            for plan in plans:
+                self.weft("verify", plan["path"])
+            self.weft("cache", "prune")
+            self.assertEqual([suffix for suffix in self.files() if suffix != ".lock"], [".json", ".weft"] if plans else [])
             self.weft("cache", "clear")
+            self.assertEqual(self.files(), [])
+        self.assertGreater(ended, 2)
+        self.assertGreater(unlisted, 0)
+        print(f"ended {ended} of 10, {unlisted} before there was a plan")
 
     def test_ctrl_c_while_waiting(self):
         compiling = self.stopped_compiler()

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "fuzz"))
@@ -168,7 +169,9 @@ class Corruption(unittest.TestCase):
         """Damage to what is kept between runs costs time, never the run or its tokens; but for bits of a plan's weights, which only `weft verify`
         reads through: other weights are other tokens, and no crash."""
         model, cache = self.folder / "cached", self.folder / "cache"
-        shutil.copytree(self.model, model)
+        # Of more than a MiB, and older than two seconds, so that its digest is remembered.
+        shutil.copytree(pathlib.Path(__file__).parent / "oracle/tiny/llama-gqa", model)
+        time.sleep(2.2)
         environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
         environment.pop("WEFT_CACHE_SIZE", None)
 
@@ -181,21 +184,21 @@ class Corruption(unittest.TestCase):
             return json.loads(weft("run", model, "-p", "the", "-n", "4", "--temp", "0", "--ignore-eos", "--json"))["ids"]
 
         truth = ids()
-        (cache / "weft" / "digests").write_text("0000000000000000 \n")
         files = [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
-        self.assertEqual({path.suffix for path in files}, {"", ".json", ".so", ".weft"})
+        if cache / "weft" / "digests" not in files:
+            print("NOT TESTED: damage to digests, which are not kept for files on this file system")
+        self.assertLessEqual({".json", ".so", ".weft"}, {path.suffix for path in files})
         damages = {"empty": lambda good: b"", "half": lambda good: good[:len(good) // 2], "last": lambda good: good[:-1], "more": lambda good: good + b"x",
                    "zeros": lambda good: bytes(len(good)), "turned": lambda good: good[:len(good) // 2] + bytes([good[len(good) // 2] ^ 1]) + good[len(good) // 2 + 1:],
-                   "deep": lambda good: b"[" * 100_000}
+                   "deep": lambda good: b"[" * 100_000, "deep within": lambda good: b'{"key":{"weights":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"}
         for path in files:
+            good = path.read_bytes()
             for name, damage in damages.items():
                 with self.subTest(path=path.name, damage=name):
-                    path.write_bytes(damage(path.read_bytes()))
-                    weft("cache", "list")
+                    path.write_bytes(damage(good))
+                    weft("cache", "list", "--json")
                     self.assertEqual(ids(), truth)
                     cases["cache"] = cases.get("cache", 0) + 1
-                if not path.exists():
-                    path.write_bytes(b"x")
         (plan,) = (cache / "weft" / "plans").glob("*.weft")
         good = plan.read_bytes()
         table_end = 32 + 32 * struct.unpack("<I", good[12:16])[0]

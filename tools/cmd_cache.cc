@@ -136,7 +136,7 @@ absl::Status RunClear() {
 void AddCache(CLI::App* app, Command* chosen) {
   auto arguments = std::make_shared<CacheArguments>();
   CLI::App* command = app->add_subcommand(
-      "cache", "the plans that run, eval and logits compiled and keep for the next time");
+      "cache", "the plans that run, eval, logits and why compiled and keep for the next time");
   command->require_subcommand(1);
   command->footer(
       "Environment: WEFT_CACHE_SIZE, the most it may hold, such as 50GB; 0: nothing is kept "

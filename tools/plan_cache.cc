@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/base/atomic_file.h"
 #include "runtime/base/cache_folder.h"
+#include "runtime/base/json_reader.h"
 #include "runtime/base/posix_error.h"
 #include "runtime/base/read_file.h"
 #include "runtime/base/status_macros.h"
@@ -44,9 +45,10 @@ constexpr char kLock[] = ".lock";
 absl::StatusOr<std::optional<Json>> ReadKey(const std::string& path) {
   WEFT_ASSIGN_OR_RETURN(const std::optional<std::string> text,
                         ReadRegularFileIfAny(path, kMaxDescription));
-  if (!text) return std::nullopt;
+  if (!text || !ParseJsonObject(*text, path).ok()) return std::nullopt;
+  // Again, since what is listed keeps its order.
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("key") || !json["key"].is_object()) return std::nullopt;
+  if (!json.contains("key") || !json["key"].is_object()) return std::nullopt;
   return json["key"];
 }
 

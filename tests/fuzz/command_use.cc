@@ -98,6 +98,10 @@ void LookAtModel(const std::string& path, Chooser choose) {
 }
 
 void LookAtPlan(const std::string& path, Chooser choose) {
+  // LLVM's disassembler takes ten times what all else does.
+  constexpr size_t kOneInCode = 32;
+  if (choose.Below(kOneInCode) == 0)
+    return Run(tools::AddDump, {"dump", path, "--stage", tools::kAsmStage});
   switch (choose.Below(8)) {
     case 0:
       return Run(tools::AddInfo, choose.Below(2) == 0 ? Arguments{"info", path}
