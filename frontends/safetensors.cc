@@ -292,6 +292,7 @@ absl::StatusOr<bool> IsThere(const std::string& folder, absl::string_view file) 
 absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kIndexName);
   constexpr uint64_t kMaxIndexBytes = 100'000'000;
+  constexpr size_t kMaxShards = 99'999;  // model-00001-of-99999: the names have five digits
   WEFT_ASSIGN_OR_RETURN(const std::string text, ReadRegularFile(path, kMaxIndexBytes));
   WEFT_ASSIGN_OR_RETURN(const json index, ParseJsonObject(text, path));
   if (!index.contains("weight_map") || !index["weight_map"].is_object()) {
@@ -313,6 +314,9 @@ absl::StatusOr<Shards> ReadIndex(const std::string& folder) {
                        " is not the name of a file beside the index"));
     }
     files.insert(file_name);
+    if (files.size() > kMaxShards)
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": names more than ", kMaxShards, " shards"));
     shards.file_of_tensor.emplace(tensor, file_name);
   }
   if (files.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": names no tensors"));

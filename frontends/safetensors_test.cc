@@ -208,6 +208,11 @@ TEST_F(FolderTest, IndexThatDoesNotFit) {
   };
   EXPECT_THAT(index(R"({"weight_map":{"a":"model-1.safetensors","c":"model-3.safetensors"}})"),
               HasSubstr("index.json: the shard 'model-3.safetensors' of tensor 'c' is missing"));
+  std::string many;
+  for (int i = 0; i < 100'000; ++i)
+    absl::StrAppend(&many, i == 0 ? "" : ",", "\"", i, "\":\"", i, "\"");
+  EXPECT_THAT(index(absl::StrCat(R"({"weight_map":{)", many, "}}")),
+              HasSubstr("names more than 99999 shards"));
   EXPECT_THAT(index(R"({"weight_map":{"a":"model-2.safetensors"}})"),
               HasSubstr("tensor 'a' is not in 'model-2.safetensors'"));
   EXPECT_THAT(index(R"({"weight_map":{"a":"model-2.safetensors","b":"model-1.safetensors"}})"),

@@ -9,6 +9,9 @@
 namespace weft::ir {
 namespace {
 
+// Of a tensor. What is said of a weight names its tensor, for each of its uses anew.
+constexpr size_t kMaxNameBytes = 2048;
+
 absl::Status CheckAttrs(const Node& node) {
   const OpInfo& info = GetInfo(node.op);
   for (Attr attr : info.required) {
@@ -129,6 +132,11 @@ absl::Status Verify(const Module& module, NodeId* culprit, size_t* wrong_tensor)
   for (size_t i = 0; i < module.tensors.size(); ++i) {
     const SourceTensor& tensor = module.tensors[i];
     if (wrong_tensor != nullptr) *wrong_tensor = i;
+    if (tensor.name.size() > kMaxNameBytes) {
+      return absl::InvalidArgumentError(absl::StrCat("the name of tensor ", i, " has ",
+                                                     tensor.name.size(), " bytes; the most is ",
+                                                     kMaxNameBytes));
+    }
     if (!names.insert(tensor.name).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("tensor '", tensor.name, "' is declared twice"));

@@ -44,6 +44,11 @@ TEST_F(VerifierTest, TensorsHaveNamesOfTheirOwn) {
   EXPECT_EQ(Error(), "tensor 'norm' is declared twice");
 }
 
+TEST_F(VerifierTest, TensorsHaveShortNames) {
+  module_.tensors[1].name = std::string(2049, 'n');
+  EXPECT_EQ(Error(), "the name of tensor 1 has 2049 bytes; the most is 2048");
+}
+
 TEST_F(VerifierTest, TensorsHaveTheBytesOfTheirDims) {
   module_.tensors[1].bytes = 255;
   EXPECT_EQ(Error(), "tensor 'norm': has 255 bytes, but its dims give 256");

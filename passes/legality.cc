@@ -1,6 +1,9 @@
 #include "passes/legality.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -57,7 +60,6 @@ struct Block {
   NodeId id;
   int64_t begin;
   int64_t end;
-  size_t last_use;
 };
 
 // Walks through the steps as they run and keeps what is alive.
@@ -73,27 +75,35 @@ Status CheckDisjoint(const Module& module) {
   }
   for (NodeId id : module.outputs) use(id, order.size());
 
-  std::vector<Block> live;
-  const auto add = [&](NodeId id) -> Status {
+  // By begin; none overlap, so that neighbours are enough to look at.
+  std::map<int64_t, Block> live;
+  std::vector<std::vector<int64_t>> ends(order.size() + 1);  // begins, by last use
+  const auto add = [&](NodeId id, size_t place) -> Status {
     const Node& node = module.node(id);
     const int64_t begin = node.Int(Attr::kAddress);
-    const Block block{id, begin, begin + node.Int(Attr::kBytes), last_use[id]};
-    for (const Block& other : live) {
+    const Block block{id, begin, begin + node.Int(Attr::kBytes)};
+    const auto next = live.lower_bound(begin);
+    for (auto near : {next == live.begin() ? live.end() : std::prev(next), next}) {
+      if (near == live.end()) continue;
+      const Block& other = near->second;
       if (block.begin < other.end && other.begin < block.end)
         return Bad(module, id, absl::StrCat("overlaps %", other.id, ", which is alive"));
     }
-    live.push_back(block);
+    if (block.begin < block.end && live.emplace(begin, block).second)
+      ends[std::max(last_use[id], place)].push_back(begin);
     return OkStatus();
   };
   for (NodeId id : order) {
     if (module.node(id).op != Op::kInput) continue;
-    if (Status status = add(id); !status.ok()) return status;
+    if (Status status = add(id, 0); !status.ok()) return status;
   }
   for (size_t place = 0; place < order.size(); ++place) {
-    std::erase_if(live, [&](const Block& block) { return block.last_use < place; });
+    if (place > 0) {
+      for (const int64_t begin : ends[place - 1]) live.erase(begin);
+    }
     const Node& node = module.node(order[place]);
     if (!IsStep(node) || node.op == Op::kKvAppend) continue;
-    if (Status status = add(order[place]); !status.ok()) return status;
+    if (Status status = add(order[place], place); !status.ok()) return status;
   }
   return OkStatus();
 }

@@ -170,9 +170,68 @@ class StrangePlan(unittest.TestCase):
         self.refused("dump", self.path, "--stage", "import", "--format", "dot", message="stacks 4000 weights")
 
     def test_long_patterns_and_names(self):
-        text = module([("a" * 160_000, "f32[64,16]")], [TOKENS[0], f'weight {{tensor="{"a" * 160_000}"}} : f32[64,16]', TOKENS[2]], [2])
+        def named(name):
+            return module([(name, "f32[64,16]")], [TOKENS[0], f'weight {{tensor="{name}"}} : f32[64,16]', TOKENS[2]], [2])
+
+        self.refused(*self.why_recorded(named("a" * 160_000)), message="the name of tensor 0 has 160000 bytes; the most is 2048")
+        text = named("a" * 2000)
         pattern = "*" + "a" * 80_000 + "b=f32"
         self.refused(*self.why_recorded(text, [("weight-format", pattern)]), message="the patterns of formats for weights have more than 2048 bytes")
+
+    def test_weights_packed_in_thousands_of_orders(self):
+        """Each pack names all of its weights for each of them."""
+        count, long = 4000, "n" * 1000
+        weights = [f'%{9000 + i} = weight {{tensor="W", rows=[{i},{i + 1}], format="f32", why=""}} : f32[1,1] @ "{long}{i}"' for i in range(16)]
+        packs = [f"%{9100 + i} = pack " + ", ".join(f"%{9000 + (i * 7 + j * (1 + i % 2 * 2)) % 16}" for j in range(16)) +
+                 f' {{format="f32", layout="rows", space="weights", address={2**30 + 64 * i}, bytes=64}} : f32[16,1]' for i in range(count)]
+
+        def mend(text):
+            lines = text.decode().split("\n")
+            first, end = (next(i for i, line in enumerate(lines) if line.strip().startswith(begin)) for begin in ("%", "return"))
+            return "\n".join([*lines[:first], 'tensor "W" : f32[16,1] {file=0, offset=0}', *lines[first:end], *weights, *packs, *lines[end:]]).encode()
+
+        self.change("plain", ir=mend)
+        listed = json.loads(self.shown("why", self.path, "W", "--no-measure", "--json"))["weights"]
+        self.assertEqual([(len(weight["packed"]), weight["packs_not_listed"]) for weight in listed], [(4, count - 4)] * 16)
+        self.assertIn(b"and in 3996 more packs", self.shown("why", self.path, "W", "--no-measure"))
+
+    def test_all_weights_of_a_thousand_layers(self):
+        """What passes said of each was sought among all that they said."""
+        layers = []
+        for layer in range(4000):
+            layers.append(f'weight {{tensor="W{layer}"}} : f32[16,16]')
+            layers.append(f"matmul %2, %{2 + len(layers)} : f32[T,16]")
+        tensors = [("E", "f32[64,16]"), *[(f"W{layer}", "f32[16,16]") for layer in range(4000)]]
+        command = self.why_recorded(module(tensors, [*TOKENS, *layers], [len(layers) + 2]), [("disable-pass", "canonicalise")])
+        self.shown(*command[:2], "*", "--no-measure")
+
+    def test_steps_that_read_all_of_the_arena(self):
+        def mend(program):
+            size, last = program["arena_bytes"], program["steps"][-1]
+
+            def step(operands):
+                return {**last, "kind": "add", "extent": "one", "units": 1, "unit_rows": 1, "grain": 1, "weight_bytes": 0, "macs_per_row": 0, "operands": operands}
+
+            writes = [[{"space": "arena", "offset": 240 * i + 4 * j, "bytes": 4, "written": True, "stride": 0} for j in range(60)] for i in range(1000)]
+            reads = [[{"space": "arena", "offset": 0, "bytes": size, "written": False, "stride": 0}] * 60] * 1000
+            self.assertGreater(size, 240_000)
+            program["steps"] += [step(operands) for operands in writes + reads]
+
+        self.change("plain", program=mend)
+        shown = json.loads(self.shown("dump", self.path, "--memory", "--format", "json"))["arena"]
+        last = max(value["last_step"] or 0 for value in shown)
+        self.assertGreaterEqual(sum(value["last_step"] in (last, None) for value in shown), 60_000)  # none: the caller's, who reads the logits
+
+    def test_thousands_of_values_alive_at_once(self):
+        def place(i):
+            return f'partition="tokens", units=1, grain=1, space="arena", address={4096 + 32768 * i}, stride=64, bytes=32768'
+
+        lines = ['input {name="tokens", space="arena", address=0, bytes=2048} : i32[T]', 'weight {tensor="E", format="f32", why=""} : f32[64,16]',
+                 'pack %1 {format="f32", layout="panels16", space="weights", address=0, bytes=4096} : f32[64,16]{panels16}',
+                 f"embed %0, %2 {{{place(0)}}} : f32[T,16]"]
+        lines += [f"scale %3 {{value={i}.5, {place(i + 1)}}} : f32[T,16]" for i in range(131_000)]
+        self.change("plain", ir=lambda _: module([("E", "f32[64,16]")], lines, range(4, len(lines))))
+        self.refused("why", self.path, "E", "--no-measure", message="a program needs the inputs tokens and positions")
 
     def test_a_long_chain_before_thousands_of_attentions(self):
         chain = [f"scale %{2 + i} {{value=2}} : f32[T,16]" for i in range(40_000)]
@@ -209,6 +268,8 @@ class StrangePlan(unittest.TestCase):
         row = '{"op": "%d", "dims": "", "format": "", "total_ns": 1, "weight_bytes": 0}'
         path.write_text('{"phases": [{"phase": "decode", "tokens": 1, "rows": [' + ", ".join(row % i for i in range(20_000)) + "]}]}")
         self.refused("profile", "--compare", path, path, message="more than 1024 kinds of rows")
+        path.write_text('{"phases": [{"phase": "decode", "tokens": 1, "rows": [' + ", ".join(row.replace("%d", f"{i}{'n' * 20_000}") for i in range(1000)) + "]}]}")
+        self.refused("profile", "--compare", path, path, message="the most is 512")
 
     def test_pipes_and_devices_as_models(self):
         """A pipe was waited for."""

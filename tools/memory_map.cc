@@ -1,6 +1,7 @@
 #include "tools/memory_map.h"
 
 #include <iterator>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -12,7 +13,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The values that hold bytes of the arena now.
+// The values that hold bytes of the arena now. When each was last read is looked up once, as it
+// ends, so that steps that read all of the arena do not visit all values each.
 class Arena {
  public:
   explicit Arena(std::vector<MemoryValue>* values) : values_(*values) {}
@@ -30,19 +32,51 @@ class Arena {
       }
     }
     const auto [first, last] = Overlapping(operand);
+    for (auto ended = first; ended != last; ++ended) End(&values_[ended->second]);
     current_.erase(first, last);
-    if (operand.bytes > 0) current_.emplace(operand.offset, values_.size());
+    if (operand.bytes > 0) {
+      current_.emplace(operand.offset, values_.size());
+      SetRead(operand, step);
+    }
     values_.push_back(
         {operand.offset, operand.bytes, std::move(name), std::move(kind), step, step});
   }
 
+  // No step: the caller, at the end.
   void Read(const OperandRef& operand, std::optional<size_t> step) {
-    const auto [first, last] = Overlapping(operand);
-    for (auto value = first; value != last; ++value) values_[value->second].last_step = step;
+    if (operand.bytes > 0) SetRead(operand, step ? *step : kCaller);
+  }
+
+  void Finish() {
+    for (const auto& [offset, place] : current_) End(&values_[place]);
   }
 
  private:
   using Current = std::map<uint64_t, size_t>;  // places among all values, by offset; none overlap
+  static constexpr size_t kCaller = std::numeric_limits<size_t>::max();
+
+  // Where the stretch that begins at `offset` or holds it has a boundary there.
+  std::map<uint64_t, std::optional<size_t>>::iterator Cut(uint64_t offset) {
+    const auto next = read_.lower_bound(offset);
+    if (next != read_.end() && next->first == offset) return next;
+    return read_.emplace_hint(next, offset,
+                              next == read_.begin() ? std::nullopt : std::prev(next)->second);
+  }
+
+  void SetRead(const OperandRef& operand, std::optional<size_t> step) {
+    const auto first = Cut(operand.offset);
+    const auto last = Cut(operand.offset + operand.bytes);
+    first->second = step;
+    read_.erase(std::next(first), last);
+  }
+
+  void End(MemoryValue* value) {
+    const auto last = read_.lower_bound(value->offset + value->bytes);
+    for (auto stretch = std::prev(read_.upper_bound(value->offset)); stretch != last; ++stretch)
+      if (stretch->second && (!value->last_step || *stretch->second > *value->last_step))
+        value->last_step = stretch->second;
+    if (value->last_step == kCaller) value->last_step = std::nullopt;
+  }
 
   std::pair<Current::iterator, Current::iterator> Overlapping(const OperandRef& operand) {
     const auto last = current_.lower_bound(operand.offset + operand.bytes);
@@ -56,6 +90,9 @@ class Arena {
 
   std::vector<MemoryValue>& values_;
   Current current_;
+  // The last step that read or wrote the stretch from here to the next; of written stretches since
+  // they were.
+  std::map<uint64_t, std::optional<size_t>> read_;
 };
 
 // Values of a space that is not reused, by offset and size.
@@ -141,6 +178,7 @@ MemoryMap MapMemory(const Program& program, const ir::Module* module) {
   }
   arena.Read(program.logits, std::nullopt);
   arena.Read(program.argmax, std::nullopt);
+  arena.Finish();
   map.weights = Values(weights);
   map.kv_cache = Values(cache);
   if (module == nullptr) return map;

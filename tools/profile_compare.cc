@@ -26,6 +26,8 @@ using Read = nlohmann::json;
 constexpr uint64_t kMaxProfileBytes = 256 << 20;
 // Known profiles have some tens of rows; to find the like of each takes the square of it.
 constexpr size_t kMaxRows = 1024;
+// Known names and dims have some tens of bytes; rows are told apart by them.
+constexpr size_t kMaxNameBytes = 512;
 
 // A row of one side, a value per round.
 struct Series {
@@ -70,7 +72,12 @@ class Reader {
   absl::StatusOr<std::string> Text(const Read& object, const char* key) const {
     const auto place = object.is_object() ? object.find(key) : object.end();
     if (place == object.end() || !place->is_string()) return Missing(key);
-    return place->get<std::string>();
+    const auto& text = place->get_ref<const std::string&>();
+    if (text.size() > kMaxNameBytes) {
+      return absl::InvalidArgumentError(absl::StrCat(side_.name, ": '", key, "' has ", text.size(),
+                                                     " bytes; the most is ", kMaxNameBytes));
+    }
+    return text;
   }
   absl::StatusOr<const Read*> Array(const Read& object, const char* key) const {
     const auto place = object.is_object() ? object.find(key) : object.end();

@@ -171,6 +171,8 @@ TEST(ProfileCompareTest, WhatIsNoProfileIsAnErrorThatNamesIt) {
     EXPECT_THAT(message(document), HasSubstr("bad.json: is no output")) << document;
   }
   EXPECT_THAT(message(Document({}, 1, "prefill")), HasSubstr("have no phase in common"));
+  EXPECT_EQ(message(Document({Row(std::string(513, 'x').c_str(), "", "", 1, 0)})),
+            "bad.json: 'op' has 513 bytes; the most is 512");
 }
 
 TEST(ProfileCompareTest, ReadsFilesOfOneRoundAndOfSeveral) {

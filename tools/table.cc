@@ -9,6 +9,9 @@
 namespace weft::tools {
 namespace {
 
+// In characters; what is wider stands out of its column instead of widening it in every row.
+constexpr size_t kWidestColumn = 256;
+
 // Bytes that begin a character of UTF-8.
 size_t Characters(const std::string& text) {
   return static_cast<size_t>(
@@ -34,14 +37,15 @@ void Table::Add(std::vector<std::string> row) {
 std::vector<size_t> Table::Widths() const {
   std::vector<size_t> widths(rows_[0].size(), 0);
   for (const auto& row : rows_) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Characters(row[i]));
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], std::min(Characters(row[i]), kWidestColumn));
   }
   return widths;
 }
 
 std::string Table::Padded(size_t row, size_t column, size_t width) const {
   const std::string& cell = rows_[row][column];
-  const std::string padding(width - Characters(cell), ' ');
+  const std::string padding(width - std::min(width, Characters(cell)), ' ');
   return right_[column] ? absl::StrCat(padding, cell) : absl::StrCat(cell, padding);
 }
 

@@ -3,6 +3,9 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -10,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "codegen/layout.h"
 #include "codegen/program_builder.h"
 #include "codegen/tile_choice.h"
@@ -37,6 +41,13 @@ bool Matches(const std::string& pattern, const Node& weight) {
   return false;
 }
 
+// A weight is in one pack, in two where kernels want different layouts. Of each pack all weights
+// are named for each of them.
+constexpr size_t kMostPacks = 4;
+
+// What a remark is about: a tensor and its rows; both empty: all weights.
+using RemarkKey = std::pair<std::string, std::vector<int64_t>>;
+
 // Of a target, by symbol.
 using Kernels = absl::flat_hash_map<std::string, codegen::Kernel>;
 
@@ -57,6 +68,12 @@ class Teller {
     for (size_t i = 0; i < facts_.program.steps.size(); ++i) {
       for (const OperandRef& operand : facts_.program.steps[i].operands)
         if (operand.space == Space::kWeights) AppendOnce(i, &readers_[operand.offset]);
+    }
+    if (!facts_.remarks) return;
+    for (size_t i = 0; i < facts_.remarks->size(); ++i) {
+      const passes::Remark& remark = (*facts_.remarks)[i];
+      remarks_[remark.tensor.empty() ? RemarkKey() : RemarkKey(remark.tensor, remark.rows)]
+          .push_back(i);
     }
   }
 
@@ -113,7 +130,9 @@ class Teller {
     Json packs = Json::array();
     Json steps = Json::array();
     if (const auto found = packs_.find(id); found != packs_.end()) {
-      for (const NodeId pack : found->second) {
+      const auto listed = std::min(found->second.size(), kMostPacks);
+      if (found->second.size() > listed) json["packs_not_listed"] = found->second.size() - listed;
+      for (const NodeId pack : absl::MakeConstSpan(found->second).first(listed)) {
         const Node& node = module_.node(pack);
         packs.push_back(Packed(node, id));
         const auto readers = readers_.find(static_cast<uint64_t>(node.Int(Attr::kAddress)));
@@ -163,13 +182,19 @@ class Teller {
   // What passes said of these rows, of the tensor while it was whole, or of all weights.
   Json Remarks(const Node& weight) const {
     const auto span = weight.Ints(Attr::kRows);
-    const std::vector<int64_t> rows(span.begin(), span.end());
+    const std::string& tensor = weight.String(Attr::kTensor);
+    const std::set<RemarkKey> keys = {{"", {}}, {tensor, {}}, {tensor, {span.begin(), span.end()}}};
+    std::vector<size_t> places;
+    for (const RemarkKey& key : keys) {
+      const auto found = remarks_.find(key);
+      if (found != remarks_.end())
+        places.insert(places.end(), found->second.begin(), found->second.end());
+    }
+    std::ranges::sort(places);
     Json json = Json::array();
-    for (const passes::Remark& remark : *facts_.remarks) {
-      const bool here = remark.tensor == weight.String(Attr::kTensor) &&
-                        (remark.rows.empty() || remark.rows == rows);
-      if (here || remark.tensor.empty())
-        json.push_back({{"pass", remark.pass}, {"done", remark.done}, {"text", remark.text}});
+    for (const size_t place : places) {
+      const passes::Remark& remark = (*facts_.remarks)[place];
+      json.push_back({{"pass", remark.pass}, {"done", remark.done}, {"text", remark.text}});
     }
     return json;
   }
@@ -316,6 +341,7 @@ class Teller {
 
   const WhyFacts& facts_;
   const Module& module_;
+  std::map<RemarkKey, std::vector<size_t>> remarks_;        // places among those of the facts
   absl::flat_hash_map<NodeId, std::vector<NodeId>> packs_;  // by weight
   // Steps, by the offset of weights that they read.
   absl::flat_hash_map<uint64_t, std::vector<size_t>> readers_;

@@ -189,6 +189,8 @@ std::string WhyText(const Json& json) {
     lines.Add("format", absl::StrCat(Text(format["format"]), ": ", Text(format["why"])));
     AddPasses(weight, &lines);
     for (const Json& pack : weight["packed"]) AddPack(pack, &lines);
+    if (weight.contains("packs_not_listed"))
+      lines.Add("packed", absl::StrCat("and in ", Int(weight["packs_not_listed"]), " more packs"));
     if (weight["steps"].empty()) lines.Add("used by", "nothing");
     for (const Json& step : weight["steps"]) AddStep(step, &lines);
     absl::StrAppend(&text, text.empty() ? "" : "\n", Text(weight["weight"]), "\n", lines.Take());

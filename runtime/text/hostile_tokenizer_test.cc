@@ -238,7 +238,7 @@ void Append(const std::vector<T>& values, std::string* bytes) {
   bytes->append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
 
-// A tokenizer image of one token, as a plan would carry it.
+// A tokenizer image whose tokens make up the text, as a plan would carry it.
 std::string Image(const std::string& text, const std::vector<int32_t>& pieces,
                   const std::vector<AddedEntry>& added, const json& settings = json::object()) {
   json all = {{"merging", "ranked"}, {"normalizer", nullptr},   {"pre_tokenizer", nullptr},
@@ -248,7 +248,13 @@ std::string Image(const std::string& text, const std::vector<int32_t>& pieces,
   TokenizerImageHeader header = {};
   header.magic = kTokenizerMagic;
   header.version = kTokenizerVersion;
-  header.tokens = 1;
+  // Each as long as may be.
+  std::vector<uint32_t> offsets = {0};
+  while (offsets.back() < text.size()) {
+    offsets.push_back(
+        static_cast<uint32_t>(std::min<size_t>(text.size(), offsets.back() + kMaxTokenBytes)));
+  }
+  header.tokens = static_cast<uint32_t>(offsets.size() - 1);
   header.text_bytes = static_cast<uint32_t>(text.size());
   header.piece_slots = static_cast<uint32_t>(pieces.size());
   header.merge_slots = 2;
@@ -257,11 +263,11 @@ std::string Image(const std::string& text, const std::vector<int32_t>& pieces,
   header.json_bytes = static_cast<uint32_t>(dumped.size());
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
   Append(std::vector<int32_t>(256, -1), &bytes);
-  Append(std::vector<uint32_t>{0, static_cast<uint32_t>(text.size())}, &bytes);
+  Append(offsets, &bytes);
   Append(pieces, &bytes);
   Append(std::vector<int32_t>{-1, -1}, &bytes);
   Append(added, &bytes);
-  return bytes + '\1' + text + dumped;
+  return bytes + std::string(header.tokens, '\1') + text + dumped;
 }
 
 std::string ErrorOfImage(const std::string& image) {

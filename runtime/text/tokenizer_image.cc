@@ -139,6 +139,8 @@ absl::Status TokenizerImage::Check(const std::string& name) const {
         (offset < text.size() && IsContinuation(text[offset]))) {
       return Damaged(name, "token ", i, " begins at ", offset, " of ", text.size(), " bytes");
     }
+    if (i > 0 && offset - before > kMaxTokenBytes)
+      return Damaged(name, "token ", i - 1, " has ", offset - before, " bytes");
     before = offset;
   }
   for (size_t i = 0; i < size(); ++i) {
@@ -178,7 +180,7 @@ absl::Status TokenizerImage::ReadAdded(const std::string& name) {
       return Damaged(name, "the texts of added tokens up to ", i, " have more than ", most_bytes,
                      " bytes");
     }
-    if (entry.content_bytes > kMaxAddedTokenBytes || entry.pattern_bytes > kMaxAddedTokenBytes)
+    if (entry.content_bytes > kMaxTokenBytes || entry.pattern_bytes > kMaxTokenBytes)
       return Damaged(name, "added token ", i, " is damaged");
     token.content = stretch(entry.content_begin, entry.content_bytes);
     token.pattern = stretch(entry.pattern_begin, entry.pattern_bytes);

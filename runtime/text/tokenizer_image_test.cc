@@ -98,6 +98,10 @@ TEST(TokenizerImage, ErrorsNameWhatIsWrong) {
   beyond.tokens[1] = "\xa9";
   EXPECT_THAT(std::string(TokenizerImage::Read(ImageOf(beyond), "t").status().message()),
               HasSubstr("token 1 begins at 1"));
+  beyond.tokens[0] = std::string(kMaxTokenBytes + 1, 'x');
+  beyond.tokens[1] = "b";
+  EXPECT_THAT(std::string(TokenizerImage::Read(ImageOf(beyond), "t").status().message()),
+              HasSubstr("token 0 has 4097 bytes"));
 }
 
 TEST(TokenizerImage, TruncatedBytesAreAnError) {

@@ -82,6 +82,10 @@ absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string&
     return fail(spec.scores.size(), " scores for ", size, " tokens");
   }
   for (size_t i = 0; i < size; ++i) {
+    if (spec.tokens[i].size() > kMaxTokenBytes) {
+      return fail("token ", i, " has ", spec.tokens[i].size(), " bytes; the most is ",
+                  kMaxTokenBytes);
+    }
     if (!IsValidUtf8(spec.tokens[i])) return fail("token ", i, " is not valid UTF-8");
     if (scored && !std::isfinite(spec.scores[i])) {
       return fail("the score of token ", i, " is not finite");
@@ -100,9 +104,8 @@ absl::Status ValidateTokenizerSpec(const TokenizerSpec& spec, const std::string&
     }
     if (token.pattern.empty()) return fail("added token ", token.id, " is empty");
     if (const size_t bytes = std::max(token.content.size(), token.pattern.size());
-        bytes > kMaxAddedTokenBytes) {
-      return fail("added token ", token.id, " has ", bytes, " bytes; the most is ",
-                  kMaxAddedTokenBytes);
+        bytes > kMaxTokenBytes) {
+      return fail("added token ", token.id, " has ", bytes, " bytes; the most is ", kMaxTokenBytes);
     }
     if (!IsValidUtf8(token.pattern)) {
       return fail("added token ", token.id, " is not valid UTF-8");

@@ -84,9 +84,10 @@ struct TokenizerSpec : TokenizerSettings {
 // The most ids a vocabulary may have: eight times the largest known one (Gemma's 262,144), so ids
 // and symbol counts stay far below 2^31 and an absurd id in a file does not allocate memory.
 inline constexpr int64_t kMaxVocabulary = int64_t{1} << 21;
-// An added token is compared with the text at every position where its first byte stands, so its
-// length bounds the work.
-inline constexpr size_t kMaxAddedTokenBytes = 4096;
+// Eight times the longest known one (a run of blanks). An added token is compared with the text at
+// every position where its first byte stands, and any character may become the unknown token, whose
+// text is then made again: so its length bounds the work.
+inline constexpr size_t kMaxTokenBytes = 4096;
 
 // The most ids that add_special puts around a text; known tokenizers put three.
 inline constexpr size_t kMaxIdsAround = 64;

@@ -73,6 +73,8 @@ TEST(TokenizerSpec, ValidationNamesWhatIsWrong) {
               HasSubstr("the score of token 2 is not finite"));
   EXPECT_THAT(message([](TokenizerSpec* s) { s->tokens[1] = "\xC3"; }),
               HasSubstr("token 1 is not valid UTF-8"));
+  EXPECT_THAT(message([](TokenizerSpec* s) { s->tokens[1] = std::string(5000, 'x'); }),
+              HasSubstr("token 1 has 5000 bytes; the most is 4096"));
   EXPECT_THAT(message([](TokenizerSpec* s) { s->merges.emplace_back(0, 5); }),
               HasSubstr("merge 1 names a token id"));
   EXPECT_THAT(message([](TokenizerSpec* s) { s->merges.emplace_back(-1, 0); }),
