@@ -168,19 +168,8 @@ TEST(GgufByteLevel, PatternsSplitAsTheModelsDo) {
     GgufVocabulary v;
     v.model = "gpt2";
     v.pre = pre;
-    v.tokens = {"1",
-                "11",
-                "111",
-                "\u0120",
-                "\u010A",
-                "\u0120\u0120",
-                "\u0120"
-                "1",
-                "\u0120\u010A",
-                "'",
-                "s",
-                "S",
-                "'S"};
+    v.tokens = {"1",       "11",           "111", "\u0120", "\u010A", "\u0120\u0120",
+                "\u01201", "\u0120\u010A", "'",   "s",      "S",      "'S"};
     v.merges = {"1 1", "11 1", "\u0120 \u0120", "\u0120 1", "\u0120 \u010A", "' S"};
     return Encode(v, text, {.add_special = false});
   };
