@@ -18,7 +18,7 @@ class Table {
   std::string ToMarkdown() const;
 
  private:
-  // In characters, of the widest cell up to 256.
+  // In characters, of the widest cell.
   std::vector<size_t> Widths() const;
   std::string Padded(size_t row, size_t column, size_t width) const;
 
