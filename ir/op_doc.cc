@@ -29,7 +29,7 @@ module "name" {
 - **Attributes** stand in the order of the table: `true` or `false`, `7`, `1e-06` (also `inf`, `-inf`, `nan`), `"text"` with
   the escapes of C, and lists `[1, 2]` of them.
 - **Tensors** name bytes of file number `file` from `offset` on; their type gives how many. At most 2^48 values.
-- **Bounds**: 131,072 nodes; 65,536 heads; 16 weights in a `concat`, `pack` or `matmul`, where those of its
+- **Bounds**: 131,072 nodes; 65,536 heads; 2,048 bytes of a tensor's name; 16 weights in a `concat`, `pack` or `matmul`, where those of its
   operands count as often as they occur.
 - `//` starts a comment. `parse(print(m))` prints the same.
 

@@ -4,6 +4,7 @@
 Runs from the source folder, on the models of tests/oracle/tiny and in caches of its own."""
 import fcntl, hashlib, json, os, pathlib, random, re, shutil, signal, struct, subprocess, sys, tempfile, time, unittest
 
+from file_times import file_system, times_tell
 from fresh_seed import fresh_seed
 
 WEFT = os.path.abspath(sys.argv.pop(1))
@@ -35,10 +36,9 @@ class CacheTest(unittest.TestCase):
         return target
 
     def takes_times_that_tell(self, path):
-        """Where the file system's do not, digests are not remembered (file_times.cc)."""
-        kind = subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True).stdout.strip()
-        if kind in ("tmpfs", "ramfs", "fuse", "fuseblk", "squashfs"):
-            self.skipTest(f"NOT TESTED: {path} is on {kind}")
+        """Where the file system's do not, digests are not remembered."""
+        if not times_tell(path):
+            self.skipTest(f"NOT TESTED: {path} is on {file_system(path)}")
 
     def list(self):
         return json.loads(self.weft("cache", "list", "--json").stdout)["plans"]
