@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """run_clang_tidy.py --build DIR [--changed FILE|-]: clang-tidy, a few files at a time.
 
-With --changed it checks only what reads one of the files listed there (one per line). What passed is remembered in
-DIR/lint by the content of everything the check read, so that repeating it is quick.
+With --changed it checks only the sources listed there (one per line) and, for each header there that none of them reads, one
+source that does: all that read it may be most of the tree, and an hour. What passed is remembered in DIR/lint by the content
+of everything the check read, so that repeating it is quick.
 """
 
 import argparse
@@ -48,6 +49,17 @@ def digest(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
+def chosen(sources, changed):
+    """The sources to check: those that changed, and one reader of each changed header that these do not read."""
+    found = {source for source in sources if source in changed}
+    for header in sorted(changed):
+        readers = [source for source, inputs in sources.items() if header in inputs]
+        if readers and found.isdisjoint(readers):
+            own = str(pathlib.Path(header).with_suffix(".cc"))
+            found.add(own if own in readers else readers[0])
+    return found
+
+
 def check(source, stamp, build):
     result = subprocess.run([TIDY, "--quiet", "-p", str(build), source], capture_output=True, text=True, check=False)
     if result.returncode != 0:
@@ -69,11 +81,11 @@ def main():
     changed = set(arguments.changed.read().split("\n")) if arguments.changed else None
     version = subprocess.run([TIDY, "--version"], capture_output=True, text=True, check=True).stdout
 
+    outputs = units(build, root)
+    sources = {source: sorted({source, *read_by.get(output, ())}) for source, output in sorted(outputs.items())}
     jobs = []
-    for source, output in sorted(units(build, root).items()):
-        inputs = sorted({source, *read_by.get(output, ())})
-        if changed is not None and CONFIG not in changed and changed.isdisjoint(inputs):
-            continue
+    for source in sorted(sources if changed is None or CONFIG in changed else chosen(sources, changed)):
+        output, inputs = outputs[source], sources[source]
         stamp = None
         if output in read_by:  # or else what it reads is unknown
             key = hashlib.sha256("\n".join([version, digest(CONFIG), *inputs, *map(digest, inputs)]).encode())
