@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "codegen/debug_lines.h"
 #include "codegen/kernel_builder.h"
@@ -50,25 +49,6 @@ absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> MakeMachine(const Target& t
   return machine;
 }
 
-void Optimise(llvm::Module* module, llvm::TargetMachine* machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(*module, modules);
-}
-
-void PrepareModule(llvm::TargetMachine* machine, llvm::Module* module) {
-  module->setTargetTriple(kTriple);
-  module->setDataLayout(machine->createDataLayout());
-}
-
 absl::Status Verify(const llvm::Module& module) {
   std::string problems;
   llvm::raw_string_ostream stream(problems);
@@ -76,66 +56,118 @@ absl::Status Verify(const llvm::Module& module) {
   return absl::InternalError(absl::StrCat("emitted LLVM IR is not valid: ", stream.str()));
 }
 
-// Emits all kernels into one verified, optimised module.
-absl::Status EmitKernels(absl::Span<const NamedEmission> kernels, const Target& target,
-                         llvm::TargetMachine* machine, llvm::Module* module) {
-  for (const NamedEmission& kernel : kernels) {
-    KernelBuilder builder(module, target, kernel.spec, kernel.name);
-    kernel.emit(builder);
-    builder.Finish();
-    // The rest is for what LLVM spills.
-    constexpr int64_t kMostScratch = int64_t{kKernelStackBytes} * 7 / 8;
-    if (builder.scratch_bytes() > kMostScratch) {
-      return absl::UnimplementedError(
-          absl::StrCat("kernel '", kernel.name, "' takes ", builder.scratch_bytes(),
-                       " bytes of the stack, more than ", kMostScratch));
+std::string Text(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, nullptr);
+  return text;
+}
+
+// A module on its way to machine code.
+class Compilation {
+ public:
+  static absl::StatusOr<std::unique_ptr<Compilation>> Create(const Target& target) {
+    absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> machine = MakeMachine(target);
+    if (!machine.ok()) return machine.status();
+    return std::make_unique<Compilation>(target, *std::move(machine));
+  }
+  Compilation(const Target& target, std::unique_ptr<llvm::TargetMachine> machine)
+      : target_(target), machine_(std::move(machine)), module_("weft", context_) {
+    module_.setTargetTriple(kTriple);
+    module_.setDataLayout(machine_->createDataLayout());
+  }
+
+  llvm::Module& module() { return module_; }
+  llvm::TargetMachine& machine() { return *machine_; }
+
+  absl::Status Emit(absl::Span<const NamedEmission> kernels) {
+    for (const NamedEmission& kernel : kernels) {
+      KernelBuilder builder(&module_, target_, kernel.spec, kernel.name);
+      kernel.emit(builder);
+      builder.Finish();
+      // The rest is for what LLVM spills.
+      constexpr int64_t kMostScratch = int64_t{kKernelStackBytes} * 7 / 8;
+      if (builder.scratch_bytes() > kMostScratch) {
+        return absl::UnimplementedError(
+            absl::StrCat("kernel '", kernel.name, "' takes ", builder.scratch_bytes(),
+                         " bytes of the stack, more than ", kMostScratch));
+      }
     }
+    return Verify(module_);
   }
-  if (absl::Status status = Verify(*module); !status.ok()) return status;
-  Optimise(module, machine);
-  return absl::OkStatus();
+
+  void Optimise() {
+    llvm::LoopAnalysisManager loops;
+    llvm::FunctionAnalysisManager functions;
+    llvm::CGSCCAnalysisManager graph;
+    llvm::ModuleAnalysisManager modules;
+    llvm::PassBuilder builder(machine_.get());
+    builder.registerModuleAnalyses(modules);
+    builder.registerCGSCCAnalyses(graph);
+    builder.registerFunctionAnalyses(functions);
+    builder.registerLoopAnalyses(loops);
+    builder.crossRegisterProxies(loops, functions, graph, modules);
+    builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module_, modules);
+  }
+
+  absl::StatusOr<std::string> File(llvm::CodeGenFileType type) {
+    llvm::SmallVector<char, 0> bytes;
+    llvm::raw_svector_ostream out(bytes);
+    llvm::legacy::PassManager passes;
+    if (machine_->addPassesToEmitFile(passes, out, nullptr, type)) {
+      return absl::InternalError("LLVM cannot emit this kind of file");
+    }
+    passes.run(module_);
+    return std::string(bytes.data(), bytes.size());
+  }
+
+ private:
+  const Target& target_;
+  std::unique_ptr<llvm::TargetMachine> machine_;
+  llvm::LLVMContext context_;
+  llvm::Module module_;
+};
+
+// All the kernels in one module, optimised.
+absl::StatusOr<std::unique_ptr<Compilation>> Optimised(absl::Span<const NamedEmission> kernels,
+                                                       const Target& target) {
+  absl::StatusOr<std::unique_ptr<Compilation>> compilation = Compilation::Create(target);
+  if (!compilation.ok()) return compilation;
+  if (absl::Status status = (*compilation)->Emit(kernels); !status.ok()) return status;
+  (*compilation)->Optimise();
+  return compilation;
 }
 
-using EmitFn = absl::FunctionRef<absl::Status(llvm::TargetMachine* machine, llvm::Module* module)>;
-
-// What `emit` leaves in a module, as a file.
-absl::StatusOr<std::string> Compile(const Target& target, EmitFn emit, llvm::CodeGenFileType type) {
-  absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> machine = MakeMachine(target);
-  if (!machine.ok()) return machine.status();
-  llvm::LLVMContext context;
-  llvm::Module module("weft", context);
-  PrepareModule(machine->get(), &module);
-  if (absl::Status status = emit(machine->get(), &module); !status.ok()) return status;
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream out(bytes);
-  llvm::legacy::PassManager passes;
-  if ((*machine)->addPassesToEmitFile(passes, out, nullptr, type)) {
-    return absl::InternalError("LLVM cannot emit this kind of file");
-  }
-  passes.run(module);
-  return std::string(bytes.data(), bytes.size());
-}
-
-absl::StatusOr<std::string> KernelObject(const NamedEmission& kernel, const Target& target) {
-  const auto emit = [&](llvm::TargetMachine* machine, llvm::Module* module) {
-    absl::Status status = EmitKernels({&kernel, 1}, target, machine, module);
-    if (!status.ok() || kernel.line == 0) return status;
-    // After optimising, which so cannot depend on it.
-    DebugLines lines(module);
-    lines.Set(module->getFunction(kernel.name), kernel.line);
-    lines.Finish();
-    return Verify(*module);
+absl::StatusOr<std::string> KernelObject(const NamedEmission& kernel, const Target& target,
+                                         ObjectCache* cache) {
+  absl::StatusOr<std::unique_ptr<Compilation>> compilation = Compilation::Create(target);
+  if (!compilation.ok()) return compilation.status();
+  if (absl::Status status = (*compilation)->Emit({&kernel, 1}); !status.ok()) return status;
+  const auto compile = [&]() -> absl::StatusOr<std::string> {
+    (*compilation)->Optimise();
+    if (kernel.line != 0) {
+      // After optimising, which so cannot depend on it.
+      llvm::Module* const module = &(*compilation)->module();
+      DebugLines lines(module);
+      lines.Set(module->getFunction(kernel.name), kernel.line);
+      lines.Finish();
+      if (absl::Status status = Verify(*module); !status.ok()) return status;
+    }
+    return (*compilation)->File(llvm::CodeGenFileType::ObjectFile);
   };
-  return Compile(target, emit, llvm::CodeGenFileType::ObjectFile);
+  if (cache == nullptr) return compile();
+  return cache->Find(
+      absl::StrCat(target.cpu, " ", target.features, "\n", Text((*compilation)->module())),
+      compile);
 }
 
 absl::StatusOr<std::string> ThunkObject(const BuiltProgram& built, const Target& target) {
-  const auto emit = [&](llvm::TargetMachine* machine, llvm::Module* module) {
-    machine->setOptLevel(llvm::CodeGenOptLevel::Less);  // a call each
-    EmitStepThunks(built, target, module);
-    return Verify(*module);
-  };
-  return Compile(target, emit, llvm::CodeGenFileType::ObjectFile);
+  absl::StatusOr<std::unique_ptr<Compilation>> compilation = Compilation::Create(target);
+  if (!compilation.ok()) return compilation.status();
+  (*compilation)->machine().setOptLevel(llvm::CodeGenOptLevel::Less);  // a call each
+  EmitStepThunks(built, target, &(*compilation)->module());
+  if (absl::Status status = Verify((*compilation)->module()); !status.ok()) return status;
+  return (*compilation)->File(llvm::CodeGenFileType::ObjectFile);
 }
 
 std::vector<NamedEmission> Emissions(absl::Span<const Kernel> kernels) {
@@ -153,11 +185,12 @@ struct Job {
   std::function<absl::StatusOr<std::string>()> compile;
 };
 
-std::vector<Job> KernelJobs(absl::Span<const NamedEmission> kernels, const Target& target) {
+std::vector<Job> KernelJobs(absl::Span<const NamedEmission> kernels, const Target& target,
+                            ObjectCache* cache) {
   std::vector<Job> jobs;
   for (const NamedEmission& kernel : kernels)
-    jobs.push_back(
-        {kernel.name + ".o", [&kernel, &target] { return KernelObject(kernel, target); }});
+    jobs.push_back({kernel.name + ".o",
+                    [&kernel, &target, cache] { return KernelObject(kernel, target, cache); }});
   return jobs;
 }
 
@@ -199,19 +232,21 @@ absl::StatusOr<std::vector<uint8_t>> RunJobs(absl::Span<const Job> jobs,
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
                                                      const Target& target) {
-  return RunJobs(KernelJobs(kernels, target));
+  return RunJobs(KernelJobs(kernels, target, nullptr));
 }
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
-                                                     const Target& target) {
-  return CompileToObject(Emissions(kernels), target);
+                                                     const Target& target, ObjectCache* cache) {
+  const std::vector<NamedEmission> emissions = Emissions(kernels);
+  return RunJobs(KernelJobs(emissions, target, cache));
 }
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(const BuiltProgram& built,
                                                      const Target& target,
-                                                     const std::atomic<bool>* cancel) {
+                                                     const std::atomic<bool>* cancel,
+                                                     ObjectCache* cache) {
   const std::vector<NamedEmission> kernels = Emissions(built.kernels);
-  std::vector<Job> jobs = KernelJobs(kernels, target);
+  std::vector<Job> jobs = KernelJobs(kernels, target, cache);
   jobs.push_back({"steps.o", [&] { return ThunkObject(built, target); }});
   return RunJobs(jobs, cancel);
 }
@@ -223,27 +258,15 @@ absl::StatusOr<std::string> CompileToAssembly(absl::Span<const Kernel> kernels,
 
 absl::StatusOr<std::string> CompileToAssembly(absl::Span<const NamedEmission> kernels,
                                               const Target& target) {
-  return Compile(
-      target,
-      [&](llvm::TargetMachine* machine, llvm::Module* module) {
-        return EmitKernels(kernels, target, machine, module);
-      },
-      llvm::CodeGenFileType::AssemblyFile);
+  absl::StatusOr<std::unique_ptr<Compilation>> compilation = Optimised(kernels, target);
+  if (!compilation.ok()) return compilation.status();
+  return (*compilation)->File(llvm::CodeGenFileType::AssemblyFile);
 }
 
 absl::StatusOr<std::string> CompileToLlvm(absl::Span<const Kernel> kernels, const Target& target) {
-  absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> machine = MakeMachine(target);
-  if (!machine.ok()) return machine.status();
-  llvm::LLVMContext context;
-  llvm::Module module("weft", context);
-  PrepareModule(machine->get(), &module);
-  if (absl::Status status = EmitKernels(Emissions(kernels), target, machine->get(), &module);
-      !status.ok())
-    return status;
-  std::string text;
-  llvm::raw_string_ostream out(text);
-  module.print(out, nullptr);
-  return out.str();
+  absl::StatusOr<std::unique_ptr<Compilation>> compilation = Optimised(Emissions(kernels), target);
+  if (!compilation.ok()) return compilation.status();
+  return Text((*compilation)->module());
 }
 
 }  // namespace weft::codegen

@@ -218,6 +218,23 @@ TEST(Compiler, ObjectsAreElfAndRepeat) {
   EXPECT_EQ(*first, *CompileToObject(absl::MakeConstSpan(&kernel, 1), target));
 }
 
+TEST(Compiler, ACacheGivesTheSameObjectsAndCompilesEachOnce) {
+  ObjectCache cache;
+  const auto objects = [&](const std::string& name, ObjectCache* from) {
+    const Target target = *ParseTarget(name, CpuFeatures());
+    const Kernel kernels[] = {MatmulKernel("f32", target), MatmulKernel("q8_0", target)};
+    return *CompileToObject(kernels, target, from);
+  };
+  const std::vector<uint8_t> wide = objects("avx512-vnni", nullptr);
+  EXPECT_EQ(objects("avx512-vnni", &cache), wide);
+  EXPECT_EQ(cache.hits(), 0);
+  // Of another target, both are others.
+  EXPECT_NE(objects("x86-64-v3", &cache), wide);
+  EXPECT_EQ(cache.hits(), 0);
+  EXPECT_EQ(objects("avx512-vnni", &cache), wide);
+  EXPECT_EQ(cache.hits(), 2);
+}
+
 TEST(Compiler, EndsWhenCancelled) {
   const Target target = *ParseTarget("avx512-vnni", CpuFeatures());
   BuiltProgram built;

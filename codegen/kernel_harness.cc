@@ -70,7 +70,8 @@ KernelFn CompiledKernel(const KernelSpec& spec, const Target& target) {
   EXPECT_TRUE(choice.ok()) << choice.status();
   if (!choice.ok()) return nullptr;
   const Kernel kernel{"kernel", spec, *choice};
-  const auto object = CompileToObject(absl::MakeConstSpan(&kernel, 1), target);
+  static auto* const objects = new ObjectCache();  // tiers may emit the same
+  const auto object = CompileToObject(absl::MakeConstSpan(&kernel, 1), target, objects);
   EXPECT_TRUE(object.ok()) << object.status();
   if (!object.ok()) return nullptr;
   auto loaded = Jit::Load(*object);

@@ -152,7 +152,10 @@ absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path
   WEFT_ASSIGN_OR_RETURN(harness->model_, LoadModel(path));
   const std::vector<codegen::Target> emulated = codegen::EmulatedTargets();
   const auto target = std::ranges::find(emulated, settings.target, &codegen::Target::name);
+  // Most kernels of a program are those of another too.
+  static auto* const objects = new codegen::ObjectCache();
   tools::CompileSettings known = settings;
+  known.objects = objects;
   if (target != emulated.end()) known.target = "x86-64-v3";
   WEFT_ASSIGN_OR_RETURN(tools::CompiledModel compiled, tools::CompileModel(harness->model_, known));
   if (target != emulated.end()) {
@@ -162,7 +165,8 @@ absl::StatusOr<std::unique_ptr<Harness>> Harness::Create(const std::string& path
         codegen::BuildProgram(compiled.module, *target,
                               {pass.max_tokens, pass.max_logit_rows, harness->model_.context}));
     WEFT_CHECK(built.program == compiled.program);
-    WEFT_ASSIGN_OR_RETURN(compiled.codes[0].object, codegen::CompileToObject(built, *target));
+    WEFT_ASSIGN_OR_RETURN(compiled.codes[0].object,
+                          codegen::CompileToObject(built, *target, nullptr, objects));
     compiled.codes[0].target = *target;
   }
   WEFT_ASSIGN_OR_RETURN(harness->jit_, codegen::Jit::Load(compiled.codes[0].object));

@@ -59,8 +59,9 @@ absl::StatusOr<CompiledModel> CompileModel(const Model& model, const CompileSett
   for (codegen::Target& target : targets) {
     WEFT_ASSIGN_OR_RETURN(codegen::BuiltProgram built,
                           codegen::BuildProgram(compiled.module, target, limits));
-    WEFT_ASSIGN_OR_RETURN(std::vector<uint8_t> object,
-                          codegen::CompileToObject(built, target, settings.cancel));
+    WEFT_ASSIGN_OR_RETURN(
+        std::vector<uint8_t> object,
+        codegen::CompileToObject(built, target, settings.cancel, settings.objects));
     WEFT_CHECK(compiled.codes.empty() || built.program == compiled.program);
     compiled.program = std::move(built.program);
     compiled.codes.push_back({std::move(target), std::move(built.kernels), std::move(object)});

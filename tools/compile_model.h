@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "codegen/object_cache.h"
 #include "codegen/program_builder.h"
 #include "codegen/target.h"
 #include "frontends/model.h"
@@ -24,6 +25,7 @@ struct CompileSettings {
   bool record_stages = false;        // keep the module's text at every stage
   // Once set, compiling soon ends with CancelledError; null: it does not.
   const std::atomic<bool>* cancel = nullptr;
+  codegen::ObjectCache* objects = nullptr;  // of kernels compiled before, or null
 };
 
 // Kernels as one target has them.
