@@ -113,8 +113,8 @@ TEST(Verifier, StacksAreBounded) {
       %1 = weight {tensor="w"} : f32[1,8]
 )";
     for (int i = 0; i < lines; ++i)
-      absl::StrAppend(&text, "%", i + 2, " = concat %", i + 1, ", %", i + 1, " : f32[", 2 << i,
-                      ",8]\n");
+      absl::StrAppend(&text, "%", i + 2, " = concat %", i + 1, ", %", i + 1, " : f32[",
+                      int64_t{2} << i, ",8]\n");
     absl::StrAppend(&text, "%", lines + 2, " = embed %0, %", lines + 1, " : f32[T,8] return %",
                     lines + 2, "}");
     return std::string(Parse(text).status().message());
