@@ -231,14 +231,13 @@ absl::StatusOr<std::vector<uint8_t>> RunJobs(absl::Span<const Job> jobs,
 }  // namespace
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
-                                                     const Target& target) {
-  return RunJobs(KernelJobs(kernels, target, nullptr));
+                                                     const Target& target, ObjectCache* cache) {
+  return RunJobs(KernelJobs(kernels, target, cache));
 }
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const Kernel> kernels,
                                                      const Target& target, ObjectCache* cache) {
-  const std::vector<NamedEmission> emissions = Emissions(kernels);
-  return RunJobs(KernelJobs(emissions, target, cache));
+  return CompileToObject(Emissions(kernels), target, cache);
 }
 
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(const BuiltProgram& built,

@@ -46,7 +46,8 @@ struct NamedEmission {
   int line = 0;  // of the IR text, for line tables; 0: no line
 };
 absl::StatusOr<std::vector<uint8_t>> CompileToObject(absl::Span<const NamedEmission> kernels,
-                                                     const Target& target);
+                                                     const Target& target,
+                                                     ObjectCache* cache = nullptr);
 absl::StatusOr<std::string> CompileToAssembly(absl::Span<const NamedEmission> kernels,
                                               const Target& target);
 

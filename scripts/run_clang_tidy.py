@@ -51,7 +51,7 @@ def digest(path):
 
 def chosen(sources, changed):
     """The sources to check: those that changed, and one reader of each changed header that these do not read."""
-    found = {source for source in sources if source in changed}
+    found = changed & sources.keys()
     for header in sorted(changed):
         readers = [source for source, inputs in sources.items() if header in inputs]
         if readers and found.isdisjoint(readers):
