@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "runtime/executor.h"
 #include "runtime/test_kernels.h"
 
@@ -149,7 +150,7 @@ TEST_P(ExecutorProfileTest, FaultsAreCountedForTheStepThatCausesThem) {
   const Profile& profile = executor->profile();
   constexpr auto kFaults = static_cast<size_t>(Counter::kPageFaults);
   EXPECT_GE(profile.steps[3].counts[kFaults], uint64_t{3 * kPages});
-#ifndef __SANITIZE_THREAD__  // whose shadow memory is new as well
+#ifndef ABSL_HAVE_THREAD_SANITIZER  // whose shadow memory is new as well
   EXPECT_LT(profile.steps[3].counts[kFaults], uint64_t{3 * kPages + 100});
 #endif
   EXPECT_LT(profile.steps[0].counts[kFaults], uint64_t{kPages});

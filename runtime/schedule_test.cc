@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "runtime/base/test_seed.h"
 #include "runtime/executor.h"
 #include "runtime/sampling/random.h"
@@ -20,7 +21,7 @@
 #include "runtime/test_kernels.h"
 #include "runtime/worker_pool.h"
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ABSL_HAVE_ADDRESS_SANITIZER
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -308,7 +309,7 @@ TEST(Schedule, ExecutorsCreatedAndDestroyedWhileOthersRun) {
   }
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef ABSL_HAVE_ADDRESS_SANITIZER
 // That leaks would be seen at all: the sanitizer looks for them at the end, and finds this one now.
 TEST(Schedule, TheSanitizerSeesLeaks) {
   // Kept where it does not look for pointers: in a number with other bits.

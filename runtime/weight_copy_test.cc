@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/config.h"
 #include "runtime/base/memory_room.h"
 #include "runtime/smaps_testing.h"
 
@@ -68,7 +69,8 @@ TEST_F(WeightCopyTest, TakesThePlaceOfTheFilesPages) {
         EXPECT_EQ(block->bytes(), Expected(offset, size));
         if (size == 0) continue;
         EXPECT_GT(SmapsKilobytes(data, "Anonymous"), 0);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which leave mlock() out
+#if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && \
+    !defined(ABSL_HAVE_THREAD_SANITIZER)  // without mlock()
         EXPECT_EQ(SmapsKilobytes(data, "Locked") > 0, lock);
 #endif
       }

@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/config.h"
+
 namespace weft {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
 constexpr bool kLocks = false;  // sanitizers leave mlock() out
 #else
 constexpr bool kLocks = true;
