@@ -67,13 +67,12 @@ void EmitPeak(KernelBuilder& k, DataType format) {
     initial.push_back(
         b.CreateAlignedLoad(product.type, k.Operand(0), llvm::Align(32), /*isVolatile=*/true));
   }
-  const Values sums =
-      k.TightLoop(k.I64(0), b.CreateMul(b.CreateSub(k.end(), k.begin()), k.I64(turns)), 1, initial,
-                  [&](Value, const Values& carried) {
-                    Values next;
-                    for (Value sum : carried) next.push_back(product.apply(sum));
-                    return next;
-                  });
+  const Values sums = k.Loop(k.I64(0), b.CreateMul(b.CreateSub(k.end(), k.begin()), k.I64(turns)),
+                             1, initial, [&](Value, const Values& carried) {
+                               Values next;
+                               for (Value sum : carried) next.push_back(product.apply(sum));
+                               return next;
+                             });
   for (Value sum : sums)
     b.CreateAlignedStore(sum, k.Operand(0), llvm::Align(32), /*isVolatile=*/true);
 }

@@ -84,7 +84,7 @@ class MatmulEmitter {
       return k_.Element(sums, b_.CreateUDiv(token, k_.I64(tile.tokens())), tile_bytes);
     };
     k_.Loop(lo, hi, 1, [&](Value unit) {
-      k_.TightLoop(k_.I64(0), k_.I64(panels), 1, [&](Value i) {
+      k_.Loop(k_.I64(0), k_.I64(panels), 1, [&](Value i) {
         Value panel = Panel(part, b_.CreateAdd(b_.CreateMul(unit, k_.I64(panels)), i));
         ForTiles(tile, k_.I64(0), tokens_, [&](Value token) {
           Store(tile.Sums({panel}, Inputs(part, tile, token), all, zeros),
@@ -152,9 +152,9 @@ class MatmulEmitter {
       return k_.Element(k_.Element(cut.sums, index, tile_bytes), b_.CreateSub(panel, cut.first),
                         SumsOfPanel(tile));
     };
-    k_.TightLoop(k_.I64(0), k_.I64(cut.waiting_tiles * tile_bytes), kLanes * 4,
-                 [&](Value at) { k_.Store(k_.ZeroF32(), k_.Offset(cut.sums, at)); });
-    k_.TightLoop(k_.I64(0), k_.I64(part.k), cut.most_k, [&](Value k) {
+    k_.Loop(k_.I64(0), k_.I64(cut.waiting_tiles * tile_bytes), kLanes * 4,
+            [&](Value at) { k_.Store(k_.ZeroF32(), k_.Offset(cut.sums, at)); });
+    k_.Loop(k_.I64(0), k_.I64(part.k), cut.most_k, [&](Value k) {
       const MatmulTile::Range range = {
           k, k_.Min64(b_.CreateAdd(k, k_.I64(cut.most_k)), k_.I64(part.k)), cut.most_k};
       PrepareWeights(part, tile, cut, range);
@@ -173,14 +173,14 @@ class MatmulEmitter {
 
   void ForTiles(const MatmulTile& tile, Value begin, Value end, int64_t tiles,
                 const std::function<void(Value token)>& body) {
-    k_.TightLoop(begin, end, tiles * tile.tokens(), body);
+    k_.Loop(begin, end, tiles * tile.tokens(), body);
   }
   void ForTiles(const MatmulTile& tile, Value begin, Value end,
                 const std::function<void(Value token)>& body) {
     ForTiles(tile, begin, end, 1, body);
   }
   void ForSteps(const Blocking& cut, const std::function<void(Value panel)>& body) {
-    k_.TightLoop(cut.first, cut.end, cut.step_panels, body);
+    k_.Loop(cut.first, cut.end, cut.step_panels, body);
   }
 
   Value PreparedPanel(const Blocking& cut, Value panel) {
@@ -190,7 +190,7 @@ class MatmulEmitter {
   void PrepareWeights(const MatmulPart& part, MatmulTile& tile, const Blocking& cut,
                       const MatmulTile::Range& range) {
     if (cut.panels == nullptr) return;
-    k_.TightLoop(cut.first, cut.end, 1, [&](Value panel) {
+    k_.Loop(cut.first, cut.end, 1, [&](Value panel) {
       tile.PrepareWeights(Panel(part, panel), PreparedPanel(cut, panel), range);
     });
   }
@@ -209,7 +209,7 @@ class MatmulEmitter {
   void EmitStep(const MatmulPart& part, MatmulTile& tile, const Blocking& cut,
                 const MatmulTile::Range& range, const Values& inputs, Value panel, Value sums,
                 bool from_zero) {
-    k_.TightLoop(k_.I64(0), k_.I64(cut.step_panels), tile.panels(), [&](Value offset) {
+    k_.Loop(k_.I64(0), k_.I64(cut.step_panels), tile.panels(), [&](Value offset) {
       Values weights;
       for (int i = 0; i < tile.panels(); ++i) {
         // The last step takes the last panel for each place that is left.
@@ -235,7 +235,7 @@ class MatmulEmitter {
     const int64_t unit_panels = epilogue_.unit_panels();
     Value unit = b_.CreateUDiv(panel, k_.I64(unit_panels));
     Value left = b_.CreateUDiv(b_.CreateSub(cut.end, panel), k_.I64(unit_panels));
-    k_.TightLoop(k_.I64(0), k_.Min64(left, k_.I64(cut.step_panels / unit_panels)), 1, [&](Value i) {
+    k_.Loop(k_.I64(0), k_.Min64(left, k_.I64(cut.step_panels / unit_panels)), 1, [&](Value i) {
       Finish(part, tile, k_.Element(sums, i, unit_panels * SumsOfPanel(tile)), token,
              b_.CreateAdd(unit, i));
     });
@@ -245,7 +245,7 @@ class MatmulEmitter {
   // there once, not once per register.
   void Finish(const MatmulPart& part, const MatmulTile& tile, Value sums, Value token, Value unit) {
     Value count = k_.Min64(k_.I64(tile.tokens()), b_.CreateSub(tokens_, token));
-    k_.TightLoop(k_.I64(0), count, 1, [&](Value i) {
+    k_.Loop(k_.I64(0), count, 1, [&](Value i) {
       Values values;
       for (int64_t panel = 0; panel < epilogue_.unit_panels(); ++panel) {
         Value place = k_.Offset(sums, panel * SumsOfPanel(tile));

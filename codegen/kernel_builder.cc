@@ -147,7 +147,7 @@ Value KernelBuilder::ReduceMinI32(Value vector) {
               [this](Value a, Value b) { return ir_.CreateSelect(ir_.CreateICmpSLT(a, b), a, b); });
 }
 
-Values KernelBuilder::Loop(Value lo, Value hi, int64_t step, bool unroll, const Values& initial,
+Values KernelBuilder::Loop(Value lo, Value hi, int64_t step, const Values& initial,
                            const std::function<Values(Value, const Values&)>& body) {
   llvm::LLVMContext& context = ir_.getContext();
   llvm::BasicBlock* before = ir_.GetInsertBlock();
@@ -174,40 +174,14 @@ Values KernelBuilder::Loop(Value lo, Value hi, int64_t step, bool unroll, const 
   Value following = ir_.CreateNSWAdd(i, I64(step));
   for (size_t n = 0; n < phis.size(); ++n) phis[n]->addIncoming(next[n], ir_.GetInsertBlock());
   i->addIncoming(following, ir_.GetInsertBlock());
-  llvm::BranchInst* back = ir_.CreateBr(head);
-  if (!unroll) {
-    // A loop's metadata is a node of its own, which stands in its own first place.
-    llvm::Metadata* never =
-        llvm::MDNode::get(context, llvm::MDString::get(context, "llvm.loop.unroll.disable"));
-    llvm::MDNode* self = llvm::MDNode::getDistinct(context, {nullptr, never});
-    self->replaceOperandWith(0, self);
-    back->setMetadata(llvm::LLVMContext::MD_loop, self);
-  }
+  ir_.CreateBr(head);
 
   ir_.SetInsertPoint(after);
   return carried;
 }
 
-Values KernelBuilder::Loop(Value lo, Value hi, int64_t step, const Values& initial,
-                           const std::function<Values(Value, const Values&)>& body) {
-  return Loop(lo, hi, step, /*unroll=*/true, initial, body);
-}
-
-Values KernelBuilder::TightLoop(Value lo, Value hi, int64_t step, const Values& initial,
-                                const std::function<Values(Value, const Values&)>& body) {
-  return Loop(lo, hi, step, /*unroll=*/false, initial, body);
-}
-
 void KernelBuilder::Loop(Value lo, Value hi, int64_t step, const std::function<void(Value)>& body) {
   Loop(lo, hi, step, {}, [&body](Value i, const Values&) {
-    body(i);
-    return Values{};
-  });
-}
-
-void KernelBuilder::TightLoop(Value lo, Value hi, int64_t step,
-                              const std::function<void(Value)>& body) {
-  TightLoop(lo, hi, step, {}, [&body](Value i, const Values&) {
     body(i);
     return Values{};
   });

@@ -97,10 +97,6 @@ class KernelBuilder {
   Values Loop(Value lo, Value hi, int64_t step, const Values& initial,
               const std::function<Values(Value i, const Values& carried)>& body);
   void Loop(Value lo, Value hi, int64_t step, const std::function<void(Value i)>& body);
-  // The same, kept as a loop: LLVM would unroll it, load ahead and run out of registers.
-  Values TightLoop(Value lo, Value hi, int64_t step, const Values& initial,
-                   const std::function<Values(Value i, const Values& carried)>& body);
-  void TightLoop(Value lo, Value hi, int64_t step, const std::function<void(Value i)>& body);
   void If(Value condition, const std::function<void()>& then);
   // Over `count` columns, 16 at a time; the last turn has a mask where count is no multiple of 16.
   void Columns(int64_t count, const std::function<void(Value column, Value mask)>& body);
@@ -119,8 +115,6 @@ class KernelBuilder {
   int64_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
-  Values Loop(Value lo, Value hi, int64_t step, bool unroll, const Values& initial,
-              const std::function<Values(Value i, const Values& carried)>& body);
   Value Tree(Value vector, const std::function<Value(Value, Value)>& combine);
 
   const KernelSpec& spec_;

@@ -63,24 +63,24 @@ class BlockSums {
   }
 
   void Emulate(Value activations, int64_t stride, Value groups) {
-    k_.TightLoop(k_.I64(0), k_.I64(kTokens), 1, [&](Value token) {
+    k_.Loop(k_.I64(0), k_.I64(kTokens), 1, [&](Value token) {
       Value row = k_.Element(activations, token, stride);
-      const Values sums = k_.TightLoop(
-          k_.I64(0), k_.I64(kBlock / 4), 1, {k_.SplatI32(0)},
-          [&](Value group, const Values& carried) {
-            Value w = b_.CreateAlignedLoad(k_.I32Vector(), k_.Element(groups, group, kGroupBytes),
-                                           llvm::Align(4));
-            Value a = k_.Splat(k_.LoadI32(k_.Element(row, group, 4)));
-            Value sum = carried[0];
-            for (int place = 0; place < 4; ++place) {
-              const auto byte = [&](Value words) {
-                return b_.CreateAShr(b_.CreateShl(words, k_.SplatI32(24 - 8 * place)),
-                                     k_.SplatI32(24));
-              };
-              sum = b_.CreateAdd(sum, b_.CreateMul(byte(w), byte(a)));
-            }
-            return Values{sum};
-          });
+      const Values sums =
+          k_.Loop(k_.I64(0), k_.I64(kBlock / 4), 1, {k_.SplatI32(0)},
+                  [&](Value group, const Values& carried) {
+                    Value w = b_.CreateAlignedLoad(
+                        k_.I32Vector(), k_.Element(groups, group, kGroupBytes), llvm::Align(4));
+                    Value a = k_.Splat(k_.LoadI32(k_.Element(row, group, 4)));
+                    Value sum = carried[0];
+                    for (int place = 0; place < 4; ++place) {
+                      const auto byte = [&](Value words) {
+                        return b_.CreateAShr(b_.CreateShl(words, k_.SplatI32(24 - 8 * place)),
+                                             k_.SplatI32(24));
+                      };
+                      sum = b_.CreateAdd(sum, b_.CreateMul(byte(w), byte(a)));
+                    }
+                    return Values{sum};
+                  });
       b_.CreateAlignedStore(sums[0], k_.Element(place_, token, kLanes * 4), llvm::Align(64));
     });
   }
@@ -107,7 +107,7 @@ class Tile final : public MatmulTile {
   void PrepareToken(Value row, Value prepared, const Range& range) override {
     Value first = FirstBlock(range);
     auto* bytes = llvm::FixedVectorType::get(b_.getInt8Ty(), kBlock);
-    k_.TightLoop(first, EndBlock(range), 1, [&](Value block) {
+    k_.Loop(first, EndBlock(range), 1, [&](Value block) {
       Value to = b_.CreateSub(block, first);
       b_.CreateAlignedStore(
           b_.CreateAlignedLoad(bytes, k_.Element(row, block, kBlock), llvm::Align(1)),
@@ -121,7 +121,7 @@ class Tile final : public MatmulTile {
               const Values& sums) override {
     const int64_t stride = prepared_token_bytes(range.most);
     Value first = FirstBlock(range);
-    return k_.TightLoop(
+    return k_.Loop(
         k_.I64(0), b_.CreateSub(EndBlock(range), first), 1, sums,
         [&](Value block, const Values& carried) {
           Value at = k_.Element(weights[0], b_.CreateAdd(first, block), kPanelBlockBytes);

@@ -24,7 +24,7 @@ class Tile final : public MatmulTile {
       }
       return next;
     };
-    return k_.TightLoop(range.first, range.last, 1, sums, step);
+    return k_.Loop(range.first, range.last, 1, sums, step);
   }
 };
 

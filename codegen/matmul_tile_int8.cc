@@ -13,17 +13,17 @@ class Tile final : public MatmulTile {
 
   Values Sums(const Values& weights, const Values& inputs, const Range& range,
               const Values& sums) override {
-    return k_.TightLoop(FirstBlock(range), EndBlock(range), 1, sums,
-                        [&](Value block, const Values& carried) {
-                          Values panel_blocks;
-                          for (Value panel : weights)
-                            panel_blocks.push_back(k_.Element(panel, block, kPanelBlockBytes));
-                          Values token_blocks;
-                          for (Value input : inputs)
-                            token_blocks.push_back(k_.Element(input, block, kBlock));
-                          return Scaled(Dots(block, panel_blocks, token_blocks, inputs), block,
-                                        panel_blocks, inputs, carried);
-                        });
+    return k_.Loop(FirstBlock(range), EndBlock(range), 1, sums,
+                   [&](Value block, const Values& carried) {
+                     Values panel_blocks;
+                     for (Value panel : weights)
+                       panel_blocks.push_back(k_.Element(panel, block, kPanelBlockBytes));
+                     Values token_blocks;
+                     for (Value input : inputs)
+                       token_blocks.push_back(k_.Element(input, block, kBlock));
+                     return Scaled(Dots(block, panel_blocks, token_blocks, inputs), block,
+                                   panel_blocks, inputs, carried);
+                   });
   }
 
  private:
@@ -59,7 +59,7 @@ class Tile final : public MatmulTile {
       for (int64_t i = 0; i < kBlock / 4; ++i) dots = group(k_.I64(i), dots);
       return dots;
     }
-    return k_.TightLoop(k_.I64(0), k_.I64(kBlock / 4), 1, dots, group);
+    return k_.Loop(k_.I64(0), k_.I64(kBlock / 4), 1, dots, group);
   }
 
   // carried + dots · weight scale · activation scale

@@ -16,7 +16,7 @@ class Tile final : public MatmulTile {
 
   Values Sums(const Values& weights, const Values& inputs, const Range& range,
               const Values& sums) override {
-    return k_.TightLoop(
+    return k_.Loop(
         FirstBlock(range), EndBlock(range), 1, sums, [&](Value block, const Values& carried) {
           Value at = k_.Element(weights[0], block, kPanelBlockBytes);
           Values rows;
@@ -58,8 +58,8 @@ class Tile final : public MatmulTile {
   // Of 8 rows per token, as <8 x i32>: sums of (w + 128) · a over the block.
   Values HalfDots(Value groups, const Values& rows) {
     const Values initial(2 * rows.size(), llvm::Constant::getNullValue(Vector(b_.getInt16Ty())));
-    const Values sums = k_.TightLoop(
-        k_.I64(0), k_.I64(kBlock / 4), 1, initial, [&](Value group, const Values& carried) {
+    const Values sums =
+        k_.Loop(k_.I64(0), k_.I64(kBlock / 4), 1, initial, [&](Value group, const Values& carried) {
           Value w = b_.CreateAlignedLoad(Vector(b_.getInt8Ty()),
                                          k_.Element(groups, group, kGroupBytes), llvm::Align(32));
           Value shifted = b_.CreateLShr(

@@ -29,7 +29,7 @@ class Tile final : public MatmulTile {
 
   void PrepareWeights(Value packed, Value prepared, const Range& range) override {
     Value first = FirstBlock(range);
-    k_.TightLoop(first, EndBlock(range), 1, [&](Value block) {
+    k_.Loop(first, EndBlock(range), 1, [&](Value block) {
       Value from = k_.Element(packed, block, kPanelBlockBytes);
       Value to = k_.Element(prepared, b_.CreateSub(block, first),
                             PreparedPanelBytes(TileKind::kWidened, kBlock));
@@ -45,7 +45,7 @@ class Tile final : public MatmulTile {
 
   void PrepareToken(Value row, Value prepared, const Range& range) override {
     Value first = FirstBlock(range);
-    k_.TightLoop(first, EndBlock(range), 1, [&](Value block) {
+    k_.Loop(first, EndBlock(range), 1, [&](Value block) {
       Value from = k_.Element(row, block, kBlock);
       Value to = b_.CreateSub(block, first);
       Value bytes = b_.CreateAlignedLoad(Vector(b_.getInt8Ty(), kBlock), from, llvm::Align(1));
@@ -58,7 +58,7 @@ class Tile final : public MatmulTile {
 
   Values Sums(const Values& weights, const Values& inputs, const Range& range,
               const Values& sums) override {
-    return k_.TightLoop(
+    return k_.Loop(
         k_.I64(0), b_.CreateSub(EndBlock(range), FirstBlock(range)), 1, sums,
         [&](Value block, const Values& carried) {
           Value at = k_.Element(weights[0], block, PreparedPanelBytes(TileKind::kWidened, kBlock));
@@ -103,7 +103,7 @@ class Tile final : public MatmulTile {
     auto* half = llvm::FixedVectorType::get(b_.getInt32Ty(), kLanes / 2);
     Values rows;
     for (Value input : inputs) rows.push_back(k_.Element(input, block, kBlock * 2));
-    const Values sums = k_.TightLoop(
+    const Values sums = k_.Loop(
         k_.I64(0), k_.I64(kPairs), 1, Values(2 * tokens(), llvm::Constant::getNullValue(half)),
         [&](Value pair, const Values& carried) {
           Value at = k_.Element(pairs, pair, kPairBytes);
