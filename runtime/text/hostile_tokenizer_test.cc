@@ -375,9 +375,9 @@ TEST(HostileSteps, StringsThatNearlyMatchEverywhere) {
 TEST(HostileSteps, AddedTokensThatNearlyMatchEverywhere) {
   const std::string text(100'000, 'a');
   for (const bool normalized : {false, true}) {
-    for (const auto& added :
-         {json{Added(3, std::string(4095, 'a') + "b", normalized)},
-          json{Added(3, std::string(4095, 'a') + "b", normalized), Added(4, "a", normalized)}}) {
+    for (const auto& added : {json::array({Added(3, std::string(4095, 'a') + "b", normalized)}),
+                              json::array({Added(3, std::string(4095, 'a') + "b", normalized),
+                                           Added(4, "a", normalized)})}) {
       std::string error;
       EXPECT_LT(SecondsOf([&] { error = ErrorOf({{"added_tokens", added}}, text); }), 1);
       EXPECT_EQ(error, "");
