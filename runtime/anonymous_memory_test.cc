@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/smaps_testing.h"
+#include "runtime/base/smaps_testing.h"
 
 namespace weft {
 namespace {

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "runtime/smaps_testing.h"
+#include "runtime/base/smaps_testing.h"
 #include "runtime/test_kernels.h"
 
 namespace weft {

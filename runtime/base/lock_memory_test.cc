@@ -11,16 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/config.h"
+#include "runtime/base/smaps_testing.h"
 
 namespace weft {
 namespace {
-
-#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
-constexpr bool kLocks = false;  // sanitizers leave mlock() out
-#else
-constexpr bool kLocks = true;
-#endif
 
 // "VmLck" of this process, in kB (proc(5)).
 int64_t LockedKilobytes() {
@@ -33,7 +27,7 @@ int64_t LockedKilobytes() {
 }
 
 TEST(LockMemory, PagesAreLocked) {
-  if (!kLocks) GTEST_SKIP();
+  if (!kMlockLocks) GTEST_SKIP();
   const std::vector<uint8_t> bytes(uint64_t{3} << 12, 1);
   const int64_t before = LockedKilobytes();
   ASSERT_TRUE(LockMemory(absl::MakeConstSpan(bytes), "m").ok());
@@ -43,7 +37,7 @@ TEST(LockMemory, PagesAreLocked) {
 
 // In a process of its own: one without rights, which cannot get them back.
 TEST(LockMemoryDeathTest, SaysWhatToDoAboutTheLimit) {
-  if (!kLocks) GTEST_SKIP();
+  if (!kMlockLocks) GTEST_SKIP();
   const auto refused = [] {
     const std::vector<uint8_t> bytes(uint64_t{1} << 20, 1);
     const struct rlimit limit = {4096, 4096};

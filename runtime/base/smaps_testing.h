@@ -1,4 +1,4 @@
-// For tests: what the kernel says of a mapping of this process.
+// For tests: what the kernel says of a mapping of this process, and whether it can be locked.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,15 @@
 #include <fstream>
 #include <string>
 
+#include "absl/base/config.h"
+
 namespace weft {
+
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
+inline constexpr bool kMlockLocks = false;  // sanitizers leave mlock() out
+#else
+inline constexpr bool kMlockLocks = true;
+#endif
 
 // Of the mapping that holds the address: its kilobytes under this name in /proc/self/smaps
 // (proc(5)); -1 where there is none.
