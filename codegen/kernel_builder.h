@@ -93,7 +93,7 @@ class KernelBuilder {
   Value ReduceMinI32(Value vector);
 
   // for (i = lo; i < hi; i += step), with values carried from one turn to the next; returns them as
-  // they are at the end.
+  // they are at the end. LLVM does not unroll it (compiler.cc): an emitter does, where that gains.
   Values Loop(Value lo, Value hi, int64_t step, const Values& initial,
               const std::function<Values(Value i, const Values& carried)>& body);
   void Loop(Value lo, Value hi, int64_t step, const std::function<void(Value i)>& body);
